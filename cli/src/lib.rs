@@ -1,0 +1,1 @@
+//! The velum command line.

@@ -1,0 +1,1 @@
+//! Images in, features out: readers, resizing and pretrained CNNs.

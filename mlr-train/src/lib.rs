@@ -1,0 +1,1 @@
+//! Multiclass logistic regression with the quadratic gradient, in clear and on ciphertexts.
