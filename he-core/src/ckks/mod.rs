@@ -1,0 +1,3 @@
+//! CKKS proper: encoding, levels, scales, noise.
+
+pub mod noise;

@@ -1,0 +1,1 @@
+//! One suite that every evaluator passes (filled in below).
