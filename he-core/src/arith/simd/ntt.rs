@@ -100,7 +100,8 @@ unsafe fn forward_pass<V: Lanes>(
     let m = table.n() / len;
     let stride = len >> layers;
     debug_assert!(
-        stride % V::LANES == 0 && (m << (layers - 1)) * 2 <= table.forward_twiddles().len()
+        stride.is_multiple_of(V::LANES)
+            && (m << (layers - 1)) * 2 <= table.forward_twiddles().len()
     );
     let tw = table.forward_twiddles().as_ptr();
     // SAFETY: twiddles of a layer of m' nodes are at m'..2m', and the last layer here has m << (layers - 1) nodes;
