@@ -1,5 +1,6 @@
 //! Checks and benchmarks of this workspace: `cargo xtask help` lists them.
 
+mod bench;
 mod cargo;
 mod check;
 mod features;
@@ -29,6 +30,11 @@ enum Verb {
     Tidy,
     /// Building one package must resolve the same features as building the workspace.
     Features,
+    /// Measurements.
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+    },
 }
 
 fn main() -> ExitCode {
@@ -36,6 +42,7 @@ fn main() -> ExitCode {
         Verb::Check { full } => check::run(full),
         Verb::Tidy => tidy::run(),
         Verb::Features => features::run(),
+        Verb::Bench { bench } => bench::run(&bench),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
