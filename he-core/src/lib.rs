@@ -1,4 +1,9 @@
-//! CKKS homomorphic encryption on f64-FMA residues: arithmetic, rings, keys, evaluator.
+#![doc = include_str!("../README.md")]
 
 pub mod arith;
+pub mod ckks;
+pub mod evaluator;
+pub mod holder;
+pub mod params;
 pub mod ring;
+pub mod rlwe;
