@@ -358,7 +358,7 @@ impl Evaluator for Ckks {
     }
 
     fn declare_bound(&self, a: &mut CkksCt, bound: f64) -> Result<(), EvalError> {
-        a.meta.bound = bound;
+        a.meta = self.ledger().declare_bound(&a.meta, bound)?;
         Ok(())
     }
 
