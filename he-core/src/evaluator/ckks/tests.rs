@@ -6,7 +6,7 @@ use rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::ckks::noise;
-use crate::evaluator::{Clear, Op, Trace};
+use crate::evaluator::{Clear, Op, Trace, conformance};
 use crate::holder::{
     ClearSealer, Opener, PublicSealer, Sealer, SecretOpener, SecretSealer, TraceSealer,
 };
@@ -336,4 +336,23 @@ fn a_secure_set_multiplies_and_rotates() {
         "measured over expected: {ratio}"
     );
     assert!(rotated.meta().noise > noise::key_switch(s.ev.params(), 2));
+}
+
+#[test]
+fn the_conformance_suite_passes_and_agrees_with_the_trace() {
+    let params = Arc::new(conformance::insecure_test_params().unwrap());
+    let context = Context::new(Arc::clone(&params)).unwrap();
+    let key = Arc::new(SecretKey::generate(&context).unwrap());
+    let keys = key.evaluation_keys(&conformance::key_set(&params)).unwrap();
+    let sealer = SecretSealer::new(Arc::clone(&key)).unwrap();
+    let opener = SecretOpener::new(key).unwrap();
+    let noisy = conformance::Fidelity::Noisy;
+    let ours = conformance::run(&Ckks::new(keys).unwrap(), &sealer, &opener, noisy)
+        .unwrap_or_else(|e| panic!("{e}"));
+    let trace = Trace::new(params);
+    let planned =
+        conformance::run_meta(&trace, &TraceSealer(&trace)).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(ours.difference(&planned), None);
+    let keyless = Ckks::new(EvaluationKeys::new(&context)).unwrap();
+    conformance::run_without_keys(&keyless, &sealer).unwrap_or_else(|e| panic!("{e}"));
 }
