@@ -6,3 +6,4 @@ pub mod evaluator;
 pub mod holder;
 pub mod params;
 pub mod ring;
+pub mod rlwe;
