@@ -29,6 +29,18 @@ pub enum Error {
         /// What to do about it.
         hint: String,
     },
+    /// A checkpoint does not hold the tensors of the architecture.
+    #[cfg(feature = "cnn")]
+    #[error("{}: expected the {} tensors of {architecture}, found {}{}", path.display(),
+        tensors.expected, tensors.found, tensors.listed())]
+    Weights {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The architecture asked for.
+        architecture: &'static str,
+        /// What does not fit.
+        tensors: Box<Mismatch>,
+    },
     /// One picture cannot be used; those after it can. The only error that may be skipped.
     #[error("{picture}: expected {expected}, found {found}")]
     BadPicture {
@@ -81,9 +93,52 @@ impl Error {
         match self {
             Self::Io { .. } => None,
             Self::Input { hint, .. } => Some(hint),
+            #[cfg(feature = "cnn")]
+            Self::Weights { .. } => Some(
+                "give the checkpoint that torchvision publishes for this architecture, or name another architecture",
+            ),
             Self::BadPicture { .. } => {
                 Some("replace or remove the picture, or skip bad pictures (they are counted)")
             }
         }
+    }
+}
+
+/// Tensors that do not fit an architecture, as "name [shape]".
+#[cfg(feature = "cnn")]
+#[derive(Debug, Clone, Default)]
+pub struct Mismatch {
+    /// Number of tensors the architecture reads.
+    pub expected: usize,
+    /// Number of tensors that fit.
+    pub found: usize,
+    /// Tensors that the file lacks.
+    pub missing: Vec<String>,
+    /// Tensors of another shape, element type or range.
+    pub wrong: Vec<String>,
+    /// Tensors that the architecture does not have.
+    pub unused: Vec<String>,
+}
+
+#[cfg(feature = "cnn")]
+impl Mismatch {
+    /// At most eight names of each kind: a wrong checkpoint lacks hundreds.
+    fn listed(&self) -> String {
+        const SHOWN: usize = 8;
+        let mut text = String::new();
+        for (what, names) in [
+            ("missing", &self.missing),
+            ("wrong", &self.wrong),
+            ("unused", &self.unused),
+        ] {
+            if !names.is_empty() {
+                let shown = &names[..names.len().min(SHOWN)];
+                text += &format!("; {what}: {}", shown.join(", "));
+            }
+            if names.len() > SHOWN {
+                text += &format!(" and {} more", names.len() - SHOWN);
+            }
+        }
+        text
     }
 }
