@@ -5,3 +5,5 @@ pub mod ckks;
 pub mod evaluator;
 pub mod holder;
 pub mod params;
+pub mod ring;
+pub mod rlwe;

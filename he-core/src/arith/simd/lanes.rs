@@ -1,0 +1,132 @@
+//! The operations that kernels are written in.
+
+/// A vector of `f64`. A value of an instruction set's type exists only where [`Lanes::splat`] or
+/// [`Lanes::load`] made it, whose contract is that the instruction set is there: so the arithmetic
+/// is safe to call.
+pub(in crate::arith) trait Lanes: Copy {
+    /// Number of lanes.
+    const LANES: usize;
+
+    /// All lanes `x`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of this type.
+    unsafe fn splat(x: f64) -> Self;
+
+    /// The `LANES` values at `src`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of this type, and `src` is valid for reading `LANES` values.
+    unsafe fn load(src: *const f64) -> Self;
+
+    /// Writes the lanes to `dst`.
+    ///
+    /// # Safety
+    /// `dst` is valid for writing `LANES` values.
+    unsafe fn store(self, dst: *mut f64);
+
+    fn add(self, b: Self) -> Self;
+    fn sub(self, b: Self) -> Self;
+    fn mul(self, b: Self) -> Self;
+    /// `self b + c`, rounded once.
+    fn mul_add(self, b: Self, c: Self) -> Self;
+    /// `self b - c`, rounded once.
+    fn mul_sub(self, b: Self, c: Self) -> Self;
+    /// `c - self b`, rounded once.
+    fn neg_mul_add(self, b: Self, c: Self) -> Self;
+}
+
+impl Lanes for f64 {
+    const LANES: usize = 1;
+    #[inline(always)]
+    unsafe fn splat(x: f64) -> Self {
+        x
+    }
+    #[inline(always)]
+    unsafe fn load(src: *const f64) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { *src }
+    }
+    #[inline(always)]
+    unsafe fn store(self, dst: *mut f64) {
+        // SAFETY: the caller's promise.
+        unsafe { *dst = self }
+    }
+    #[inline(always)]
+    fn add(self, b: Self) -> Self {
+        self + b
+    }
+    #[inline(always)]
+    fn sub(self, b: Self) -> Self {
+        self - b
+    }
+    #[inline(always)]
+    fn mul(self, b: Self) -> Self {
+        self * b
+    }
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        f64::mul_add(self, b, c)
+    }
+    #[inline(always)]
+    fn mul_sub(self, b: Self, c: Self) -> Self {
+        f64::mul_add(self, b, -c)
+    }
+    #[inline(always)]
+    fn neg_mul_add(self, b: Self, c: Self) -> Self {
+        f64::mul_add(-self, b, c)
+    }
+}
+
+/// `1.5 x 2^52`: adding it to a number of magnitude at most `2^51` rounds that to an integer, ties
+/// to even, because the sum lies in `[2^52, 2^53]`, where doubles are the integers.
+pub(in crate::arith) const ROUND: f64 = 6_755_399_441_055_744.0;
+
+/// The constants of a prime, in every lane.
+#[derive(Clone, Copy)]
+pub(super) struct Prime<V> {
+    pub(super) p: V,
+    pub(super) inverse: V,
+    pub(super) round: V,
+}
+
+impl<V: Lanes> Prime<V> {
+    /// # Safety
+    /// The CPU has the instructions of `V`.
+    #[inline(always)]
+    pub(super) unsafe fn new(m: &crate::arith::Modulus) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe {
+            Self {
+                p: V::splat(m.p()),
+                inverse: V::splat(m.p_inverse()),
+                round: V::splat(ROUND),
+            }
+        }
+    }
+
+    /// The balanced residue; see `slices::reduce`.
+    #[inline(always)]
+    pub(super) fn reduce(self, x: V) -> V {
+        let q = x.mul_add(self.inverse, self.round).sub(self.round);
+        q.neg_mul_add(self.p, x)
+    }
+
+    /// `a w` for a prepared constant; see `slices::mul_constant`.
+    #[inline(always)]
+    pub(super) fn mul_constant(self, a: V, w: V, quotient: V) -> V {
+        let h = a.mul(w);
+        let q = a.mul_add(quotient, self.round).sub(self.round);
+        let l = a.mul_sub(w, h);
+        q.neg_mul_add(self.p, h).add(l)
+    }
+
+    /// `a b` of two residues; see `slices::mul`.
+    #[inline(always)]
+    pub(super) fn mul(self, a: V, b: V) -> V {
+        let h = a.mul(b);
+        let q = h.mul_add(self.inverse, self.round).sub(self.round);
+        let l = a.mul_sub(b, h);
+        q.neg_mul_add(self.p, h).add(l)
+    }
+}
