@@ -5,12 +5,16 @@
 //! | [`data`] | checked feature sets and their readers and writers |
 //! | [`sigmoid`] | the sigmoid and its odd polynomial approximations |
 //! | [`clear`] | reference trainers on `f64`: softmax, the seed paper's method, the whitened full quadratic gradient |
+//! | [`client`] | what the client does before and after: whitening, its private file, the check of a plan |
 //! | [`metrics`] | accuracy, confusion matrix, agreement of two weight matrices |
+//! | [`model`] | a trained model over raw features, as files |
 //! | [`files`] | atomic writing and the error of every reader |
 
 pub mod clear;
+pub mod client;
 pub mod data;
 pub mod files;
 mod linalg;
 pub mod metrics;
+pub mod model;
 pub mod sigmoid;
