@@ -1,8 +1,12 @@
 //! The libraries' errors as failures of the command line: each keeps its place and its hint.
 
+use mlr_train::clear::TrainError;
+use mlr_train::client::{PlanRefused, WhitenError};
 use mlr_train::data::RowSelectionError;
 use mlr_train::files::FileError;
 use mlr_train::metrics::{AgreementError, EvaluationError};
+use mlr_train::model::ModelError;
+use mlr_train::sigmoid::RangeError;
 
 use crate::failure::Failure;
 
@@ -25,29 +29,42 @@ impl From<FileError> for Failure {
     }
 }
 
-impl From<RowSelectionError> for Failure {
-    fn from(error: RowSelectionError) -> Self {
-        from_text(&error)
-    }
+/// Errors whose text is a line, with a hint on a second one.
+macro_rules! from_text {
+    ($($error:ty),* $(,)?) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                from_text(&error)
+            }
+        }
+    )*};
 }
 
-impl From<EvaluationError> for Failure {
-    fn from(error: EvaluationError) -> Self {
-        from_text(&error)
-    }
-}
+from_text!(
+    AgreementError,
+    EvaluationError,
+    ModelError,
+    PlanRefused,
+    RangeError,
+    RowSelectionError,
+    TrainError,
+    WhitenError,
+);
 
-impl From<AgreementError> for Failure {
-    fn from(error: AgreementError) -> Self {
-        from_text(&error)
-    }
-}
-
-/// An error whose text is a line, with a hint on a second one.
+/// Splits an error's text into message, place and hint.
 pub(crate) fn from_text(error: &dyn std::error::Error) -> Failure {
     let text = error.to_string();
-    match text.split_once("\n  hint: ") {
-        Some((message, hint)) => Failure::input(message).hint(hint),
-        None => Failure::input(text),
+    let mut lines = text.lines();
+    let mut failure = Failure::input(lines.next().unwrap_or_default());
+    for line in lines {
+        if let Some(at) = line.strip_prefix("  at: ") {
+            failure = failure.at(at);
+        } else if let Some(hint) = line.strip_prefix("  hint: ") {
+            failure = failure.hint(hint);
+        } else {
+            failure.message.push(' ');
+            failure.message.push_str(line.trim());
+        }
     }
+    failure
 }

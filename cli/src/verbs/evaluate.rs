@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use mlr_train::clear::softmax;
 use mlr_train::data::{FeatureSet, TrainingSet};
 use mlr_train::metrics::{Agreement, Evaluation};
-use mlr_train::model::Model;
+use mlr_train::model::{Model, Provenance};
 use serde::Serialize;
 
 use crate::args::EvaluateArgs;
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &EvaluateArgs, console: &Console) -> Result<Evaluated, F
                 "--train-rows",
             )?;
             console.detail("training the best clear model");
-            Some(best_clear(rows.try_into()?)?)
+            Some(best_clear(&rows.try_into()?)?)
         }
         None => None,
     };
@@ -87,12 +87,22 @@ pub(crate) fn run(args: &EvaluateArgs, console: &Console) -> Result<Evaluated, F
 pub(crate) struct Others<'a> {
     pub(crate) twin: Option<&'a Model>,
     pub(crate) client_only: Option<&'a Model>,
-    pub(crate) best: Option<&'a softmax::Fit>,
+    pub(crate) best: Option<&'a Model>,
 }
 
 /// The converged softmax regression on the training rows.
-pub(crate) fn best_clear(rows: TrainingSet) -> Result<softmax::Fit, Failure> {
-    Ok(softmax::best(&rows, softmax::Stop::default())?)
+pub(crate) fn best_clear(rows: &TrainingSet) -> Result<Model, Failure> {
+    let fit = softmax::best(rows, softmax::Stop::default())?;
+    let provenance = Provenance {
+        method: "softmax".to_owned(),
+        encrypted: false,
+        iterations: fit.iterations,
+        training_rows: rows.rows(),
+        plan_blake3: None,
+        certified_bits: None,
+    };
+    let names = rows.class_names().map(<[String]>::to_vec);
+    Ok(Model::new(fit.weights, fit.intercept, names, provenance)?)
 }
 
 /// Evaluates `model` and the others on `test`.
@@ -108,7 +118,6 @@ pub(crate) fn evaluate(
             .map(|other| judge(other, &test).map(|found| found.accuracy()))
             .transpose()
     };
-    let best = others.best.map(|fit| fit.model(None)).transpose()?;
     let max_weight_error = others
         .twin
         .map(|twin| Agreement::new(model.weights().view(), twin.weights().view()))
@@ -134,7 +143,7 @@ pub(crate) fn evaluate(
         accuracy: evaluation.accuracy(),
         accuracy_clear: accuracy(others.twin)?,
         accuracy_client_only: accuracy(others.client_only)?,
-        accuracy_best_clear: accuracy(best.as_ref())?,
+        accuracy_best_clear: accuracy(others.best)?,
         max_weight_error,
         confusion: evaluation.confusion().rows().into_iter().map(|row| row.to_vec()).collect(),
         per_class,

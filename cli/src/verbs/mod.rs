@@ -7,6 +7,8 @@ use serde::Serialize;
 use crate::console::{Console, Summary};
 use crate::failure::Failure;
 
+pub(crate) mod evaluate;
+
 macro_rules! later {
     ($($verb:ident),*) => {$(
         pub(crate) mod $verb {
@@ -17,7 +19,7 @@ macro_rules! later {
     )*};
 }
 later!(
-    plan, keygen, encrypt, train, decrypt, evaluate, inspect, demo
+    plan, keygen, encrypt, train, decrypt, inspect, demo
 );
 
 #[derive(Serialize)]

@@ -1,10 +1,12 @@
 //! The client's side: what happens in clear before anything is encrypted and after the weights are decrypted.
 //!
 //! - [`whiten`]: centre, rotate, scale and fold back.
+//! - [`prepare`]: the trained matrix, its clear twin, and the way back to a model.
 //! - [`private`]: the file that stays here.
 //! - [`check`]: the twin's check of a plan, before anything is encrypted.
 
 pub mod check;
+pub mod prepare;
 pub mod private;
 pub mod whiten;
 
