@@ -256,6 +256,7 @@ impl Evaluator for Clear {
     }
 
     fn declare_bound(&self, a: &mut ClearCt, bound: f64) -> Result<(), EvalError> {
+        let meta = self.ledger().declare_bound(&a.meta, bound)?;
         let found = max_abs(&a.slots);
         if found > bound * (1.0 + BOUND_SLACK) {
             return Err(EvalError::BoundExceeded {
@@ -263,7 +264,7 @@ impl Evaluator for Clear {
                 found,
             });
         }
-        a.meta.bound = bound;
+        a.meta = meta;
         Ok(())
     }
 

@@ -166,6 +166,11 @@ impl<'a> Ledger<'a> {
         )
     }
 
+    /// What the caller knows of the values.
+    pub(crate) fn declare_bound(&self, a: &Meta, bound: f64) -> Result<Meta, EvalError> {
+        self.fits("declaring a bound", Meta { bound, ..*a })
+    }
+
     /// A tensor product, neither relinearised nor rescaled.
     pub(crate) fn tensor(&self, a: &Meta, b: &Meta) -> Result<Meta, EvalError> {
         let level = a.level.min(b.level);
@@ -282,7 +287,13 @@ impl<'a> Ledger<'a> {
         if !c.is_finite() {
             return Err(EvalError::NotFinite { op, value: c });
         }
-        let level = Level(to.level.0 + 1);
+        let Some(level) = to.level.0.checked_add(1).map(Level) else {
+            return Err(EvalError::LevelExhausted {
+                op,
+                needed: to.level,
+                available: a.level,
+            });
+        };
         let a = self.drop_to(op, a, level)?;
         let factor = self.factor(op, &a, level, c.abs(), to.scale)?;
         let k = c.abs() * factor.scale;

@@ -154,7 +154,7 @@ pub trait Evaluator: Sync {
     /// Records what the caller knows of the values: no slot exceeds `bound`. [`Clear`] checks it.
     ///
     /// # Errors
-    /// [`EvalError::BoundExceeded`] from [`Clear`].
+    /// A bound that is not a number or beyond the modulus; [`EvalError::BoundExceeded`] from [`Clear`].
     fn declare_bound(&self, a: &mut Self::Ct, bound: f64) -> Result<(), EvalError>;
 
     /// Slot i of the result is slot i + k (cyclically) of a. One key switch; none for k = 0.

@@ -153,7 +153,7 @@ impl Evaluator for Trace {
     }
 
     fn declare_bound(&self, a: &mut TraceCt, bound: f64) -> Result<(), EvalError> {
-        a.0.bound = bound;
+        a.0 = self.ledger().declare_bound(&a.0, bound)?;
         Ok(())
     }
 

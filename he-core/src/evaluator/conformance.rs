@@ -1,1 +1,0 @@
-//! One suite that every evaluator passes (filled in below).
