@@ -16,11 +16,7 @@ impl Ciphertext {
     ///
     /// # Errors
     /// [`RlweError::Foreign`]; [`RlweError::Basis`] unless both are over the same chain primes and no special ones.
-    pub fn from_parts(
-        context: &Context,
-        c0: Poly<Ntt>,
-        c1: Poly<Ntt>,
-    ) -> Result<Self, RlweError> {
+    pub fn from_parts(context: &Context, c0: Poly<Ntt>, c1: Poly<Ntt>) -> Result<Self, RlweError> {
         context.check_chain("ciphertext", &c0)?;
         context.check_basis("ciphertext", &c1, c0.basis())?;
         Ok(Self { c0, c1, seed: None })
