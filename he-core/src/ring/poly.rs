@@ -430,7 +430,7 @@ impl Poly<Ntt> {
         let permutation = self.ring.permutation(g);
         let mut out = Self::zero(&self.ring, self.basis);
         out.each(4, |_, i, limb| {
-            slices::permute(limb, self.limb(i), &permutation.source)
+            slices::permute(limb, self.limb(i), &permutation)
         });
         out
     }
