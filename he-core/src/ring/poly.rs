@@ -435,7 +435,7 @@ impl Poly<Ntt> {
         let permutation = self.ring.permutation(g);
         let mut out = Self::scratch(&self.ring, self.basis);
         out.each(4, |_, i, limb| {
-            slices::permute(limb, self.limb(i), &permutation.source)
+            slices::permute(limb, self.limb(i), &permutation)
         });
         out
     }
