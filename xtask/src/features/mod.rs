@@ -31,8 +31,8 @@ struct Difference {
     workspace: BTreeSet<String>,
 }
 
-/// Rounds of `--fix`: a pin changes what is resolved, and may ask for another.
-const ROUNDS: usize = 6;
+/// Rounds of `--fix`: each pins what one package lacks, which changes what the packages above it resolve.
+const ROUNDS: usize = 3 * PACKAGES.len();
 
 /// Compares every package with the workspace; with `fix`, names the features in the manifests until they are equal.
 pub(crate) fn run(fix: bool) -> Result<()> {
@@ -42,7 +42,7 @@ pub(crate) fn run(fix: bool) -> Result<()> {
             return Ok(());
         }
         if fix {
-            pins.write(&cargo::root())?;
+            pins.write_lowest(&cargo::root())?;
         } else {
             eprint!("{pins}");
         }
