@@ -16,11 +16,7 @@ impl Ciphertext {
     ///
     /// # Errors
     /// [`RlweError::Foreign`]; [`RlweError::Basis`] unless both are over the same chain primes and no special ones.
-    pub fn from_parts(
-        context: &Context,
-        c0: Poly<Ntt>,
-        c1: Poly<Ntt>,
-    ) -> Result<Self, RlweError> {
+    pub fn from_parts(context: &Context, c0: Poly<Ntt>, c1: Poly<Ntt>) -> Result<Self, RlweError> {
         context.check_chain("ciphertext", &c0)?;
         context.check_basis("ciphertext", &c1, c0.basis())?;
         Ok(Self { c0, c1, seed: None })
@@ -85,16 +81,17 @@ impl Ciphertext {
     #[must_use]
     pub fn at_level(&self, level: usize) -> Self {
         Self {
-            c0: at_level(&self.c0, level),
-            c1: at_level(&self.c1, level),
+            c0: at_level(self.c0.clone(), level),
+            c1: at_level(self.c1.clone(), level),
             seed: self.seed,
         }
     }
 }
 
 /// The limbs of a lower level.
-pub(crate) fn at_level(poly: &Poly<Ntt>, level: usize) -> Poly<Ntt> {
-    let mut out = poly.clone();
-    out.drop_to_level(level);
-    out
+pub(crate) fn at_level(mut poly: Poly<Ntt>, level: usize) -> Poly<Ntt> {
+    if poly.level() > level {
+        poly.drop_to_level(level);
+    }
+    poly
 }

@@ -86,10 +86,7 @@ impl Context {
         let special = basis.limbs() - basis.level() - 1;
         Err(RlweError::Basis {
             what,
-            expected: format!(
-                "{} chain and {special} special primes",
-                basis.level() + 1
-            ),
+            expected: format!("{} chain and {special} special primes", basis.level() + 1),
             found: poly.basis().limbs(),
         })
     }

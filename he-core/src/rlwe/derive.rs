@@ -47,7 +47,12 @@ pub(super) struct Binding {
 
 impl Binding {
     /// `root`, fingerprint, version, kind, element, digit: each of fixed length, so no two bindings give the same bytes.
-    fn derive(&self, context: &str, root: &[u8; 32], fingerprint: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+    fn derive(
+        &self,
+        context: &str,
+        root: &[u8; 32],
+        fingerprint: &[u8; 32],
+    ) -> Zeroizing<[u8; 32]> {
         let mut hash = blake3::Hasher::new_derive_key(context);
         hash.update(root);
         hash.update(fingerprint);

@@ -136,7 +136,7 @@ pub(super) fn inverse8<V: Lanes, T: Twiddle<V>, S: Twiddle<V>>(
 #[inline(always)]
 pub(super) unsafe fn load4<V: Lanes>(x: *const f64, stride: usize) -> [V; 4] {
     // SAFETY: the caller's promise.
-    unsafe { array4!(k => V::load(x.add(k * stride))) }
+    unsafe { array4!(k => V::load(x.wrapping_add(k * stride))) }
 }
 
 /// As [`load4`].
@@ -146,7 +146,7 @@ pub(super) unsafe fn load4<V: Lanes>(x: *const f64, stride: usize) -> [V; 4] {
 #[inline(always)]
 pub(super) unsafe fn load8<V: Lanes>(x: *const f64, stride: usize) -> [V; 8] {
     // SAFETY: the caller's promise.
-    unsafe { array8!(k => V::load(x.add(k * stride))) }
+    unsafe { array8!(k => V::load(x.wrapping_add(k * stride))) }
 }
 
 /// Writes vectors `stride` values apart.
@@ -156,7 +156,7 @@ pub(super) unsafe fn load8<V: Lanes>(x: *const f64, stride: usize) -> [V; 8] {
 #[inline(always)]
 pub(super) unsafe fn store4<V: Lanes>(v: [V; 4], x: *mut f64, stride: usize) {
     // SAFETY: the caller's promise.
-    unsafe { array4!(k => v[k].store(x.add(k * stride))) };
+    unsafe { array4!(k => v[k].store(x.wrapping_add(k * stride))) };
 }
 
 /// As [`store4`].
@@ -166,5 +166,5 @@ pub(super) unsafe fn store4<V: Lanes>(v: [V; 4], x: *mut f64, stride: usize) {
 #[inline(always)]
 pub(super) unsafe fn store8<V: Lanes>(v: [V; 8], x: *mut f64, stride: usize) {
     // SAFETY: the caller's promise.
-    unsafe { array8!(k => v[k].store(x.add(k * stride))) };
+    unsafe { array8!(k => v[k].store(x.wrapping_add(k * stride))) };
 }

@@ -76,7 +76,7 @@ impl Kernel for Forward<'_> {
 unsafe fn prepared<V: Lanes>(table: *const Constant, i: usize) -> Prepared<V> {
     // SAFETY: the caller's promise.
     unsafe {
-        let c = &*table.add(i);
+        let c = &*table.wrapping_add(i);
         Prepared {
             w: V::splat(c.w),
             quotient: V::splat(c.quotient),
@@ -109,20 +109,24 @@ unsafe fn forward_pass<V: Lanes>(
     unsafe {
         let prime = Prime::<V>::new(table.modulus());
         for i in nodes {
-            let base = x.add(i * len);
+            let base = x.wrapping_add(i * len);
             let w0 = prepared(tw, m + i);
             let w1 = [prepared(tw, 2 * (m + i)), prepared(tw, 2 * (m + i) + 1)];
             if layers == 2 {
                 for j in (0..stride).step_by(V::LANES) {
-                    let v = load4::<V>(base.add(j), stride);
-                    store4(forward4(prime, v, [w0, w1[0], w1[1]]), base.add(j), stride);
+                    let v = load4::<V>(base.wrapping_add(j), stride);
+                    store4(
+                        forward4(prime, v, [w0, w1[0], w1[1]]),
+                        base.wrapping_add(j),
+                        stride,
+                    );
                 }
             } else {
                 let w2 = array8!(k => prepared::<V>(tw, 4 * (m + i) + k % 4));
                 let w = [w0, w1[0], w1[1], w2[0], w2[1], w2[2], w2[3]];
                 for j in (0..stride).step_by(V::LANES) {
-                    let v = load8::<V>(base.add(j), stride);
-                    store8(forward8(prime, v, w), base.add(j), stride);
+                    let v = load8::<V>(base.wrapping_add(j), stride);
+                    store8(forward8(prime, v, w), base.wrapping_add(j), stride);
                 }
             }
         }
@@ -140,15 +144,22 @@ unsafe fn forward_tail<V: Lanes>(table: &NttTable, x: *mut f64, groups: std::ops
     unsafe {
         let prime = Prime::<V>::new(table.modulus());
         for g in groups {
-            let (base, tw) = (x.add(g * GROUP), tw.add(g * TAIL_TWIDDLES));
+            let (base, tw) = (
+                x.wrapping_add(g * GROUP),
+                tw.wrapping_add(g * TAIL_TWIDDLES),
+            );
             let mut copy = [0.0; GROUP];
             let source = group_source::<V>(base, &mut copy);
             for first in (0..8).step_by(V::LANES) {
                 let [w0, w1, w2, w3, w4, w5, w6, _] =
-                    array8!(k => Plain(V::load(tw.add(8 * (k % 7) + first))));
+                    array8!(k => Plain(V::load(tw.wrapping_add(8 * (k % 7) + first))));
                 let w = [w0, w1, w2, w3, w4, w5, w6];
-                let v = forward8(prime, V::load_transposed(source.add(8 * first)), w);
-                store8(array8!(k => prime.reduce(v[k])), base.add(first), 8);
+                let v = forward8(prime, V::load_transposed(source.wrapping_add(8 * first)), w);
+                store8(
+                    array8!(k => prime.reduce(v[k])),
+                    base.wrapping_add(first),
+                    8,
+                );
             }
         }
     }
@@ -241,20 +252,20 @@ unsafe fn inverse_pass<V: Lanes, const LAST: bool>(
     unsafe {
         let prime = Prime::<V>::new(job.table.modulus());
         for i in nodes {
-            let base = x.add(i * len);
+            let base = x.wrapping_add(i * len);
             let w1 = [prepared(tw, 2 * (m + i)), prepared(tw, 2 * (m + i) + 1)];
             let factor = prepared(
                 if LAST {
                     &raw const job.difference
                 } else {
-                    tw.add(m + i)
+                    tw.wrapping_add(m + i)
                 },
                 0,
             );
             let scale = prepared(&raw const job.sum, 0);
             for j in (0..stride).step_by(V::LANES) {
                 if pass.layers == 2 {
-                    let v = load4::<V>(base.add(j), stride);
+                    let v = load4::<V>(base.wrapping_add(j), stride);
                     let mut v = if LAST {
                         inverse4(prime, v, w1, scale, factor)
                     } else {
@@ -263,11 +274,11 @@ unsafe fn inverse_pass<V: Lanes, const LAST: bool>(
                     if pass.reduce {
                         v[0] = prime.reduce(v[0]);
                     }
-                    store4(v, base.add(j), stride);
+                    store4(v, base.wrapping_add(j), stride);
                 } else {
                     let w2 = array8!(k => prepared::<V>(tw, 4 * (m + i) + k % 4));
                     let w = [w1[0], w1[1], w2[0], w2[1], w2[2], w2[3]];
-                    let v = load8::<V>(base.add(j), stride);
+                    let v = load8::<V>(base.wrapping_add(j), stride);
                     let mut v = if LAST {
                         inverse8(prime, v, w, scale, factor)
                     } else {
@@ -277,7 +288,7 @@ unsafe fn inverse_pass<V: Lanes, const LAST: bool>(
                         v[0] = prime.reduce(v[0]);
                         v[1] = prime.reduce(v[1]);
                     }
-                    store8(v, base.add(j), stride);
+                    store8(v, base.wrapping_add(j), stride);
                 }
             }
         }
@@ -296,20 +307,23 @@ unsafe fn inverse_tail<V: Lanes>(job: &Inverse<'_>, x: *mut f64, groups: std::op
     unsafe {
         let prime = Prime::<V>::new(job.table.modulus());
         for g in groups {
-            let (base, tw) = (x.add(g * GROUP), tw.add(g * TAIL_TWIDDLES));
+            let (base, tw) = (
+                x.wrapping_add(g * GROUP),
+                tw.wrapping_add(g * TAIL_TWIDDLES),
+            );
             let mut copy = [0.0; GROUP];
             let source = group_source::<V>(base, &mut copy);
             for first in (0..8).step_by(V::LANES) {
-                let v = load8::<V>(source.add(first), 8);
+                let v = load8::<V>(source.wrapping_add(first), 8);
                 let [last, w1, w2, w3, w4, w5, w6, _] =
-                    array8!(k => Plain(V::load(tw.add(8 * (k % 7) + first))));
+                    array8!(k => Plain(V::load(tw.wrapping_add(8 * (k % 7) + first))));
                 let w = [w1, w2, w3, w4, w5, w6];
                 let mut v = inverse8(prime, v, w, One, last);
                 if reduce {
                     v[0] = prime.reduce(v[0]);
                     v[1] = prime.reduce(v[1]);
                 }
-                V::store_transposed(v, base.add(8 * first));
+                V::store_transposed(v, base.wrapping_add(8 * first));
             }
         }
     }

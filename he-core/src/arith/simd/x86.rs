@@ -25,8 +25,30 @@ pub(super) unsafe fn run_avx512<K: Kernel>(kernel: K) {
     unsafe { kernel.run::<Avx512>() }
 }
 
+/// A vector register in memory of any alignment. Plain reads and writes of it compile to one instruction in every
+/// profile; the load and store intrinsics are library calls with checks where debug assertions are on.
+#[derive(Clone, Copy)]
+#[repr(C, packed)]
+struct Unaligned<T: Copy>(T);
+
+/// # Safety
+/// `src` is valid for reading a `T` made of `f64`.
+#[inline(always)]
+unsafe fn read<T: Copy>(src: *const f64) -> T {
+    // SAFETY: the caller's promise; a packed struct has no alignment.
+    unsafe { (*src.cast::<Unaligned<T>>()).0 }
+}
+
+/// # Safety
+/// `dst` is valid for writing a `T` made of `f64`.
+#[inline(always)]
+unsafe fn write<T: Copy>(dst: *mut f64, x: T) {
+    // SAFETY: the caller's promise; a packed struct has no alignment.
+    unsafe { (*dst.cast::<Unaligned<T>>()).0 = x }
+}
+
 macro_rules! lanes {
-    ($(#[$doc:meta])* $name:ident, $register:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident,
+    ($(#[$doc:meta])* $name:ident, $register:ty, $lanes:literal, $splat:ident,
      $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $fmsub:ident, $fnmadd:ident,
      $load_transposed:ident, $store_transposed:ident) => {
         $(#[$doc])*
@@ -43,12 +65,12 @@ macro_rules! lanes {
             #[inline(always)]
             unsafe fn load(src: *const f64) -> Self {
                 // SAFETY: the caller promises the instructions and the pointer; unaligned load.
-                unsafe { Self($load(src)) }
+                unsafe { Self(read(src)) }
             }
             #[inline(always)]
             unsafe fn store(self, dst: *mut f64) {
                 // SAFETY: the caller promises the pointer; unaligned store.
-                unsafe { $store(dst, self.0) }
+                unsafe { write(dst, self.0) }
             }
             #[inline(always)]
             unsafe fn load_transposed(src: *const f64) -> [Self; 8] {
@@ -99,13 +121,13 @@ macro_rules! lanes {
 
 lanes!(
     /// Four lanes.
-    Avx2, __m256d, 4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd,
+    Avx2, __m256d, 4, _mm256_set1_pd,
     _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_fmsub_pd, _mm256_fnmadd_pd,
     load_transposed_avx2, store_transposed_avx2
 );
 lanes!(
     /// Eight lanes.
-    Avx512, __m512d, 8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd,
+    Avx512, __m512d, 8, _mm512_set1_pd,
     _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_fmadd_pd, _mm512_fmsub_pd, _mm512_fnmadd_pd,
     load_transposed_avx512, store_transposed_avx512
 );
@@ -138,8 +160,8 @@ unsafe fn load_transposed_avx2(src: *const f64) -> [__m256d; 8] {
     // SAFETY: the caller's promise.
     let (low, high) = unsafe {
         (
-            array4!(b => _mm256_loadu_pd(src.add(8 * b))),
-            array4!(b => _mm256_loadu_pd(src.add(8 * b + 4))),
+            array4!(b => read(src.wrapping_add(8 * b))),
+            array4!(b => read(src.wrapping_add(8 * b + 4))),
         )
     };
     let ([a, b, c, d], [e, f, g, h]) = (transpose4(low), transpose4(high));
@@ -155,8 +177,8 @@ unsafe fn store_transposed_avx2(x: [__m256d; 8], dst: *mut f64) {
     let (low, high) = (transpose4([a, b, c, d]), transpose4([e, f, g, h]));
     // SAFETY: the caller's promise.
     unsafe {
-        array4!(b => _mm256_storeu_pd(dst.add(8 * b), low[b]));
-        array4!(b => _mm256_storeu_pd(dst.add(8 * b + 4), high[b]));
+        array4!(b => write(dst.wrapping_add(8 * b), low[b]));
+        array4!(b => write(dst.wrapping_add(8 * b + 4), high[b]));
     }
 }
 
@@ -194,7 +216,7 @@ fn transpose8(r: [__m512d; 8]) -> [__m512d; 8] {
 #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
 unsafe fn load_transposed_avx512(src: *const f64) -> [__m512d; 8] {
     // SAFETY: the caller's promise.
-    transpose8(unsafe { array8!(b => _mm512_loadu_pd(src.add(8 * b))) })
+    transpose8(unsafe { array8!(b => read(src.wrapping_add(8 * b))) })
 }
 
 /// # Safety
@@ -204,5 +226,5 @@ unsafe fn load_transposed_avx512(src: *const f64) -> [__m512d; 8] {
 unsafe fn store_transposed_avx512(x: [__m512d; 8], dst: *mut f64) {
     let rows = transpose8(x);
     // SAFETY: the caller's promise.
-    unsafe { array8!(b => _mm512_storeu_pd(dst.add(8 * b), rows[b])) };
+    unsafe { array8!(b => write(dst.wrapping_add(8 * b), rows[b])) };
 }
