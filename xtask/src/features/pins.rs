@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use super::Difference;
+use crate::cargo::PACKAGES;
 
 /// Stands above the dependencies of a package that are there for their features alone.
 const MARK: &str = "# Not named in the code: pinned so that this package alone resolves the features of the whole workspace (`cargo xtask features`).";
@@ -53,29 +54,40 @@ impl Pins {
             );
     }
 
-    /// Writes the pins into the manifests below `root`.
-    pub(super) fn write(&self, root: &Path) -> Result<()> {
-        let mut names = BTreeSet::new();
-        for dependency in self.features.keys() {
-            if !names.insert(name_of(dependency)) {
-                bail!(
-                    "two versions of {} would have to be pinned; do it by hand",
-                    name_of(dependency)
-                );
-            }
-        }
-        edit(&root.join("Cargo.toml"), |text| {
-            self.features
+    /// Writes the pins of the lowest package that lacks any: those above it often get theirs from it.
+    pub(super) fn write_lowest(&self, root: &Path) -> Result<()> {
+        let sections = |package: &str| {
+            let package = package.to_owned();
+            self.packages
                 .iter()
-                .fold(text, |text, (dependency, features)| {
-                    in_workspace(&text, dependency, features)
-                })
-        })?;
-        for ((package, section), names) in &self.packages {
+                .filter(move |((of, _), _)| *of == package)
+        };
+        let Some(package) = PACKAGES
+            .iter()
+            .find(|package| sections(package).next().is_some())
+        else {
+            return Ok(());
+        };
+        let mut names = BTreeSet::new();
+        for ((_, section), lacking) in sections(package) {
             edit(&root.join(package).join("Cargo.toml"), |text| {
-                names
+                lacking
                     .iter()
                     .fold(text, |text, name| in_package(&text, section, name))
+            })?;
+            names.extend(lacking);
+        }
+        for name in names {
+            let versions: Vec<_> = self
+                .features
+                .iter()
+                .filter(|(dependency, _)| name_of(dependency) == name)
+                .collect();
+            let [(dependency, features)] = versions[..] else {
+                bail!("two versions of {name} would have to be pinned; do it by hand");
+            };
+            edit(&root.join("Cargo.toml"), |text| {
+                in_workspace(&text, dependency, features)
             })?;
         }
         Ok(())
@@ -217,7 +229,7 @@ mod tests {
     fn a_new_line_stands_at_the_end_of_its_section() {
         let with = in_workspace(ROOT, "libc v0.2.1", &set(&["std"]));
         let expected = format!(
-            "\"std\"] }}\n{MARK}\nlibc = {{ version = \"0.2.1\", default-features = false, features = [\"std\"] }}\n\n[profile.dev]\n"
+            "\"std\"] }}\n{MARK}\nlibc = {{ version = \"0.2.1\", default-features = false, features = [\"std\"] }}\n\n# One profile.\n[profile.dev]\n"
         );
         assert!(with.contains(&expected), "{with}");
         let again = in_workspace(&with, "memchr v2.0.0", &set(&[]));
