@@ -24,6 +24,7 @@ pub(crate) mod tests;
 pub use modulus::{Constant, Modulus};
 pub use ntt::NttTable;
 pub use prime::{is_prime, ntt_primes};
+pub use simd::Buffer;
 
 /// Why a modulus, a prime search or a transform table cannot exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -154,7 +154,10 @@ impl Modulus {
     /// Prepares a canonical residue as a multiplier.
     #[must_use]
     pub fn constant(&self, w: u64) -> Constant {
-        let w = self.to_balanced(w);
+        self.constant_of_balanced(self.to_balanced(w))
+    }
+
+    pub(super) fn constant_of_balanced(&self, w: f64) -> Constant {
         Constant {
             w,
             quotient: w / self.p,

@@ -4,3 +4,4 @@ mod embedding;
 pub mod encode;
 pub mod lift;
 pub mod noise;
+pub mod plaintext;

@@ -40,7 +40,7 @@ fn max_abs(slots: &[Complex64]) -> f64 {
     slots.iter().map(|z| z.norm()).fold(0.0, f64::max)
 }
 
-pub(super) fn check_slots(
+pub(crate) fn check_slots(
     op: &'static str,
     slots: &[Complex64],
     expected: usize,

@@ -94,6 +94,14 @@ pub enum EvalError {
         /// Largest value found.
         found: f64,
     },
+    /// The operating system gave no randomness.
+    #[error("{op}: the operating system gave no randomness: {reason}")]
+    Randomness {
+        /// Operation.
+        op: &'static str,
+        /// What the operating system said.
+        reason: String,
+    },
     /// A ciphertext or key of other parameters.
     #[error("{op}: the operand belongs to other parameters")]
     ForeignOperand {

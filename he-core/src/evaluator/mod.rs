@@ -6,6 +6,7 @@
 //!
 //! All three ask one ledger what an operation does to [`Meta`], and one conformance suite runs on all of them.
 
+mod ckks;
 mod clear;
 pub mod conformance;
 mod error;
@@ -16,6 +17,9 @@ mod trace;
 
 use num_complex::Complex64;
 
+pub use ckks::{Ckks, CkksAcc, CkksCt, CkksHoisted, CkksPlain};
+pub(crate) use ckks::{fresh_meta, refusal};
+pub(crate) use clear::check_slots;
 pub use clear::{Clear, ClearCt};
 pub use error::EvalError;
 pub use meta::{Level, Meta, Placement, scales_match};

@@ -1,7 +1,7 @@
 //! Exact base conversion between sets of primes.
 
 use super::Ring;
-use crate::arith::{Constant, slices};
+use crate::arith::{Buffer, Constant, slices};
 
 /// Constants for the conversion of the centred integer `x`, given by its residues modulo the primes `q_i` of one set
 /// (product `Q`), to residues modulo the primes `p_j` of another set.
@@ -59,8 +59,8 @@ impl Converter {
     }
 
     /// The overflow counts `v` of the scaled residues `y`.
-    pub(super) fn overflow(&self, y: &[&[f64]]) -> Vec<f64> {
-        let mut v = vec![0.0; y.first().map_or(0, |y| y.len())];
+    pub(super) fn overflow(&self, y: &[&[f64]]) -> Buffer {
+        let mut v = Buffer::zero(y.first().map_or(0, |y| y.len()));
         slices::overflow(&mut v, y, &self.inverses);
         v
     }

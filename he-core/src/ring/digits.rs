@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::convert::inverse_of_product;
 use super::poly::{TRANSFORM, for_each_limb};
 use super::{Ntt, Poly};
-use crate::arith::slices;
+use crate::arith::{Buffer, slices};
 
 impl Poly<Ntt> {
     /// Divides by the top prime `q_l` and rounds; the level falls by one. Every coefficient of the result is within
@@ -21,7 +21,7 @@ impl Poly<Ntt> {
             "rescaling acts on the chain's primes alone"
         );
         let ring = self.ring().clone();
-        let mut top = self.limb(level).to_vec();
+        let mut top = Buffer::copy_of(self.limb(level));
         ring.table(level).inverse(&mut top);
         // Balanced, not merely reduced: this is the rounding.
         slices::reduce(ring.modulus(level), &mut top);
@@ -64,7 +64,7 @@ impl Poly<Ntt> {
         let overflow = converter.overflow(&sources);
         sources.push(&overflow);
         for_each_limb(head, n, TRANSFORM, |j, limb| {
-            let mut rest = vec![0.0; n];
+            let mut rest = Buffer::zero(n);
             converter.convert(&ring, j, j, &mut rest, &sources);
             ring.table(j).forward(&mut rest);
             slices::sub_scale(
@@ -95,14 +95,14 @@ impl Poly<Ntt> {
     }
 
     /// Inverse transforms of all limbs, each times the constant that [`mod_up`](Self::mod_up) of its digit needs.
-    fn into_scaled_digits(mut self, alpha: usize) -> Vec<f64> {
+    fn into_scaled_digits(mut self, alpha: usize) -> Buffer {
         assert!(
             !self.basis().is_extended(),
             "a digit decomposition acts on the chain's primes alone"
         );
         let ring = self.ring().clone();
         let level = self.level();
-        let mut data = std::mem::take(self.data_mut());
+        let mut data = std::mem::replace(self.data_mut(), Buffer::zero(0));
         for_each_limb(&mut data, ring.degree(), TRANSFORM, |i, limb| {
             let start = i - i % alpha;
             let digit: Vec<usize> = (start..(start + alpha).min(level + 1)).collect();

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::automorphism::map_coefficients;
 use super::{Basis, GaloisElement, Ring, RingError};
-use crate::arith::{Modulus, slices};
+use crate::arith::{Buffer, Modulus, slices};
 
 mod sealed {
     pub trait Sealed {}
@@ -37,7 +37,7 @@ impl Representation for Coeff {}
 pub struct Poly<R> {
     ring: Arc<Ring>,
     basis: Basis,
-    data: Vec<f64>,
+    data: Buffer,
     representation: PhantomData<R>,
 }
 
@@ -79,10 +79,10 @@ impl<R: Representation> Poly<R> {
     /// The zero polynomial.
     #[must_use]
     pub fn zero(ring: &Arc<Ring>, basis: Basis) -> Self {
-        Self::from_data(ring, basis, vec![0.0; basis.limbs() * ring.degree()])
+        Self::from_data(ring, basis, Buffer::zero(basis.limbs() * ring.degree()))
     }
 
-    pub(super) fn from_data(ring: &Arc<Ring>, basis: Basis, data: Vec<f64>) -> Self {
+    pub(super) fn from_data(ring: &Arc<Ring>, basis: Basis, data: Buffer) -> Self {
         debug_assert_eq!(data.len(), basis.limbs() * ring.degree());
         Self {
             ring: Arc::clone(ring),
@@ -196,7 +196,7 @@ impl<R: Representation> Poly<R> {
         &mut self.data[i * n..(i + 1) * n]
     }
 
-    pub(super) fn data_mut(&mut self) -> &mut Vec<f64> {
+    pub(super) fn data_mut(&mut self) -> &mut Buffer {
         &mut self.data
     }
 
@@ -261,8 +261,10 @@ impl<R: Representation> Poly<R> {
             self.level()
         );
         let n = self.ring.degree();
-        self.data.drain((level + 1) * n..(self.level() + 1) * n);
+        let chain = (self.level() + 1) * n;
         self.basis = self.basis.at_level(level);
+        self.data.copy_within(chain.., (level + 1) * n);
+        self.data.truncate(self.basis.limbs() * n);
     }
 
     /// Drops the special primes.

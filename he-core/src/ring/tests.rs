@@ -62,7 +62,7 @@ fn random(ring: &Arc<Ring>, basis: Basis, seed: u64) -> Poly<Ntt> {
 
 #[test]
 fn rescale_rounds_to_within_a_half() {
-    let ring = ring(5, 4, 2);
+    let ring = ring(6, 4, 2);
     let a = random(&ring, ring.basis(3), 1);
     let exact = lift(&a.clone().into_coeff());
     let mut b = a;
@@ -77,7 +77,7 @@ fn rescale_rounds_to_within_a_half() {
 
 #[test]
 fn mod_down_rounds_to_within_a_half() {
-    let ring = ring(5, 4, 3);
+    let ring = ring(6, 4, 3);
     let a = random(&ring, ring.extended_basis(2), 2);
     let exact = lift(&a.clone().into_coeff());
     let b = a.mod_down();
@@ -98,7 +98,7 @@ fn mod_down_rounds_to_within_a_half() {
 
 #[test]
 fn digits_are_centred_and_right_modulo_their_primes() {
-    let ring = ring(5, 5, 2);
+    let ring = ring(6, 5, 2);
     let a = random(&ring, ring.basis(4), 3);
     let coefficients = a.clone().into_coeff();
     let digits = a.decompose(2);
@@ -141,18 +141,18 @@ fn automorphisms_agree_in_both_representations() {
 
 #[test]
 fn products_are_negacyclic_convolutions() {
-    let ring = ring(5, 2, 1);
+    let ring = ring(6, 2, 1);
     let mut rng = Stream(5);
-    let mut small = || (0..32).map(|_| rng.within(1e6) as i64).collect::<Vec<_>>();
+    let mut small = || (0..64).map(|_| rng.within(1e6) as i64).collect::<Vec<_>>();
     let (a, b) = (small(), small());
-    let mut expected = vec![0i128; 32];
-    for i in 0..32 {
-        for j in 0..32 {
+    let mut expected = vec![0i128; 64];
+    for i in 0..64 {
+        for j in 0..64 {
             let product = i128::from(a[i]) * i128::from(b[j]);
-            if i + j < 32 {
+            if i + j < 64 {
                 expected[i + j] += product
             } else {
-                expected[i + j - 32] -= product
+                expected[i + j - 64] -= product
             }
         }
     }

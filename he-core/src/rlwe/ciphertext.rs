@@ -81,16 +81,17 @@ impl Ciphertext {
     #[must_use]
     pub fn at_level(&self, level: usize) -> Self {
         Self {
-            c0: at_level(&self.c0, level),
-            c1: at_level(&self.c1, level),
+            c0: at_level(self.c0.clone(), level),
+            c1: at_level(self.c1.clone(), level),
             seed: self.seed,
         }
     }
 }
 
 /// The limbs of a lower level.
-pub(crate) fn at_level(poly: &Poly<Ntt>, level: usize) -> Poly<Ntt> {
-    let mut out = poly.clone();
-    out.drop_to_level(level);
-    out
+pub(crate) fn at_level(mut poly: Poly<Ntt>, level: usize) -> Poly<Ntt> {
+    if poly.level() > level {
+        poly.drop_to_level(level);
+    }
+    poly
 }

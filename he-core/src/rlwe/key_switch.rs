@@ -45,8 +45,8 @@ impl Digits {
 /// A ciphertext times P, over the extended basis: what key products give and double hoisting adds up.
 #[derive(Clone, Debug)]
 pub struct KeyProduct {
-    k0: Poly<Ntt>,
-    k1: Poly<Ntt>,
+    pub(super) k0: Poly<Ntt>,
+    pub(super) k1: Poly<Ntt>,
 }
 
 impl KeyProduct {

@@ -24,6 +24,7 @@ mod switching;
 mod tests;
 
 pub use ciphertext::Ciphertext;
+pub(crate) use ciphertext::at_level;
 pub use context::Context;
 pub use derive::PublicSeed;
 pub use error::RlweError;

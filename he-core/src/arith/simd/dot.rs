@@ -78,7 +78,7 @@ impl Dot<'_> {
         unsafe {
             let prime = Prime::<V>::new(&self.modulus);
             let split = V::splat(split(&self.modulus));
-            let dst = dst.add(i);
+            let dst = dst.wrapping_add(i);
             let mut low = if self.accumulate {
                 V::load(dst)
             } else {
@@ -87,7 +87,10 @@ impl Dot<'_> {
             for chunk in self.terms.chunks(MAX_TERMS) {
                 let mut sum = Sum { high: split, low };
                 for (a, b) in chunk {
-                    sum = sum.add_product(V::load(a.as_ptr().add(i)), V::load(b.as_ptr().add(i)));
+                    sum = sum.add_product(
+                        V::load(a.as_ptr().wrapping_add(i)),
+                        V::load(b.as_ptr().wrapping_add(i)),
+                    );
                 }
                 low = prime.reduce(sum.fold(prime, split));
             }
@@ -152,7 +155,7 @@ impl Convert<'_> {
             {
                 let mut sum = Sum { high: split, low };
                 for (s, c) in src.iter().zip(constants) {
-                    sum = sum.add_product(V::load(s.as_ptr().add(i)), V::splat(*c));
+                    sum = sum.add_product(V::load(s.as_ptr().wrapping_add(i)), V::splat(*c));
                 }
                 low = sum.fold(prime, split);
                 done += src.len();
@@ -160,7 +163,7 @@ impl Convert<'_> {
                     low = prime.reduce(low);
                 }
             }
-            low.store(dst.add(i));
+            low.store(dst.wrapping_add(i));
         }
     }
 }
@@ -206,10 +209,10 @@ impl Overflow<'_> {
         unsafe {
             let mut sum = V::splat(0.0);
             for (s, inverse) in self.src.iter().zip(self.inverses) {
-                sum = V::load(s.as_ptr().add(i)).mul_add(V::splat(*inverse), sum);
+                sum = V::load(s.as_ptr().wrapping_add(i)).mul_add(V::splat(*inverse), sum);
             }
             let round = V::splat(ROUND);
-            sum.add(round).sub(round).store(dst.add(i));
+            sum.add(round).sub(round).store(dst.wrapping_add(i));
         }
     }
 }

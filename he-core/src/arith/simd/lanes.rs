@@ -1,4 +1,73 @@
 //! The operations that kernels are written in.
+//!
+//! Kernels use neither closures nor `array::map` on vectors: a function that has not the instruction set enabled
+//! cannot inline an intrinsic, and only `#[inline(always)]` functions are sure to be inlined first.
+
+/// `[f(0), .., f(7)]` without a closure.
+macro_rules! array8 {
+    ($k:ident => $value:expr) => {
+        [
+            {
+                let $k = 0;
+                $value
+            },
+            {
+                let $k = 1;
+                $value
+            },
+            {
+                let $k = 2;
+                $value
+            },
+            {
+                let $k = 3;
+                $value
+            },
+            {
+                let $k = 4;
+                $value
+            },
+            {
+                let $k = 5;
+                $value
+            },
+            {
+                let $k = 6;
+                $value
+            },
+            {
+                let $k = 7;
+                $value
+            },
+        ]
+    };
+}
+pub(super) use array8;
+
+/// `[f(0), .., f(3)]` without a closure.
+macro_rules! array4 {
+    ($k:ident => $value:expr) => {
+        [
+            {
+                let $k = 0;
+                $value
+            },
+            {
+                let $k = 1;
+                $value
+            },
+            {
+                let $k = 2;
+                $value
+            },
+            {
+                let $k = 3;
+                $value
+            },
+        ]
+    };
+}
+pub(super) use array4;
 
 /// A vector of `f64`. A value of an instruction set's type exists only where [`Lanes::splat`] or
 /// [`Lanes::load`] made it, whose contract is that the instruction set is there: so the arithmetic
@@ -24,6 +93,18 @@ pub(in crate::arith) trait Lanes: Copy {
     /// # Safety
     /// `dst` is valid for writing `LANES` values.
     unsafe fn store(self, dst: *mut f64);
+
+    /// `LANES` blocks of 8 values, transposed: lane `b` of vector `k` is value `k` of block `b`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of this type, and `src` is valid for reading `8 LANES` values.
+    unsafe fn load_transposed(src: *const f64) -> [Self; 8];
+
+    /// Writes what [`Lanes::load_transposed`] reads.
+    ///
+    /// # Safety
+    /// `dst` is valid for writing `8 LANES` values.
+    unsafe fn store_transposed(x: [Self; 8], dst: *mut f64);
 
     fn add(self, b: Self) -> Self;
     fn sub(self, b: Self) -> Self;
@@ -51,6 +132,16 @@ impl Lanes for f64 {
     unsafe fn store(self, dst: *mut f64) {
         // SAFETY: the caller's promise.
         unsafe { *dst = self }
+    }
+    #[inline(always)]
+    unsafe fn load_transposed(src: *const f64) -> [Self; 8] {
+        // SAFETY: the caller's promise; an array of `f64` is aligned as `f64`.
+        unsafe { *src.cast() }
+    }
+    #[inline(always)]
+    unsafe fn store_transposed(x: [Self; 8], dst: *mut f64) {
+        // SAFETY: the caller's promise; an array of `f64` is aligned as `f64`.
+        unsafe { *dst.cast() = x }
     }
     #[inline(always)]
     fn add(self, b: Self) -> Self {

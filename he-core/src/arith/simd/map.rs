@@ -35,16 +35,18 @@ impl<F: Lanewise<S>, const S: usize> Kernel for Map<'_, F, S> {
         while i < whole {
             // SAFETY: the caller has the instructions; i + LANES <= whole <= n, every slice's length.
             unsafe {
-                let s = src.map(|s| V::load(s.add(i)));
-                self.f.apply(V::load(dst.add(i)), s).store(dst.add(i));
+                let s = src.map(|s| V::load(s.wrapping_add(i)));
+                self.f
+                    .apply(V::load(dst.wrapping_add(i)), s)
+                    .store(dst.wrapping_add(i));
             }
             i += V::LANES;
         }
         while i < n {
             // SAFETY: `f64` needs no instructions; i < n.
             unsafe {
-                let s = src.map(|s| *s.add(i));
-                *dst.add(i) = self.f.apply(*dst.add(i), s);
+                let s = src.map(|s| *s.wrapping_add(i));
+                *dst.wrapping_add(i) = self.f.apply(*dst.wrapping_add(i), s);
             }
             i += 1;
         }

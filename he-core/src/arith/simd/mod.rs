@@ -9,6 +9,8 @@
     reason = "vector intrinsics and their loads and stores; each block has its argument"
 )]
 
+mod buffer;
+mod butterfly;
 mod dot;
 mod lanes;
 mod map;
@@ -16,6 +18,7 @@ mod ntt;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub use buffer::Buffer;
 pub(super) use dot::{Convert, Dot, Overflow};
 pub(super) use lanes::{Lanes, ROUND};
 pub(super) use map::{

@@ -2,7 +2,11 @@
 //!
 //! Server code works with [`crate::evaluator::Evaluator`] alone and cannot name anything of this module.
 
+mod ckks;
+
 use num_complex::Complex64;
+
+pub use ckks::{PublicSealer, SecretOpener, SecretSealer};
 
 use crate::evaluator::{Clear, ClearCt, EvalError, Evaluator, Placement, Trace, TraceCt};
 

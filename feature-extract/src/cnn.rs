@@ -1,0 +1,293 @@
+//! Pretrained convolutional networks, run by burn on the CPU: pictures in, features out.
+//!
+//! Features are what stands before a network's last layer: the global average of the last
+//! feature map. Every network is written once, as a list of layers that take their tensors by
+//! torchvision's names, so that torchvision's checkpoints load unchanged.
+
+mod layers;
+mod networks;
+mod weights;
+
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use ndarray::{Array2, ArrayView3};
+
+use crate::preprocess::{Normalisation, Preprocessing};
+use crate::{Channels, Error, Picture};
+use layers::Layer;
+use weights::Weights;
+
+/// A network that can be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Architecture {
+    /// RegNetX-400MF, the network of the paper (arXiv 2304.03807).
+    RegnetX400mf,
+    /// RegNetY-400MF.
+    RegnetY400mf,
+    /// ResNet-18.
+    Resnet18,
+    /// MobileNetV2.
+    MobilenetV2,
+    /// SqueezeNet 1.0; features are the global average of `features.12`, after ReLU.
+    Squeezenet10,
+}
+
+/// What is known of an architecture.
+struct Facts {
+    name: &'static str,
+    features: usize,
+    /// Tensors read from a checkpoint: without the classifier and the counters.
+    tensors: usize,
+    /// Prefix of the classifier's tensors, which are not read.
+    head: &'static str,
+    /// torchvision's published file.
+    published: &'static str,
+}
+
+impl Architecture {
+    /// All architectures.
+    pub const ALL: [Self; 5] = [
+        Self::RegnetX400mf,
+        Self::RegnetY400mf,
+        Self::Resnet18,
+        Self::MobilenetV2,
+        Self::Squeezenet10,
+    ];
+
+    fn facts(self) -> Facts {
+        let facts = |name, features, tensors, head, published| Facts {
+            name,
+            features,
+            tensors,
+            head,
+            published,
+        };
+        match self {
+            Self::RegnetX400mf => facts(
+                "regnet_x_400mf",
+                400,
+                355,
+                "fc.",
+                "regnet_x_400mf-adf1edd5.pth",
+            ),
+            Self::RegnetY400mf => facts(
+                "regnet_y_400mf",
+                440,
+                329,
+                "fc.",
+                "regnet_y_400mf-c65dace8.pth",
+            ),
+            Self::Resnet18 => facts("resnet18", 512, 100, "fc.", "resnet18-f37072fd.pth"),
+            Self::MobilenetV2 => facts(
+                "mobilenet_v2",
+                1280,
+                260,
+                "classifier.",
+                "mobilenet_v2-b0353104.pth",
+            ),
+            Self::Squeezenet10 => facts(
+                "squeezenet1_0",
+                512,
+                50,
+                "classifier.",
+                "squeezenet1_0-b66bff10.pth",
+            ),
+        }
+    }
+
+    /// torchvision's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.facts().name
+    }
+
+    /// Number of features.
+    #[must_use]
+    pub fn features(self) -> usize {
+        self.facts().features
+    }
+
+    /// The file that torchvision publishes, under `https://download.pytorch.org/models/`.
+    #[must_use]
+    pub fn published_weights(self) -> &'static str {
+        self.facts().published
+    }
+
+    /// Number of tensors read from a checkpoint.
+    #[must_use]
+    pub fn tensors(self) -> usize {
+        self.facts().tensors
+    }
+
+    fn head(self) -> &'static str {
+        self.facts().head
+    }
+
+    /// 224x224 RGB in [0, 1], not normalised, as in the paper.
+    fn preprocessing(self) -> Result<Preprocessing, Error> {
+        Preprocessing::new([224, 224], Channels::Three, Normalisation::none())
+    }
+}
+
+impl std::str::FromStr for Architecture {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::ALL
+            .into_iter()
+            .find(|a| a.name() == name)
+            .ok_or_else(|| {
+                let known = Self::ALL.map(Self::name).join(", ");
+                let hint = "choose one of the listed architectures";
+                Error::input(Path::new("architecture"), known, name, hint)
+            })
+    }
+}
+
+/// A loaded network with its preprocessing. `Send` and `Sync`: several threads may share one.
+#[derive(Debug, Clone)]
+pub struct Extractor {
+    architecture: Architecture,
+    layers: Vec<Layer>,
+    preprocessing: Preprocessing,
+    weights_blake3: String,
+}
+
+impl Extractor {
+    /// Loads a checkpoint: `.pth` (torch's zip format) or `.safetensors`, recognised by content.
+    ///
+    /// Pictures are resized to 224x224 and their values left in [0, 1]; see
+    /// [`Extractor::with_preprocessing`].
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Input`] when the file is no checkpoint; [`Error::Weights`] when
+    /// tensors are missing, of another shape, not finite, or left over. The classifier may have
+    /// any number of classes, or be absent.
+    pub fn load(architecture: Architecture, weights: &Path) -> Result<Self, Error> {
+        let (mut from, hash) = Weights::open(weights)?;
+        let layers = networks::layers(architecture, &mut from);
+        from.finish(architecture)?;
+        Ok(Self {
+            architecture,
+            layers,
+            preprocessing: architecture.preprocessing()?,
+            weights_blake3: hash.to_hex().to_string(),
+        })
+    }
+
+    /// The same network on pictures prepared in another way.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when the number of channels is not the network's, or a side is under 32
+    /// pixels, to which the networks shrink a picture.
+    pub fn with_preprocessing(self, preprocessing: Preprocessing) -> Result<Self, Error> {
+        let [channels, height, width] = preprocessing.shape();
+        let [wanted, ..] = self.preprocessing.shape();
+        if channels != wanted || height < 32 || width < 32 {
+            return Err(Error::input(
+                Path::new("preprocessing"),
+                format!("{wanted} channels and sides of at least 32 pixels"),
+                format!("{channels} channels of {height} x {width}"),
+                "leave the size at 224 x 224, as in the networks' training",
+            ));
+        }
+        Ok(Self {
+            preprocessing,
+            ..self
+        })
+    }
+
+    /// The architecture.
+    #[must_use]
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
+    }
+
+    /// What is done to a picture before the network sees it.
+    #[must_use]
+    pub fn preprocessing(&self) -> &Preprocessing {
+        &self.preprocessing
+    }
+
+    /// blake3 hash of the weights, in hexadecimal.
+    #[must_use]
+    pub fn weights_blake3(&self) -> &str {
+        &self.weights_blake3
+    }
+
+    /// Number of features a picture.
+    #[must_use]
+    pub fn features(&self) -> usize {
+        self.architecture.features()
+    }
+
+    /// Features of prepared pictures: `planes` holds `[n, channels, height, width]` as
+    /// [`Preprocessing::apply`] appends them; the result is `[n, features]`.
+    ///
+    /// Runs on the calling thread. All pictures go through as one batch: small batches (1 to 4)
+    /// are fastest for the large networks.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when `planes` is not a whole number of pictures, or when the network's
+    /// output is not finite (pictures far outside [0, 1]).
+    pub fn features_of_planes(&self, planes: Vec<f32>) -> Result<Vec<f32>, Error> {
+        let [channels, height, width] = self.preprocessing.shape();
+        let each = self.preprocessing.values();
+        let wrong = |expected: String, found: String, hint: &str| {
+            Error::input(Path::new("pictures"), expected, found, hint)
+        };
+        if planes.is_empty() || planes.len() % each != 0 {
+            let found = planes.len().to_string();
+            return Err(wrong(
+                format!("a positive multiple of {each} values"),
+                found,
+                "pass whole pictures",
+            ));
+        }
+        let count = planes.len() / each;
+        let planes = TensorData::new(planes, [count, channels, height, width]);
+        let x = Tensor::<4>::from_data(planes, &Device::flex());
+        let x = layers::forward(&self.layers, x);
+        let features = x.mean_dim(3).mean_dim(2).into_data().try_into_vec::<f32>();
+        let hint = "check the pictures' range of values";
+        match features {
+            Ok(features) if features.iter().all(|f| f.is_finite()) => Ok(features),
+            Ok(_) => Err(wrong(
+                "finite features".into(),
+                "infinity or NaN".into(),
+                hint,
+            )),
+            Err(error) => Err(wrong("features as f32".into(), error.to_string(), hint)),
+        }
+    }
+
+    /// Features `[n, features]` of grey pictures `[n, height, width]` with values in [0, 1].
+    ///
+    /// For arrays that fit in memory, on the calling thread.
+    ///
+    /// # Errors
+    /// As [`Picture::new`] and [`Extractor::features_of_planes`].
+    pub fn features_of(&self, pictures: ArrayView3<'_, f32>) -> Result<Array2<f32>, Error> {
+        let (count, height, width) = pictures.dim();
+        let mut features = Vec::with_capacity(count * self.features());
+        for (index, picture) in pictures.outer_iter().enumerate() {
+            let values = picture.iter().copied().collect();
+            let name = format!("picture {index}");
+            let picture = Picture::new(&name, [height, width], Channels::One, values)?;
+            let mut planes = Vec::with_capacity(self.preprocessing.values());
+            self.preprocessing.apply(&picture, &mut planes);
+            features.extend(self.features_of_planes(planes)?);
+        }
+        let shape = (count, self.features());
+        Array2::from_shape_vec(shape, features).map_err(|e| {
+            Error::input(
+                Path::new("features"),
+                format!("{shape:?}"),
+                e.to_string(),
+                "report this",
+            )
+        })
+    }
+}

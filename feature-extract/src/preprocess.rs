@@ -1,0 +1,276 @@
+//! From a picture of any size to the planes a network expects: resize, channels, normalisation.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::resize::bilinear;
+use crate::{Channels, Error, Picture};
+
+/// Means and standard deviations of ImageNet, red, green, blue, for values in [0, 1].
+/// Source: the preprocessing of torchvision's ImageNet weights.
+const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+
+/// Shares of red, green and blue in grey: ITU-R BT.601, as PIL and OpenCV do it.
+const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
+
+/// What is subtracted from every channel, and what the rest is divided by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Normalisation {
+    mean: Vec<f32>,
+    std: Vec<f32>,
+}
+
+/// The JSON form: `{"mean": [..], "std": [..]}`, one or three numbers each.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct NormalisationJson {
+    mean: Vec<f32>,
+    std: Vec<f32>,
+}
+
+impl Normalisation {
+    /// Values stay in [0, 1], as in the paper (arXiv 2304.03807).
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            mean: vec![0.0],
+            std: vec![1.0],
+        }
+    }
+
+    /// ImageNet's means and standard deviations, as torchvision's weights expect them.
+    #[must_use]
+    pub fn imagenet() -> Self {
+        Self {
+            mean: IMAGENET.0.to_vec(),
+            std: IMAGENET.1.to_vec(),
+        }
+    }
+
+    /// Reads `{"mean": [m, ..], "std": [s, ..]}` with one number, or three for red, green, blue.
+    ///
+    /// # Errors
+    /// [`Error::Io`], or [`Error::Input`] when the file is over 64 KiB, no such JSON, or holds
+    /// numbers that are not finite or a deviation that is not positive.
+    pub fn from_json(path: &Path) -> Result<Self, Error> {
+        let hint = r#"write {"mean": [0.5], "std": [0.5]}, or three numbers each"#;
+        let wrong = |found: String| Error::input(path, "a normalisation as JSON", found, hint);
+        let size = std::fs::metadata(path)
+            .map_err(Error::io(path, "read"))?
+            .len();
+        if size > 1 << 16 {
+            return Err(wrong(format!("{size} bytes")));
+        }
+        let text = std::fs::read(path).map_err(Error::io(path, "read"))?;
+        let json: NormalisationJson =
+            serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
+        let counts = [json.mean.len(), json.std.len()];
+        if counts != [1, 1] && counts != [3, 3] {
+            return Err(wrong(format!(
+                "{} means and {} deviations",
+                counts[0], counts[1]
+            )));
+        }
+        if !json.mean.iter().all(|m| m.is_finite()) {
+            return Err(wrong(format!("means {:?}", json.mean)));
+        }
+        if !json.std.iter().all(|s| s.is_finite() && *s > 0.0) {
+            return Err(wrong(format!("deviations {:?}", json.std)));
+        }
+        Ok(Self {
+            mean: json.mean,
+            std: json.std,
+        })
+    }
+
+    fn of(&self, channel: usize) -> (f32, f32) {
+        let at = channel % self.mean.len();
+        (self.mean[at], self.std[at])
+    }
+}
+
+/// How pictures become input planes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preprocessing {
+    size: [usize; 2],
+    channels: Channels,
+    normalisation: Normalisation,
+}
+
+impl Preprocessing {
+    /// Resize to `size` (height, width), convert to `channels`, normalise.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when the size is not allowed (see [`Picture::new`]), or when three
+    /// numbers are given for one channel.
+    pub fn new(
+        size: [usize; 2],
+        channels: Channels,
+        normalisation: Normalisation,
+    ) -> Result<Self, Error> {
+        let wrong = |expected: String, found: String, hint: &str| {
+            Err(Error::input(
+                Path::new("preprocessing"),
+                expected,
+                found,
+                hint,
+            ))
+        };
+        if !crate::picture::size_is_allowed(size[0], size[1]) {
+            let found = format!("{} x {}", size[0], size[1]);
+            return wrong(
+                crate::picture::allowed_sizes(),
+                found,
+                "choose another size",
+            );
+        }
+        if normalisation.mean.len() > channels.count() {
+            let hint = "give a normalisation with one mean and one deviation";
+            return wrong("numbers for one channel".into(), "for three".into(), hint);
+        }
+        Ok(Self {
+            size,
+            channels,
+            normalisation,
+        })
+    }
+
+    /// Values of one picture: `channels * height * width`.
+    #[must_use]
+    pub fn values(&self) -> usize {
+        self.channels.count() * self.size[0] * self.size[1]
+    }
+
+    /// `[channels, height, width]` of one picture.
+    #[must_use]
+    pub fn shape(&self) -> [usize; 3] {
+        [self.channels.count(), self.size[0], self.size[1]]
+    }
+
+    /// Appends the planes of one picture (`[channels, height, width]`) to `out`.
+    ///
+    /// Grey becomes RGB by repetition, RGB becomes grey by the shares of ITU-R BT.601.
+    pub fn apply(&self, picture: &Picture, out: &mut Vec<f32>) {
+        let from = [picture.height(), picture.width()];
+        let wanted = self.channels.count();
+        let start = out.len();
+        match (picture.channels(), self.channels) {
+            (Channels::One, _) => {
+                bilinear(picture.values(), (0, 1), from, self.size, out);
+                for _ in 1..wanted {
+                    out.extend_from_within(start..start + self.size[0] * self.size[1]);
+                }
+            }
+            (Channels::Three, Channels::Three) => {
+                for channel in 0..3 {
+                    bilinear(picture.values(), (channel, 3), from, self.size, out);
+                }
+            }
+            (Channels::Three, Channels::One) => {
+                let grey: Vec<f32> = picture
+                    .values()
+                    .chunks_exact(3)
+                    .map(|rgb| rgb.iter().zip(LUMA).map(|(v, share)| v * share).sum())
+                    .collect();
+                bilinear(&grey, (0, 1), from, self.size, out);
+            }
+        }
+        let plane = self.size[0] * self.size[1];
+        for (channel, values) in out[start..].chunks_exact_mut(plane).enumerate() {
+            let (mean, std) = self.normalisation.of(channel);
+            if (mean, std) != (0.0, 1.0) {
+                values.iter_mut().for_each(|v| *v = (*v - mean) / std);
+            }
+        }
+    }
+
+    /// What `features.json` says about the preprocessing.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "resize": "bilinear",
+            "channels": self.channels.count(),
+            "size": self.size,
+            "mean": self.normalisation.mean,
+            "std": self.normalisation.std,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn planes(picture: &Picture, channels: Channels, how: Normalisation) -> Vec<f32> {
+        let mut out = vec![9.0];
+        let size = [picture.height(), picture.width()];
+        Preprocessing::new(size, channels, how)
+            .unwrap()
+            .apply(picture, &mut out);
+        assert_eq!(out.remove(0), 9.0);
+        out
+    }
+
+    #[test]
+    fn grey_is_repeated_and_normalised_per_channel() {
+        let grey = Picture::new("g", [1, 2], Channels::One, vec![0.0, 1.0]).unwrap();
+        assert_eq!(
+            planes(&grey, Channels::Three, Normalisation::none()),
+            [0., 1., 0., 1., 0., 1.]
+        );
+        let normal = planes(&grey, Channels::Three, Normalisation::imagenet());
+        for c in 0..3 {
+            let (mean, std) = (IMAGENET.0[c], IMAGENET.1[c]);
+            assert_eq!(
+                normal[2 * c..2 * c + 2],
+                [(0.0 - mean) / std, (1.0 - mean) / std]
+            );
+        }
+    }
+
+    #[test]
+    fn colour_is_split_into_planes_or_mixed_to_grey() {
+        let values = vec![1.0, 0.0, 0.0, 0.0, 1.0, 0.0];
+        let colour = Picture::new("c", [1, 2], Channels::Three, values).unwrap();
+        assert_eq!(
+            planes(&colour, Channels::Three, Normalisation::none()),
+            [1., 0., 0., 1., 0., 0.]
+        );
+        assert_eq!(
+            planes(&colour, Channels::One, Normalisation::none()),
+            [0.299, 0.587]
+        );
+    }
+
+    #[test]
+    fn json_is_checked() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("n.json");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Normalisation::from_json(&path)
+        };
+        assert_eq!(
+            read(r#"{"mean":[0.5],"std":[0.25]}"#).unwrap().of(2),
+            (0.5, 0.25)
+        );
+        for bad in [
+            r#"{"mean":[0.5],"std":[0]}"#,
+            r#"{"mean":[0.5,1],"std":[1,1]}"#,
+            r#"{"mean":[0.5],"std":[1,1,1]}"#,
+            r#"{"mean":[1e99],"std":[1]}"#,
+            r#"{"mean":[1],"std":[1],"scale":2}"#,
+            "",
+        ] {
+            let error = read(bad).unwrap_err();
+            assert!(
+                error.to_string().contains("n.json") && error.hint().is_some(),
+                "{bad}"
+            );
+        }
+        let three = Normalisation::imagenet();
+        assert!(Preprocessing::new([4, 4], Channels::One, three).is_err());
+        assert!(Preprocessing::new([0, 4], Channels::One, Normalisation::none()).is_err());
+    }
+}

@@ -1,0 +1,197 @@
+//! `cargo xtask features`: building one package and building the workspace resolve the same features of every dependency.
+//!
+//! Where they differ, cargo compiles the dependency twice, and a package can pass its tests only because another package happens to
+//! switch a feature on. The remedy is to name the feature in `[workspace.dependencies]`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use anyhow::{Result, bail};
+
+use crate::cargo::{self, PACKAGES};
+
+/// Feature sets by dependency ("name version"). One dependency may be built with several sets: for the host and for the target.
+type Resolution = BTreeMap<String, BTreeSet<String>>;
+
+/// The edges of `cargo tree` that are compared: what a build and what a test run compile for the target.
+/// Procedural macros run on the host and their own dependencies end in no binary, so their features are left alone.
+const VIEWS: [(&str, &str); 2] = [
+    ("build", "normal,build,no-proc-macro"),
+    ("test", "normal,build,dev,no-proc-macro"),
+];
+
+/// One dependency that a package builds in a way in which the workspace does not.
+#[derive(Debug, PartialEq, Eq)]
+struct Difference {
+    dependency: String,
+    alone: BTreeSet<String>,
+    workspace: BTreeSet<String>,
+}
+
+/// Compares every package with the workspace.
+pub(crate) fn run() -> Result<()> {
+    let mut pins = Pins::default();
+    for (view, edges) in VIEWS {
+        let workspace = resolve(&["--workspace"], edges)?;
+        for package in PACKAGES {
+            let alone = resolve(&["--package", package], edges)?;
+            for difference in differences(&alone, &workspace) {
+                eprintln!(
+                    "features ({view}): {} in package {package}: alone [{}], in the workspace [{}]",
+                    difference.dependency,
+                    join(&difference.alone),
+                    join(&difference.workspace),
+                );
+                pins.add(package, &difference);
+            }
+        }
+    }
+    if pins.packages.is_empty() {
+        return Ok(());
+    }
+    eprint!("{pins}");
+    bail!("packages resolve to other features than the workspace");
+}
+
+/// The manifest lines that would remove the differences.
+#[derive(Debug, Default)]
+struct Pins {
+    /// Features by dependency ("name version"), for the root manifest.
+    features: BTreeMap<String, BTreeSet<String>>,
+    /// Names of dependencies by package.
+    packages: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Pins {
+    fn add(&mut self, package: &str, difference: &Difference) {
+        let name = difference.dependency.split(' ').next().unwrap_or_default();
+        self.packages
+            .entry(package.to_owned())
+            .or_default()
+            .insert(name.to_owned());
+        let features = difference
+            .workspace
+            .iter()
+            .flat_map(|set| set.split(','))
+            .filter(|feature| !feature.is_empty())
+            .map(str::to_owned);
+        self.features
+            .entry(difference.dependency.clone())
+            .or_default()
+            .extend(features);
+    }
+}
+
+impl fmt::Display for Pins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "hint: in the root manifest's [workspace.dependencies]:")?;
+        for (dependency, features) in &self.features {
+            let (name, version) = dependency.split_once(" v").unwrap_or((dependency, "*"));
+            writeln!(
+                f,
+                "    {name} = {{ version = {version:?}, default-features = false, features = [{}] }}",
+                features
+                    .iter()
+                    .map(|feature| format!("{feature:?}"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            )?;
+        }
+        for (package, names) in &self.packages {
+            writeln!(f, "  and in {package}'s [dependencies], where it is not:")?;
+            for name in names {
+                writeln!(f, "    {name}.workspace = true")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn resolve(selection: &[&str], edges: &str) -> Result<Resolution> {
+    let text = cargo::output_of(
+        cargo::cargo()
+            .args(["tree", "--edges", edges, "--prefix", "none"])
+            .args(["--format", "{p}|{f}"])
+            .args(selection),
+    )?;
+    Ok(parse(&text))
+}
+
+/// Reads lines of `cargo tree --prefix none --format "{p}|{f}"`.
+fn parse(text: &str) -> Resolution {
+    let mut found = Resolution::new();
+    for line in text.lines() {
+        let Some((package, features)) = line.trim().trim_end_matches(" (*)").split_once('|') else {
+            continue;
+        };
+        // "name v1.2.3 (where from)": where from differs between nothing that is compared here.
+        let dependency: Vec<&str> = package.split(' ').take(2).collect();
+        found
+            .entry(dependency.join(" "))
+            .or_default()
+            .insert(features.trim().to_owned());
+    }
+    found
+}
+
+/// Dependencies for which a feature set of `alone` does not occur in the workspace.
+fn differences(alone: &Resolution, workspace: &Resolution) -> Vec<Difference> {
+    let nothing = BTreeSet::new();
+    alone
+        .iter()
+        .filter_map(|(dependency, sets)| {
+            let known = workspace.get(dependency).unwrap_or(&nothing);
+            (!sets.is_subset(known)).then(|| Difference {
+                dependency: dependency.clone(),
+                alone: sets.clone(),
+                workspace: known.clone(),
+            })
+        })
+        .collect()
+}
+
+fn join(sets: &BTreeSet<String>) -> String {
+    sets.iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeated_lines_and_places_do_not_matter() {
+        let found = parse("serde v1.0.1 (registry)|std\nserde v1.0.1|std (*)\n\nlibm v0.2.1|\n");
+        assert_eq!(found, parse("libm v0.2.1 (elsewhere)|\nserde v1.0.1|std\n"));
+        assert_eq!(found.len(), 2);
+    }
+
+    #[test]
+    fn a_feature_that_only_the_workspace_switches_on_is_a_difference() {
+        let alone = parse("rand v1.0.0|alloc\nlibm v0.2.1|");
+        let workspace = parse("rand v1.0.0|alloc,std\nlibm v0.2.1|");
+        let found = differences(&alone, &workspace);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].dependency, "rand v1.0.0");
+        assert_eq!(join(&found[0].workspace), "alloc,std");
+
+        let mut pins = Pins::default();
+        pins.add("he-core", &found[0]);
+        let hint = pins.to_string();
+        assert!(
+            hint.contains(
+                r#"rand = { version = "1.0.0", default-features = false, features = ["alloc", "std"] }"#
+            ),
+            "{hint}"
+        );
+    }
+
+    #[test]
+    fn another_set_for_build_scripts_elsewhere_is_no_difference() {
+        let alone = parse("rand v1.0.0|alloc");
+        let workspace = parse("rand v1.0.0|alloc\nrand v1.0.0|alloc,std");
+        assert_eq!(differences(&alone, &workspace), vec![]);
+    }
+}
