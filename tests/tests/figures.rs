@@ -1,0 +1,111 @@
+//! Figures that the documentation promises, on real data. Slow: `cargo test -p tests -- --ignored`, or `cargo xtask check --full`.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::journey::figure;
+use crate::program::{done, files};
+
+/// The development data, if the environment names it.
+fn shared() -> Option<PathBuf> {
+    let Some(folder) = std::env::var_os("VELUM_SHARED") else {
+        println!("skipped: VELUM_SHARED is not set");
+        return None;
+    };
+    Some(PathBuf::from(folder))
+}
+
+#[test]
+#[ignore = "half a minute"]
+fn demo() {
+    let folder = tempfile::tempdir().unwrap();
+    let result = done(folder.path(), &["demo"]);
+    let encrypted = figure(&result, "accuracy_encrypted");
+    assert!(encrypted >= 0.925, "{result}");
+    assert!((encrypted - figure(&result, "accuracy_clear")).abs() <= 0.006);
+    for name in [
+        "accuracy_client_only",
+        "accuracy_best_clear",
+        "train_seconds",
+    ] {
+        figure(&result, name);
+    }
+    assert_eq!(files(folder.path()), Vec::<PathBuf>::new());
+}
+
+/// The paper's job by one way of planning: what `plan`, `encrypt`, `train`, `decrypt` and `evaluate` printed.
+fn paper_job(wishes: &[&str]) -> Option<[Value; 5]> {
+    let features = shared()?.join("data/regnet_x_400mf/mnist_first512.csv.gz");
+    let features = features.to_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let train = ["--features", features, "--rows", "0..128"];
+    let key = ["--plan", "plan.json", "--key", "keys/secret.key"];
+    let verb = |parts: &[&[&str]]| done(at, &parts.concat());
+    let plan = verb(&[
+        &["plan", "--iterations", "2", "--out", "plan.json"],
+        &train,
+        wishes,
+    ]);
+    verb(&[&["keygen", "--eval-keys", "eval-keys"], &key]);
+    let encrypt = verb(&[
+        &["encrypt", "--private", "private", "--out", "dataset"],
+        &key,
+        &train,
+    ]);
+    std::fs::create_dir(at.join("server")).unwrap();
+    std::fs::copy(at.join("plan.json"), at.join("server/plan.json")).unwrap();
+    for name in ["eval-keys", "dataset"] {
+        std::fs::rename(at.join(name), at.join("server").join(name)).unwrap();
+    }
+    let trained = done(&at.join("server"), &crate::journey::TRAIN_ARGUMENTS);
+    let decrypt = verb(&[
+        &["decrypt", "--private", "private", "--out", "model"],
+        &["--model", "server/model.enc"],
+        &key,
+    ]);
+    let evaluate = verb(&[
+        &["evaluate", "--model", "model", "--private", "private"],
+        &["--features", features, "--rows", "128.."],
+    ]);
+    Some([plan, encrypt, trained, decrypt, evaluate])
+}
+
+#[test]
+#[ignore = "the paper's job, twice"]
+fn whitened() {
+    for first_gradient in ["client", "server"] {
+        let Some([plan, encrypt, train, decrypt, evaluate]) =
+            paper_job(&["--first-gradient", first_gradient])
+        else {
+            return;
+        };
+        let accuracy = figure(&evaluate, "accuracy");
+        assert!(accuracy >= 0.775, "{first_gradient}: {evaluate}");
+        assert!((accuracy - figure(&evaluate, "accuracy_clear")).abs() <= 0.006);
+        assert!(figure(&decrypt, "max_weight_error") <= 1e-3);
+        assert!(figure(&plan, "security_bits") >= 128.0);
+        if let Some(megabytes) = train["peak_rss_mb"].as_f64() {
+            assert!(megabytes <= 1000.0, "{first_gradient}: {train}");
+        }
+        if first_gradient == "client" {
+            assert!(figure(&encrypt, "upload_bytes") <= 2e6, "{encrypt}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "the paper's job by the paper's method"]
+fn paper() {
+    let Some([plan, _, train, decrypt, evaluate]) = paper_job(&["--method", "paper"]) else {
+        return;
+    };
+    let accuracy = figure(&evaluate, "accuracy");
+    assert!((accuracy - 0.216).abs() <= 0.006, "{evaluate}");
+    assert!(figure(&decrypt, "max_weight_error") <= 1e-2);
+    assert!(figure(&plan, "security_bits") >= 128.0);
+    if let Some(megabytes) = train["peak_rss_mb"].as_f64() {
+        assert!(megabytes <= 2000.0, "{train}");
+    }
+}
