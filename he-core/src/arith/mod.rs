@@ -15,6 +15,7 @@
 
 mod modulus;
 mod ntt;
+mod permutation;
 mod prime;
 mod simd;
 pub mod slices;
@@ -23,6 +24,7 @@ pub(crate) mod tests;
 
 pub use modulus::{Constant, Modulus};
 pub use ntt::NttTable;
+pub use permutation::Permutation;
 pub use prime::{is_prime, ntt_primes};
 pub use simd::Buffer;
 

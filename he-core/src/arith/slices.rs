@@ -6,10 +6,10 @@
 //! `|x| <= 2^51`, `fl(x + M) - M` is the integer nearest to `x`: one rounding, no rounding instruction.
 
 use super::simd::{
-    Add, Convert, Dot, Map, Mul, MulAdd, MulAssign, MulConstant, Negate, Overflow, Reduce, Sub,
-    SubScale, dispatch,
+    Add, Convert, Dot, Map, Mul, MulAdd, MulAssign, MulConstant, Negate, Overflow, Permute, Reduce,
+    Sub, SubScale, dispatch,
 };
-use super::{Constant, Modulus};
+use super::{Constant, Modulus, Permutation};
 
 /// Number of products of reduced residues that [`dot`] and [`linear_combination`] add before they reduce.
 pub const MAX_TERMS: usize = 8;
@@ -171,10 +171,11 @@ pub fn overflow(dst: &mut [f64], src: &[&[f64]], inverses: &[f64]) {
     dispatch(Overflow { dst, src, inverses });
 }
 
-/// `dst_i = src[index_i]`.
-pub fn permute(dst: &mut [f64], src: &[f64], index: &[u32]) {
-    assert_eq!(dst.len(), index.len(), "one index an element");
-    for (d, i) in dst.iter_mut().zip(index) {
-        *d = src[*i as usize];
-    }
+/// `dst_i = src[sources_i]`.
+pub fn permute(dst: &mut [f64], src: &[f64], permutation: &Permutation) {
+    dispatch(Permute {
+        dst,
+        src,
+        permutation,
+    });
 }

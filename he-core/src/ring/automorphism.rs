@@ -1,7 +1,5 @@
 //! The automorphisms `X -> X^g`.
 
-use crate::arith::NttTable;
-
 /// An odd exponent `g` modulo `2N`: the automorphism `X -> X^g`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GaloisElement(u64);
@@ -51,27 +49,6 @@ impl GaloisElement {
             x = x.wrapping_mul(2u64.wrapping_sub(self.0.wrapping_mul(x)));
         }
         Self(x & ((2 << log_n) - 1))
-    }
-}
-
-/// Where the outputs of an automorphism come from, in the transform's order.
-#[derive(Debug)]
-pub(super) struct Permutation {
-    pub(super) source: Vec<u32>,
-}
-
-impl Permutation {
-    /// Output `i` is the value at `psi^e(i)` of `a(X^g)`: that of `a` at `psi^(g e(i))`.
-    pub(super) fn new(table: &NttTable, g: GaloisElement) -> Self {
-        let n = table.n();
-        let mut position = vec![0u32; n];
-        for i in 0..n {
-            position[table.evaluation_exponent(i) / 2] = i as u32;
-        }
-        let source = (0..n)
-            .map(|i| position[(table.evaluation_exponent(i) * g.0 as usize) % (2 * n) / 2])
-            .collect();
-        Self { source }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Exact base conversion between sets of primes.
 
+use rayon::prelude::*;
+
 use super::Ring;
-use crate::arith::{Buffer, Constant, slices};
+use crate::arith::{Constant, slices};
 
 /// Constants for the conversion of the centred integer `x`, given by its residues modulo the primes `q_i` of one set
 /// (product `Q`), to residues modulo the primes `p_j` of another set.
@@ -15,10 +17,18 @@ pub(super) struct Converter {
     hat_inverses: Vec<u64>,
     /// `1/q_i`.
     inverses: Vec<f64>,
-    /// For each target: `Q/q_i mod p_j` for all `i`, then `-Q mod p_j`, all balanced.
-    constants: Vec<Vec<f64>>,
-    /// For each target: whether the sum must be reduced before a forward transform.
-    reduce: Vec<bool>,
+    targets: Vec<Target>,
+}
+
+/// One prime `p_j` to convert to.
+#[derive(Debug)]
+struct Target {
+    /// Its index in the ring's list.
+    prime: usize,
+    /// `Q/q_i mod p_j` for all `i`, then `-Q mod p_j`, all balanced.
+    constants: Vec<f64>,
+    /// Whether the sum must be reduced before a forward transform.
+    reduce: bool,
 }
 
 impl Converter {
@@ -29,18 +39,20 @@ impl Converter {
             ring.modulus(j)
                 .product(from.iter().filter(|f| **f != i).map(|f| q(*f)))
         };
-        let constants = to.iter().map(|&j| {
+        let targets = to.iter().map(|&j| {
             let m = ring.modulus(j);
             let whole = m.neg(m.product(from.iter().map(|f| q(*f))));
-            from.iter()
+            let constants = from
+                .iter()
                 .map(|&i| hat(i, j))
                 .chain([whole])
-                .map(|c| m.to_balanced(c))
-                .collect()
-        });
-        let reduce = to.iter().map(|&j| {
-            let bound = slices::linear_combination_bound(ring.modulus(j), from.len() + 1);
-            bound > ring.table(j).input_limit()
+                .map(|c| m.to_balanced(c));
+            let bound = slices::linear_combination_bound(m, from.len() + 1);
+            Target {
+                prime: j,
+                constants: constants.collect(),
+                reduce: bound > ring.table(j).input_limit(),
+            }
         });
         Self {
             hat_inverses: from
@@ -48,8 +60,7 @@ impl Converter {
                 .map(|&i| ring.modulus(i).inv(hat(i, i)))
                 .collect(),
             inverses: from.iter().map(|&i| ring.modulus(i).p_inverse()).collect(),
-            constants: constants.collect(),
-            reduce: reduce.collect(),
+            targets: targets.collect(),
         }
     }
 
@@ -58,31 +69,47 @@ impl Converter {
         self.hat_inverses[i]
     }
 
-    /// The overflow counts `v` of the scaled residues `y`.
-    pub(super) fn overflow(&self, y: &[&[f64]]) -> Buffer {
-        let mut v = Buffer::zero(y.first().map_or(0, |y| y.len()));
-        slices::overflow(&mut v, y, &self.inverses);
-        v
-    }
-
-    /// Residues modulo target `j`, small enough for its forward transform. `y_and_v` are the scaled residues, then `v`.
-    pub(super) fn convert(
-        &self,
-        ring: &Ring,
-        to: usize,
-        j: usize,
-        dst: &mut [f64],
-        y_and_v: &[&[f64]],
-    ) {
-        slices::linear_combination(
-            ring.modulus(to),
-            self.reduce[j],
-            dst,
-            y_and_v,
-            &self.constants[j],
-        );
+    /// Residues modulo all targets from the scaled residues `y`, small enough for the forward transforms.
+    ///
+    /// Works in blocks of columns that fit the first-level cache, so that the sources are read from memory once, not once a
+    /// target.
+    pub(super) fn convert(&self, ring: &Ring, targets: Vec<&mut [f64]>, y: &[&[f64]]) {
+        debug_assert_eq!(targets.len(), self.targets.len());
+        let n = ring.degree();
+        let mut blocks: Vec<Vec<&mut [f64]>> = (0..n.div_ceil(BLOCK))
+            .map(|_| Vec::with_capacity(targets.len()))
+            .collect();
+        for target in targets {
+            for (block, columns) in blocks.iter_mut().zip(target.chunks_mut(BLOCK)) {
+                block.push(columns);
+            }
+        }
+        let convert = |(block, targets): (usize, Vec<&mut [f64]>)| {
+            let range = block * BLOCK..((block + 1) * BLOCK).min(n);
+            let mut overflow = [0.0; BLOCK];
+            let overflow = &mut overflow[..range.len()];
+            let mut sources: Vec<&[f64]> = y.iter().map(|y| &y[range.clone()]).collect();
+            slices::overflow(overflow, &sources, &self.inverses);
+            sources.push(overflow);
+            for (dst, target) in targets.into_iter().zip(&self.targets) {
+                let m = ring.modulus(target.prime);
+                slices::linear_combination(m, target.reduce, dst, &sources, &target.constants);
+            }
+        };
+        if n > 4 * BLOCK {
+            blocks
+                .into_par_iter()
+                .enumerate()
+                .with_min_len(4)
+                .for_each(convert);
+        } else {
+            blocks.into_iter().enumerate().for_each(convert);
+        }
     }
 }
+
+/// Columns that are converted together: 4 KiB a source.
+const BLOCK: usize = 512;
 
 /// `1/d mod p_j`, where `d` is the product of the primes `divisors`.
 pub(super) fn inverse_of_product(ring: &Ring, divisors: &[usize], j: usize) -> Constant {

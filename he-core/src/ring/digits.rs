@@ -60,17 +60,18 @@ impl Poly<Ntt> {
             ring.table(special[i])
                 .inverse_scaled(limb, converter.hat_inverse(i));
         });
-        let mut sources: Vec<&[f64]> = tail.chunks_exact(n).collect();
-        let overflow = converter.overflow(&sources);
-        sources.push(&overflow);
-        for_each_limb(head, n, TRANSFORM, |j, limb| {
-            let mut rest = Buffer::zero(n);
-            converter.convert(&ring, j, j, &mut rest, &sources);
-            ring.table(j).forward(&mut rest);
+        let sources: Vec<&[f64]> = tail.chunks_exact(n).collect();
+        let mut rest = Buffer::zero(head.len());
+        converter.convert(&ring, rest.chunks_exact_mut(n).collect(), &sources);
+        for_each_limb(&mut rest, n, TRANSFORM, |j, limb| {
+            ring.table(j).forward(limb)
+        });
+        for_each_limb(head, n, 1, |j, limb| {
+            let rest = &rest[j * n..(j + 1) * n];
             slices::sub_scale(
                 ring.modulus(j),
                 limb,
-                &rest,
+                rest,
                 inverse_of_product(&ring, &special, j),
             );
         });
@@ -128,22 +129,21 @@ impl Poly<Ntt> {
             .map(|i| basis.prime(i))
             .collect();
         let converter = ring.converter(&from, &to);
-        let mut sources: Vec<&[f64]> = scaled[digit.start * n..digit.end * n]
+        let sources: Vec<&[f64]> = scaled[digit.start * n..digit.end * n]
             .chunks_exact(n)
             .collect();
-        let overflow = converter.overflow(&sources);
-        sources.push(&overflow);
         let mut out = Self::zero(ring, basis);
+        let limbs = out.data_mut().chunks_exact_mut(n).enumerate();
+        let targets = limbs
+            .filter(|(i, _)| !digit.contains(i))
+            .map(|(_, limb)| limb)
+            .collect();
+        converter.convert(ring, targets, &sources);
         for_each_limb(out.data_mut(), n, TRANSFORM, |i, limb| {
             if digit.contains(&i) {
                 limb.copy_from_slice(self.limb(i));
             } else {
-                let (j, prime) = (
-                    if i < digit.start { i } else { i - digit.len() },
-                    basis.prime(i),
-                );
-                converter.convert(ring, prime, j, limb, &sources);
-                ring.table(prime).forward(limb);
+                ring.table(basis.prime(i)).forward(limb);
             }
         });
         out

@@ -24,8 +24,7 @@ pub use basis::Basis;
 pub use poly::{Coeff, Ntt, Poly, Representation};
 pub use sampler::{binomial, ternary};
 
-use crate::arith::{ArithError, Modulus, NttTable};
-use automorphism::Permutation;
+use crate::arith::{ArithError, Modulus, NttTable, Permutation};
 use convert::Converter;
 
 /// Why a ring, or an element of one, cannot exist.
@@ -197,9 +196,9 @@ impl Ring {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         Arc::clone(
-            cache
-                .entry(g)
-                .or_insert_with(|| Arc::new(Permutation::new(self.table(0), g))),
+            cache.entry(g).or_insert_with(|| {
+                Arc::new(Permutation::automorphism(self.table(0), g.exponent()))
+            }),
         )
     }
 

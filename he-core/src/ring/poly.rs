@@ -82,6 +82,11 @@ impl<R: Representation> Poly<R> {
         Self::from_data(ring, basis, Buffer::zero(basis.limbs() * ring.degree()))
     }
 
+    /// A polynomial whose residues the caller writes, all of them.
+    pub(super) fn scratch(ring: &Arc<Ring>, basis: Basis) -> Self {
+        Self::from_data(ring, basis, Buffer::scratch(basis.limbs() * ring.degree()))
+    }
+
     pub(super) fn from_data(ring: &Arc<Ring>, basis: Basis, data: Buffer) -> Self {
         debug_assert_eq!(data.len(), basis.limbs() * ring.degree());
         Self {
@@ -321,7 +326,7 @@ impl Poly<Coeff> {
                 found: coefficients.len(),
             });
         }
-        let mut poly = Self::zero(ring, basis);
+        let mut poly = Self::scratch(ring, basis);
         poly.each(TRANSFORM, |m, _, limb| {
             for (x, c) in limb.iter_mut().zip(coefficients) {
                 *x = residue(m, *c);
@@ -343,7 +348,7 @@ impl Poly<Coeff> {
     /// The polynomial at `X^g`.
     #[must_use]
     pub fn automorphism(&self, g: GaloisElement) -> Self {
-        let mut out = Self::zero(&self.ring, self.basis);
+        let mut out = Self::scratch(&self.ring, self.basis);
         out.each(4, |_, i, limb| map_coefficients(limb, self.limb(i), g));
         out
     }
@@ -370,7 +375,7 @@ impl Poly<Ntt> {
     #[must_use]
     pub fn mul(&self, other: &Self) -> Self {
         self.check(other);
-        let mut out = Self::zero(&self.ring, self.basis);
+        let mut out = Self::scratch(&self.ring, self.basis);
         out.each(1, |m, i, x| slices::mul(m, x, self.limb(i), other.limb(i)));
         out
     }
@@ -428,9 +433,9 @@ impl Poly<Ntt> {
     #[must_use]
     pub fn automorphism(&self, g: GaloisElement) -> Self {
         let permutation = self.ring.permutation(g);
-        let mut out = Self::zero(&self.ring, self.basis);
+        let mut out = Self::scratch(&self.ring, self.basis);
         out.each(4, |_, i, limb| {
-            slices::permute(limb, self.limb(i), &permutation.source)
+            slices::permute(limb, self.limb(i), &permutation)
         });
         out
     }

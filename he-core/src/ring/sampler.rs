@@ -12,7 +12,7 @@ impl<R: Representation> Poly<R> {
     /// rejected (at most half of them).
     #[must_use]
     pub fn uniform(ring: &Arc<Ring>, basis: Basis, rng: &mut impl Rng) -> Self {
-        let mut poly = Self::zero(ring, basis);
+        let mut poly = Self::scratch(ring, basis);
         for i in 0..basis.limbs() {
             let m = *poly.modulus(i);
             let mask = u64::MAX >> m.value().leading_zeros();

@@ -22,8 +22,10 @@ pub const CIPHERTEXTS: Kind = Kind {
 const MAX_RUNS: usize = 4096;
 /// Bytes of a run: form, level, two zeros, count.
 const RUN: usize = 8;
-/// Scale, bound, noise.
-const META: u64 = 24;
+/// Bytes of one number of the metadata: scale, bound and, in full form, noise.
+const NUMBER: u64 = 8;
+/// Bytes of a seed.
+const SEED: u64 = 32;
 
 /// How a ciphertext is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +66,9 @@ impl Shape {
     }
 
     fn with_poly(&self, poly: u64) -> u64 {
-        META + match self.form {
-            Form::Seeded => 32 + poly,
-            Form::Full => 2 * poly,
+        match self.form {
+            Form::Seeded => 2 * NUMBER + SEED + poly,
+            Form::Full => 3 * NUMBER + 2 * poly,
         }
     }
 }
@@ -166,12 +168,14 @@ impl<W: Write> CiphertextWriter<W> {
         }
         check_meta(&file, shape, meta, &self.context)?;
         self.shapes.next();
-        for x in [meta.scale, meta.bound, meta.noise] {
-            self.writer.write(&x.to_le_bytes())?;
-        }
+        self.writer.write(&meta.scale.to_le_bytes())?;
+        self.writer.write(&meta.bound.to_le_bytes())?;
         match ct.seed() {
             Some(seed) if shape.form == Form::Seeded => self.writer.write(&seed.0)?,
-            _ => write_poly(&mut self.writer, ct.c1())?,
+            _ => {
+                self.writer.write(&meta.noise.to_le_bytes())?;
+                write_poly(&mut self.writer, ct.c1())?;
+            }
         }
         write_poly(&mut self.writer, ct.c0())
     }
@@ -262,7 +266,10 @@ impl<R: Read> CiphertextReader<R> {
             level: shape.level,
             scale: number()?,
             bound: number()?,
-            noise: number()?,
+            noise: match shape.form {
+                Form::Seeded => noise::fresh_secret(self.context.params().n()),
+                Form::Full => number()?,
+            },
         };
         check_meta(&file, shape, &meta, &self.context)?;
         if let Some(at) =

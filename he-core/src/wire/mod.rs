@@ -28,7 +28,7 @@
 //! against the parameters, never trusted; numbers must be finite. A ciphertext's metadata (scale, bound, noise) are its maker's
 //! *claims*: a false scale multiplies the values, a false bound hides an overflow, and understated noise would have the client publish more bits
 //! than are clean. So the client takes placement and certified bits of a result from its own [`crate::evaluator::Trace`] of the plan, and compares the file's with them ([`CiphertextReader::next`] has a parameter for it). The noise of
-//! a seeded ciphertext is not the file's to choose: it is that of a fresh one, or the file is refused.
+//! a seeded ciphertext is not the file's to choose: it is that of a fresh one, and not written.
 
 mod bits;
 mod ciphertext;

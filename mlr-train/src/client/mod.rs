@@ -1,12 +1,14 @@
-//! The client's side: what happens in clear before anything is encrypted and after the weights are decrypted.
+//! The client's side: what happens in clear before anything is encrypted, the packing into ciphertexts, and the way back.
 //!
 //! - [`whiten`]: centre, rotate, scale and fold back.
-//! - [`prepare`]: the trained matrix, its clear twin, and the way back to a model.
 //! - [`private`]: the file that stays here.
 //! - [`check`]: the twin's check of a plan, before anything is encrypted.
+//! - [`encrypt`]: rows, labels and first gradient into ciphertexts.
+//! - [`decrypt`]: ciphertexts into a weight matrix.
 
 pub mod check;
-pub mod prepare;
+pub mod decrypt;
+pub mod encrypt;
 pub mod private;
 pub mod whiten;
 

@@ -45,7 +45,8 @@ impl std::fmt::Debug for PrivateFile {
 struct Head {
     kind: String,
     version: u32,
-    lambda: f64,
+    /// Shortest decimal form, which is read back to the last bit; a JSON number need not be.
+    lambda: String,
     class_names: Option<Vec<String>>,
     features_blake3: String,
     source: String,
@@ -58,7 +59,7 @@ impl Head {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"velum client private v1\0");
         let fields = serde_json::to_vec(&(
-            self.lambda.to_bits(),
+            &self.lambda,
             &self.class_names,
             &self.features_blake3,
             &self.source,
@@ -96,7 +97,7 @@ impl PrivateFile {
         let mut head = Head {
             kind: KIND.to_owned(),
             version: VERSION,
-            lambda: map.lambda(),
+            lambda: format!("{:e}", map.lambda()),
             class_names: self.class_names.clone(),
             features_blake3: self.features_hash.to_hex().to_string(),
             source: self.source.to_string_lossy().into_owned(),
@@ -203,11 +204,15 @@ impl PrivateFile {
         }
         let [mean, axes, eigenvalues] = all;
         let axes = Array2::from_shape_vec((*rows, *columns), axes).map_err(|_| wrong_shape())?;
+        let lambda = head
+            .lambda
+            .parse()
+            .map_err(|_| kind(format!("lambda {:?}", head.lambda)))?;
         let whitening = Whitening::from_parts(
             Array1::from(mean),
             axes,
             Array1::from(eigenvalues),
-            head.lambda,
+            lambda,
             *rows,
         )
         .map_err(|error| kind(error.to_string()))?;
@@ -234,7 +239,8 @@ mod tests {
         let labels = vec![0, 1, 2, 0, 1, 2, 0, 1, 2];
         let set = FeatureSet::new(x, labels, names, "home/images").unwrap();
         PrivateFile {
-            whitening: Whitening::fit(&set, 2, 0.01).unwrap(),
+            // A lambda whose shortest decimal form has 17 digits.
+            whitening: Whitening::fit(&set, 2, 0.1 * 0.1 + 1e-17).unwrap(),
             class_names: set.class_names().map(<[String]>::to_vec),
             features_hash: set.hash(),
             source: set.source().to_path_buf(),

@@ -1,6 +1,6 @@
 //! Sums of products with one reduction at the end; see `slices::dot` for the proof.
 
-use super::lanes::{Prime, ROUND};
+use super::lanes::{Prime, ROUND, array4};
 use super::{Kernel, Lanes};
 use crate::arith::Modulus;
 use crate::arith::slices::MAX_TERMS;
@@ -37,6 +37,141 @@ fn split(m: &Modulus) -> f64 {
     ROUND * (1u64 << m.split_bits()) as f64
 }
 
+/// The products of a sum.
+trait Terms {
+    fn count(&self) -> usize;
+
+    /// Four vectors of both factors of term `k`, `LANES` values apart from `i` on; with `ONE`, the first vector four times.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `V`, `k < count`, and all slices reach to the vectors' end.
+    unsafe fn load<V: Lanes, const ONE: bool>(&self, k: usize, i: usize) -> [(V, V); 4];
+}
+
+/// # Safety
+/// The CPU has the instructions of `V`; the vectors lie in an allocation.
+#[inline(always)]
+unsafe fn load<V: Lanes, const ONE: bool>(x: *const f64) -> [V; 4] {
+    // SAFETY: the caller's promise.
+    unsafe { array4!(u => V::load(x.wrapping_add(if ONE { 0 } else { u * V::LANES }))) }
+}
+
+impl Terms for &[(&[f64], &[f64])] {
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.len()
+    }
+    #[inline(always)]
+    unsafe fn load<V: Lanes, const ONE: bool>(&self, k: usize, i: usize) -> [(V, V); 4] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (a, b) = self.get_unchecked(k);
+            let a = load::<V, ONE>(a.as_ptr().wrapping_add(i));
+            let b = load::<V, ONE>(b.as_ptr().wrapping_add(i));
+            array4!(u => (a[u], b[u]))
+        }
+    }
+}
+
+/// Products of slices with constants.
+#[derive(Clone, Copy)]
+struct Scaled<'a> {
+    src: &'a [&'a [f64]],
+    constants: &'a [f64],
+}
+
+impl Terms for Scaled<'_> {
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.src.len()
+    }
+    #[inline(always)]
+    unsafe fn load<V: Lanes, const ONE: bool>(&self, k: usize, i: usize) -> [(V, V); 4] {
+        // SAFETY: the caller's promise; there are as many constants as sources.
+        unsafe {
+            let c = V::splat(*self.constants.get_unchecked(k));
+            let a = load::<V, ONE>(self.src.get_unchecked(k).as_ptr().wrapping_add(i));
+            array4!(u => (a[u], c))
+        }
+    }
+}
+
+/// What to do with a sum of products.
+#[derive(Clone, Copy)]
+struct Target {
+    modulus: Modulus,
+    dst: *mut f64,
+    /// Whether to add the destination's old value.
+    accumulate: bool,
+    /// Whether to reduce the result.
+    reduce: bool,
+}
+
+impl Target {
+    /// All of the destination's `n` values.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `V`; the destination and all slices have `n` values.
+    #[inline(always)]
+    unsafe fn run<V: Lanes>(self, n: usize, terms: impl Terms) {
+        let mut i = 0;
+        // SAFETY: the caller has the instructions (`f64` needs none); no step passes n.
+        unsafe {
+            while n - i >= 4 * V::LANES {
+                self.columns::<V, false>(&terms, i);
+                i += 4 * V::LANES;
+            }
+            while n - i >= V::LANES {
+                self.columns::<V, true>(&terms, i);
+                i += V::LANES;
+            }
+            while i < n {
+                self.columns::<f64, true>(&terms, i);
+                i += 1;
+            }
+        }
+    }
+
+    /// Four vectors from `i` on, or one.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `V`; the destination and all slices reach to the vectors' end.
+    #[inline(always)]
+    unsafe fn columns<V: Lanes, const ONE: bool>(self, terms: &impl Terms, i: usize) {
+        // SAFETY: the caller's promise, for all loads and for the stores.
+        unsafe {
+            let prime = Prime::<V>::new(&self.modulus);
+            let split = V::splat(split(&self.modulus));
+            let dst = self.dst.wrapping_add(i);
+            let mut low = if self.accumulate {
+                load::<V, ONE>(dst)
+            } else {
+                [V::splat(0.0); 4]
+            };
+            let count = terms.count();
+            let mut k = 0;
+            while k < count {
+                let end = count.min(k + MAX_TERMS);
+                let mut sum = array4!(u => Sum { high: split, low: low[u] });
+                while k < end {
+                    let t = terms.load::<V, ONE>(k, i);
+                    sum = array4!(u => sum[if ONE { 0 } else { u }].add_product(t[u].0, t[u].1));
+                    k += 1;
+                }
+                low = array4!(u => sum[u].fold(prime, split));
+                if self.reduce || k < count {
+                    low = array4!(u => prime.reduce(low[u]));
+                }
+            }
+            if ONE {
+                low[0].store(dst);
+            } else {
+                array4!(u => low[u].store(dst.wrapping_add(u * V::LANES)));
+            }
+        }
+    }
+}
+
 /// `dst = [dst +] sum_i a_i b_i mod p`.
 pub(in crate::arith) struct Dot<'a> {
     pub(in crate::arith) modulus: Modulus,
@@ -53,53 +188,23 @@ impl Kernel for Dot<'_> {
             self.terms.iter().all(|(a, b)| a.len() == n && b.len() == n),
             "slices of different lengths"
         );
-        let dst = self.dst.as_mut_ptr();
-        let whole = n - n % V::LANES;
-        let mut i = 0;
-        while i < whole {
-            // SAFETY: the caller has the instructions; i + LANES <= whole <= n.
-            unsafe { self.column::<V>(dst, i) };
-            i += V::LANES;
-        }
-        while i < n {
-            // SAFETY: `f64` needs no instructions; i < n.
-            unsafe { self.column::<f64>(dst, i) };
-            i += 1;
-        }
+        let Self {
+            modulus,
+            accumulate,
+            ..
+        } = self;
+        let target = Target {
+            modulus,
+            dst: self.dst.as_mut_ptr(),
+            accumulate,
+            reduce: true,
+        };
+        // SAFETY: the caller has the instructions; lengths are checked.
+        unsafe { target.run::<V>(n, self.terms) }
     }
 }
 
-impl Dot<'_> {
-    /// # Safety
-    /// The CPU has the instructions of `V`, all slices reach to `i + LANES`, and `dst` is the destination's start.
-    #[inline(always)]
-    unsafe fn column<V: Lanes>(&self, dst: *mut f64, i: usize) {
-        // SAFETY: the caller's promise, for all loads and for the store.
-        unsafe {
-            let prime = Prime::<V>::new(&self.modulus);
-            let split = V::splat(split(&self.modulus));
-            let dst = dst.wrapping_add(i);
-            let mut low = if self.accumulate {
-                V::load(dst)
-            } else {
-                V::splat(0.0)
-            };
-            for chunk in self.terms.chunks(MAX_TERMS) {
-                let mut sum = Sum { high: split, low };
-                for (a, b) in chunk {
-                    sum = sum.add_product(
-                        V::load(a.as_ptr().wrapping_add(i)),
-                        V::load(b.as_ptr().wrapping_add(i)),
-                    );
-                }
-                low = prime.reduce(sum.fold(prime, split));
-            }
-            low.store(dst);
-        }
-    }
-}
-
-/// `dst = sum_i constants_i src_i mod p`, the last product reduced only on request.
+/// `dst = sum_i constants_i src_i mod p`, reduced on request.
 pub(in crate::arith) struct Convert<'a> {
     pub(in crate::arith) modulus: Modulus,
     pub(in crate::arith) reduce: bool,
@@ -121,50 +226,21 @@ impl Kernel for Convert<'_> {
             self.constants.len(),
             "one constant a source"
         );
-        let dst = self.dst.as_mut_ptr();
-        let whole = n - n % V::LANES;
-        let mut i = 0;
-        while i < whole {
-            // SAFETY: the caller has the instructions; i + LANES <= whole <= n.
-            unsafe { self.column::<V>(dst, i) };
-            i += V::LANES;
-        }
-        while i < n {
-            // SAFETY: `f64` needs no instructions; i < n.
-            unsafe { self.column::<f64>(dst, i) };
-            i += 1;
-        }
-    }
-}
-
-impl Convert<'_> {
-    /// # Safety
-    /// The CPU has the instructions of `V`, all slices reach to `i + LANES`, and `dst` is the destination's start.
-    #[inline(always)]
-    unsafe fn column<V: Lanes>(&self, dst: *mut f64, i: usize) {
-        // SAFETY: as in `Dot::column`.
-        unsafe {
-            let prime = Prime::<V>::new(&self.modulus);
-            let split = V::splat(split(&self.modulus));
-            let mut low = V::splat(0.0);
-            let mut done = 0;
-            for (src, constants) in self
-                .src
-                .chunks(MAX_TERMS)
-                .zip(self.constants.chunks(MAX_TERMS))
-            {
-                let mut sum = Sum { high: split, low };
-                for (s, c) in src.iter().zip(constants) {
-                    sum = sum.add_product(V::load(s.as_ptr().wrapping_add(i)), V::splat(*c));
-                }
-                low = sum.fold(prime, split);
-                done += src.len();
-                if self.reduce || done < self.src.len() {
-                    low = prime.reduce(low);
-                }
-            }
-            low.store(dst.wrapping_add(i));
-        }
+        let Self {
+            modulus,
+            reduce,
+            src,
+            constants,
+            ..
+        } = self;
+        let target = Target {
+            modulus,
+            dst: self.dst.as_mut_ptr(),
+            accumulate: false,
+            reduce,
+        };
+        // SAFETY: the caller has the instructions; lengths are checked.
+        unsafe { target.run::<V>(n, Scaled { src, constants }) }
     }
 }
 
@@ -185,34 +261,32 @@ impl Kernel for Overflow<'_> {
         );
         assert_eq!(self.src.len(), self.inverses.len(), "one inverse a source");
         let dst = self.dst.as_mut_ptr();
-        let whole = n - n % V::LANES;
         let mut i = 0;
-        while i < whole {
-            // SAFETY: the caller has the instructions; i + LANES <= whole <= n.
-            unsafe { self.column::<V>(dst, i) };
-            i += V::LANES;
-        }
-        while i < n {
-            // SAFETY: `f64` needs no instructions; i < n.
-            unsafe { self.column::<f64>(dst, i) };
-            i += 1;
+        // SAFETY: the caller has the instructions (`f64` needs none); no step passes n.
+        unsafe {
+            while n - i >= V::LANES {
+                overflow::<V>(dst, self.src, self.inverses, i);
+                i += V::LANES;
+            }
+            while i < n {
+                overflow::<f64>(dst, self.src, self.inverses, i);
+                i += 1;
+            }
         }
     }
 }
 
-impl Overflow<'_> {
-    /// # Safety
-    /// The CPU has the instructions of `V`, all slices reach to `i + LANES`, and `dst` is the destination's start.
-    #[inline(always)]
-    unsafe fn column<V: Lanes>(&self, dst: *mut f64, i: usize) {
-        // SAFETY: as in `Dot::column`.
-        unsafe {
-            let mut sum = V::splat(0.0);
-            for (s, inverse) in self.src.iter().zip(self.inverses) {
-                sum = V::load(s.as_ptr().wrapping_add(i)).mul_add(V::splat(*inverse), sum);
-            }
-            let round = V::splat(ROUND);
-            sum.add(round).sub(round).store(dst.wrapping_add(i));
+/// # Safety
+/// The CPU has the instructions of `V`; all slices, and `dst`, reach to `i + LANES`.
+#[inline(always)]
+unsafe fn overflow<V: Lanes>(dst: *mut f64, src: &[&[f64]], inverses: &[f64], i: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut sum = V::splat(0.0);
+        for (s, inverse) in src.iter().zip(inverses) {
+            sum = V::load(s.as_ptr().wrapping_add(i)).mul_add(V::splat(*inverse), sum);
         }
+        let round = V::splat(ROUND);
+        sum.add(round).sub(round).store(dst.wrapping_add(i));
     }
 }

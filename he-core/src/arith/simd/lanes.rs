@@ -88,6 +88,13 @@ pub(in crate::arith) trait Lanes: Copy {
     /// The CPU has the instructions of this type, and `src` is valid for reading `LANES` values.
     unsafe fn load(src: *const f64) -> Self;
 
+    /// The values of `src` at the `LANES` indices at `index`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of this type, `index` is valid for reading `LANES` values, and `src` is valid for reading at all
+    /// of them; they are below `2^31`.
+    unsafe fn gather(src: *const f64, index: *const u32) -> Self;
+
     /// Writes the lanes to `dst`.
     ///
     /// # Safety
@@ -127,6 +134,11 @@ impl Lanes for f64 {
     unsafe fn load(src: *const f64) -> Self {
         // SAFETY: the caller's promise.
         unsafe { *src }
+    }
+    #[inline(always)]
+    unsafe fn gather(src: *const f64, index: *const u32) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { *src.wrapping_add(*index as usize) }
     }
     #[inline(always)]
     unsafe fn store(self, dst: *mut f64) {

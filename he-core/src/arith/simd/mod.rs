@@ -15,6 +15,7 @@ mod dot;
 mod lanes;
 mod map;
 mod ntt;
+mod permute;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -25,6 +26,7 @@ pub(super) use map::{
     Add, Map, Mul, MulAdd, MulAssign, MulConstant, Negate, Reduce, Sub, SubScale,
 };
 pub(super) use ntt::{Forward, Inverse};
+pub(super) use permute::Permute;
 
 /// Work that any instruction set can do.
 pub(super) trait Kernel {

@@ -50,7 +50,7 @@ unsafe fn write<T: Copy>(dst: *mut f64, x: T) {
 macro_rules! lanes {
     ($(#[$doc:meta])* $name:ident, $register:ty, $lanes:literal, $splat:ident,
      $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $fmsub:ident, $fnmadd:ident,
-     $load_transposed:ident, $store_transposed:ident) => {
+     $load_transposed:ident, $store_transposed:ident, $gather:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
         pub(super) struct $name($register);
@@ -66,6 +66,11 @@ macro_rules! lanes {
             unsafe fn load(src: *const f64) -> Self {
                 // SAFETY: the caller promises the instructions and the pointer; unaligned load.
                 unsafe { Self(read(src)) }
+            }
+            #[inline(always)]
+            unsafe fn gather(src: *const f64, index: *const u32) -> Self {
+                // SAFETY: the caller promises the instructions and the indices; indices fit `i32`.
+                unsafe { Self($gather(src, read(index.cast()))) }
             }
             #[inline(always)]
             unsafe fn store(self, dst: *mut f64) {
@@ -123,14 +128,34 @@ lanes!(
     /// Four lanes.
     Avx2, __m256d, 4, _mm256_set1_pd,
     _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_fmsub_pd, _mm256_fnmadd_pd,
-    load_transposed_avx2, store_transposed_avx2
+    load_transposed_avx2, store_transposed_avx2,
+    gather_avx2
 );
 lanes!(
     /// Eight lanes.
     Avx512, __m512d, 8, _mm512_set1_pd,
     _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_fmadd_pd, _mm512_fmsub_pd, _mm512_fnmadd_pd,
-    load_transposed_avx512, store_transposed_avx512
+    load_transposed_avx512, store_transposed_avx512,
+    gather_avx512
 );
+
+/// # Safety
+/// `src` is valid for reading at all indices.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn gather_avx2(src: *const f64, index: __m128i) -> __m256d {
+    // SAFETY: the caller's promise.
+    unsafe { _mm256_i32gather_pd::<8>(src, index) }
+}
+
+/// # Safety
+/// `src` is valid for reading at all indices.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+unsafe fn gather_avx512(src: *const f64, index: __m256i) -> __m512d {
+    // SAFETY: the caller's promise.
+    unsafe { _mm512_i32gather_pd::<8>(index, src) }
+}
 
 /// Transposes a 4 x 4 matrix.
 #[inline]

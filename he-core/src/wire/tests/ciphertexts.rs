@@ -38,7 +38,7 @@ fn sizes_are_those_announced_and_no_residue_costs_more_bits_than_its_prime() {
             form: Form::Full,
             ..seeded
         };
-        assert_eq!(seeded.bytes(params), 24 + 32 + n * widths / 8);
+        assert_eq!(seeded.bytes(params), 16 + 32 + n * widths / 8);
         assert_eq!(full.bytes(params), 24 + 2 * n * widths / 8);
     }
     let contents: u64 = [
@@ -208,26 +208,26 @@ fn the_writer_takes_exactly_what_was_announced() {
 fn false_metadata_are_refused_even_under_a_right_hash() {
     let context = context();
     let good = ciphertext_file(&context);
-    let at = 56 + 4 + 24 + 10;
-    for (offset, value) in [
-        (0, f64::NAN),
-        (0, f64::INFINITY),
-        (0, 0.0),
-        (0, -3e10),
-        (8, -1.0),
-        (8, f64::INFINITY),
-        (16, f64::NAN),
-        // A fresh ciphertext cannot claim less noise than a fresh one has.
-        (16, 0.0),
-        (16, 1.0),
+    let first = 56 + 4 + 24 + 10;
+    let second = first + Shape::of(&seeded(&context, 2)).bytes(context.params()) as usize;
+    for (at, value) in [
+        (first, f64::NAN),
+        (first, f64::INFINITY),
+        (first, 0.0),
+        (first, -3e10),
+        (first + 8, -1.0),
+        (first + 8, f64::INFINITY),
+        (second, 0.0),
+        (second + 16, f64::NAN),
+        (second + 16, -1.0),
     ] {
         let mut bytes = good.clone();
-        bytes[at + offset..at + offset + 8].copy_from_slice(&value.to_le_bytes());
+        bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
         repair(&mut bytes);
         let error = read_all(&bytes, None, &context).unwrap_err();
         assert!(
             matches!(error, WireError::Field { .. }),
-            "{offset} {value}: {error}"
+            "{at} {value}: {error}"
         );
     }
     let read = |scale: f64, level| {
@@ -256,8 +256,39 @@ fn false_metadata_are_refused_even_under_a_right_hash() {
 
 #[test]
 fn the_bytes_of_fixed_ciphertexts_never_change() {
+    let context = context();
+    let poly = |level, salt| fixed_poly(&context, context.ring().basis(level), salt);
+    let all = [
+        Ciphertext::from_seeded(&context, poly(2, 1), PublicSeed([5; 32])).unwrap(),
+        Ciphertext::from_parts(&context, poly(1, 2), poly(1, 3)).unwrap(),
+    ];
+    let shapes = all.iter().map(Shape::of).collect();
+    let mut writer = CiphertextWriter::new(
+        vec![],
+        "test",
+        &CIPHERTEXTS,
+        &[9; 32],
+        &context,
+        shapes,
+        b"note",
+    )
+    .unwrap();
+    for ct in &all {
+        let mut meta = meta(&context, ct.level());
+        if ct.seed().is_none() {
+            meta.noise = 12_345.5;
+        }
+        writer.push(ct, &meta).unwrap();
+    }
+    let bytes = writer.finish().unwrap().1;
+    for ((ct, _), want) in read_all(&bytes, None, &context).unwrap().iter().zip(&all) {
+        assert_eq!(
+            (bits(ct.c0()), bits(ct.c1())),
+            (bits(want.c0()), bits(want.c1()))
+        );
+    }
     assert_eq!(
-        hash_of(&ciphertext_file(&context())),
-        "9f4b5988386fd58f6f9c3316efc3450c4d9fb0a533ad5cb557159f7f2634311e"
+        hash_of(&bytes),
+        "f81267b56447507057e39ca5bc9ebc72a996e3c20efa8960362c13e513bb92aa"
     );
 }

@@ -68,7 +68,7 @@ fn a_residue_that_is_not_below_its_prime_is_refused_under_a_right_hash() {
     let q0 = context.params().q()[0];
     let mut bytes = ciphertext_file(&context);
     // The first residue of the first c_0, after metadata and seed.
-    let at = 56 + 4 + 24 + 10 + 24 + 32;
+    let at = 56 + 4 + 24 + 10 + 16 + 32;
     let width = 64 - q0.leading_zeros();
     let mut word = u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
     word = word >> width << width | q0;

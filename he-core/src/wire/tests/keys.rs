@@ -1,6 +1,6 @@
 use super::*;
 use crate::ring::GaloisElement;
-use crate::rlwe::KeyId;
+use crate::rlwe::{KeyId, PublicKey, SwitchingKey};
 
 fn ids(context: &Context) -> [KeyId; 3] {
     let log_n = context.params().log_n();
@@ -140,18 +140,28 @@ fn nothing_written_for_others_contains_the_seed() {
 #[test]
 fn the_bytes_of_fixed_keys_never_change() {
     let context = context();
-    let [relinearisation, rotation, _] = ids(&context);
-    let found = [
-        hash_of(&key_file(&context, relinearisation)),
-        hash_of(&key_file(&context, rotation)),
-        hash_of(&public_file(&context)),
-    ];
+    let basis = context.ring().extended_basis(2);
+    let frozen = ids(&context).map(|id| {
+        let b = (0..3)
+            .map(|d| fixed_poly(&context, basis, 10 * d))
+            .collect();
+        let key = SwitchingKey::from_seeded(&context, id, b, PublicSeed([6; 32])).unwrap();
+        hash_of(
+            &write_switching_key(vec![], "test", &context, &key)
+                .unwrap()
+                .1,
+        )
+    });
+    let b = fixed_poly(&context, context.ring().basis(2), 7);
+    let public = PublicKey::from_seeded(&context, b, PublicSeed([7; 32])).unwrap();
+    let public = hash_of(&write_public_key(vec![], "test", &public).unwrap().1);
     assert_eq!(
-        found,
+        [&frozen[0], &frozen[1], &frozen[2], &public],
         [
-            "be43a8df9e23621d7f2eb045b4a217f153adc6b1c0d4f9f9e3596468ca5a5d89",
-            "17663b25b7d536c148643a4c4f888e4f62e90b052743021f5b6deb5763ea57d2",
-            "FROZEN-PUB",
+            "c15a782dc4fa76e4040ef94fe27e68344a7fa3410d8bb968341c525116e1cfc5",
+            "15d4b1d83246b3ba8230761ac9d2ac905aa95b0e542806912aaef842640e4d87",
+            "8a39ddedddc4e0dae2074ec412a8e52f4caeabf347469d91a237128cfaf299a8",
+            "fdf31cf3f08d629c7849da7b10f6608f67287becf15f830939affc4383088be8"
         ]
     );
 }

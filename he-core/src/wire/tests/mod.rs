@@ -15,8 +15,8 @@ use super::*;
 use crate::ckks::noise;
 use crate::evaluator::{Level, Meta};
 use crate::params::{Params, ParamsLiteral};
-use crate::ring::{Ntt, Poly};
-use crate::rlwe::{Ciphertext, Context, SecretKey};
+use crate::ring::{Basis, Ntt, Poly};
+use crate::rlwe::{Ciphertext, Context, PublicSeed, SecretKey};
 
 const SEED: [u8; 32] = *b"a seed for tests, of thirty-two!";
 const LIMIT: u64 = 1 << 24;
@@ -63,6 +63,31 @@ fn seeded(context: &Arc<Context>, level: usize) -> Ciphertext {
 fn full(context: &Arc<Context>, level: usize) -> Ciphertext {
     let ct = seeded(context, level);
     Ciphertext::from_parts(context, ct.c0().clone(), ct.c1().clone()).unwrap()
+}
+
+/// A polynomial that depends on nothing but the primes: the extreme residues first, then some numbers. What is frozen below is the format alone,
+/// not how keys are derived.
+fn fixed_poly(context: &Context, basis: Basis, salt: u64) -> Poly<Ntt> {
+    let mut poly = Poly::zero(context.ring(), basis);
+    for limb in 0..basis.limbs() {
+        let p = poly.modulus(limb).value();
+        let extremes = [0, 1, p - 1, (p - 1) / 2, p.div_ceil(2)];
+        let mut state = salt + limb as u64;
+        let others = std::iter::repeat_with(|| {
+            // Knuth's multiplier, high bits.
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 12) % p
+        });
+        let residues: Vec<u64> = extremes
+            .into_iter()
+            .chain(others)
+            .take(context.params().n())
+            .collect();
+        poly.set_limb_canonical(limb, &residues).unwrap();
+    }
+    poly
 }
 
 fn bits(poly: &Poly<Ntt>) -> Vec<u64> {

@@ -1,5 +1,9 @@
 //! Rings against big integers.
 
+mod conversion;
+mod operations;
+mod samplers;
+
 use std::sync::Arc;
 
 use num_bigint::BigInt;
@@ -49,6 +53,18 @@ fn lift(poly: &Poly<Coeff>) -> Vec<BigInt> {
         .collect()
 }
 
+/// The residue of least magnitude.
+fn centred(x: BigInt, q: &BigInt) -> BigInt {
+    let x = x % q;
+    if &x * 2 > *q {
+        x - q
+    } else if &x * 2 < -q {
+        x + q
+    } else {
+        x
+    }
+}
+
 fn random(ring: &Arc<Ring>, basis: Basis, seed: u64) -> Poly<Ntt> {
     let mut rng = Stream(seed);
     let mut poly = Poly::zero(ring, basis);
@@ -85,13 +101,11 @@ fn mod_down_rounds_to_within_a_half() {
     let p: BigInt = (0..3)
         .map(|i| BigInt::from(ring.special(i).value()))
         .product();
-    let q = product(&b.clone().into_coeff());
-    for (x, y) in exact.iter().zip(lift(&b.into_coeff())) {
-        // Equal modulo Q: the lifted quotient may wrap.
-        let mut error: BigInt = (x - y * &p) % (&p * &q);
-        if error.magnitude() * 2u32 > *(&p * &q).magnitude() {
-            error -= &p * &q * error.sign().eq(&num_bigint::Sign::Plus) as i32;
-        }
+    let b = b.into_coeff();
+    let whole = &p * product(&b);
+    for (x, y) in exact.iter().zip(lift(&b)) {
+        // Equal modulo P Q: the lifted quotient may wrap.
+        let error = centred(x - y * &p, &whole);
         assert!(error.magnitude() * 2u32 <= *p.magnitude(), "{error}");
     }
 }
