@@ -48,11 +48,7 @@ pub(crate) fn write(
 ///
 /// # Errors
 /// A file of another plan, or damaged.
-pub(crate) fn read(
-    path: &Path,
-    plan: &PlanFile,
-    eval: &Ckks,
-) -> Result<Vec<Vec<CkksCt>>, Failure> {
+pub(crate) fn read(path: &Path, plan: &PlanFile, eval: &Ckks) -> Result<Vec<Vec<CkksCt>>, Failure> {
     let expected = expected(plan)?;
     let (name, source, length) = wire::open_file(path)?;
     let bytes = |meta: &Meta| {

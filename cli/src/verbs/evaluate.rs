@@ -145,14 +145,23 @@ pub(crate) fn evaluate(
         accuracy_client_only: accuracy(others.client_only)?,
         accuracy_best_clear: accuracy(others.best)?,
         max_weight_error,
-        confusion: evaluation.confusion().rows().into_iter().map(|row| row.to_vec()).collect(),
+        confusion: evaluation
+            .confusion()
+            .rows()
+            .into_iter()
+            .map(|row| row.to_vec())
+            .collect(),
         per_class,
     })
 }
 
 fn judge(model: &Model, test: &FeatureSet) -> Result<Evaluation, Failure> {
     let predictions = model.predict(test.features().view())?;
-    Ok(Evaluation::new(test.labels(), &predictions, model.classes())?)
+    Ok(Evaluation::new(
+        test.labels(),
+        &predictions,
+        model.classes(),
+    )?)
 }
 
 impl Evaluated {
@@ -175,13 +184,27 @@ impl Summary for Evaluated {
         writeln!(out, "accuracy on {} rows", self.rows)?;
         self.comparison(out)?;
         if let Some(error) = self.max_weight_error {
-            writeln!(out, "largest weight error, relative to the twin: {error:.1e}")?;
+            writeln!(
+                out,
+                "largest weight error, relative to the twin: {error:.1e}"
+            )?;
         }
         writeln!(out, "\nlabel (down) against prediction")?;
         let classes = 0..self.confusion.len();
-        let width = self.confusion.iter().flatten().map(|n| n.to_string().len()).max();
-        let width = width.unwrap_or(1).max(self.confusion.len().to_string().len()) + 1;
-        let head: String = classes.clone().map(|class| format!("{class:>width$}")).collect();
+        let width = self
+            .confusion
+            .iter()
+            .flatten()
+            .map(|n| n.to_string().len())
+            .max();
+        let width = width
+            .unwrap_or(1)
+            .max(self.confusion.len().to_string().len())
+            + 1;
+        let head: String = classes
+            .clone()
+            .map(|class| format!("{class:>width$}"))
+            .collect();
         writeln!(out, "{:>6}{head}   rows  precision  recall     F1", "")?;
         let share = |value: Option<f64>| match value {
             Some(value) => format!("{:.1}", 100.0 * value),
