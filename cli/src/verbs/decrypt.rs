@@ -33,7 +33,7 @@ pub(crate) struct Opened {
     /// Bits after the binary point of a weight, as trained, that the noise leaves certain.
     certified_bits: f64,
     /// Largest difference to the twin's weights as trained, relative to the largest of them.
-    max_weight_error: Option<f64>,
+    pub(super) max_weight_error: Option<f64>,
     /// Largest distance of a replica of a weight from its mean.
     replica_spread: f64,
     expected_error: f64,

@@ -21,11 +21,11 @@ const DIGITS: &[u8] = include_bytes!("../../data/digits.csv.gz");
 const TRAINING: &str = "not every 5 offset 4";
 const TESTING: &str = "every 5 offset 4";
 
-// Chosen by five-fold cross-validation on the training rows alone: 95.3 % there.
+// Chosen by five-fold cross-validation on the training rows alone: 95.4 % there.
 const KEEP: usize = 47;
 const LAMBDA: f64 = 0.03;
 const STEPS: [f64; 3] = [4.0, 16.0, 16.0];
-const RANGE: f64 = 6.0;
+const RANGE: f64 = 6.5;
 
 /// Accuracy that the encrypted run may lose against the clear twin, either way: two of 359 rows.
 const LARGEST_DIFFERENCE: f64 = 0.006;
@@ -115,7 +115,7 @@ pub(crate) fn run(_: &DemoArgs, console: &Console) -> Result<Demo, Failure> {
         model: encrypted,
         out: model.clone(),
     };
-    decrypt::run(&opening, &step)?;
+    let opened = decrypt::run(&opening, &step)?;
     let evaluated = compare(&private, &model, &features(TESTING)?, &training)?;
     let missing = || {
         Failure::new(
@@ -131,7 +131,7 @@ pub(crate) fn run(_: &DemoArgs, console: &Console) -> Result<Demo, Failure> {
         accuracy_best_clear: evaluated.accuracy_best_clear.ok_or_else(missing)?,
         train_seconds,
         seconds: console.seconds(),
-        max_weight_error: evaluated.max_weight_error,
+        max_weight_error: opened.max_weight_error,
         evaluated,
     };
     if (demo.accuracy_encrypted - demo.accuracy_clear).abs() > LARGEST_DIFFERENCE {

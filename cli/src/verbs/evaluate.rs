@@ -19,6 +19,7 @@ use crate::features;
 pub(crate) struct Evaluated {
     method: String,
     iterations: usize,
+    encrypted: bool,
     pub(super) rows: u64,
     /// Of the model.
     pub(super) accuracy: f64,
@@ -139,6 +140,7 @@ pub(crate) fn evaluate(
     Ok(Evaluated {
         method: model.provenance().method.clone(),
         iterations: model.provenance().iterations,
+        encrypted: model.provenance().encrypted,
         rows: evaluation.rows(),
         accuracy: evaluation.accuracy(),
         accuracy_clear: accuracy(others.twin)?,
@@ -171,7 +173,8 @@ impl Evaluated {
             Some(accuracy) => writeln!(out, "{what:<44}{:>7.2} %", 100.0 * accuracy),
             None => Ok(()),
         };
-        let trained = format!("{}, {} iterations, encrypted", self.method, self.iterations);
+        let how = if self.encrypted { ", encrypted" } else { "" };
+        let trained = format!("{}, {} iterations{how}", self.method, self.iterations);
         line(&trained, Some(self.accuracy))?;
         line("  the same in clear (twin)", self.accuracy_clear)?;
         line("  client only, nothing uploaded", self.accuracy_client_only)?;
