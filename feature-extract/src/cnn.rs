@@ -238,7 +238,7 @@ impl Extractor {
         let wrong = |expected: String, found: String, hint: &str| {
             Error::input(Path::new("pictures"), expected, found, hint)
         };
-        if planes.is_empty() || planes.len() % each != 0 {
+        if planes.is_empty() || !planes.len().is_multiple_of(each) {
             let found = planes.len().to_string();
             return Err(wrong(
                 format!("a positive multiple of {each} values"),

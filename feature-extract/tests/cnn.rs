@@ -1,6 +1,8 @@
 //! The networks against torch on weights given by a formula, and what broken checkpoints say.
 //! `fixtures/make.py` is the other half.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 
 use feature_extract::cnn::{Architecture, Extractor};

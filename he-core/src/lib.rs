@@ -7,3 +7,4 @@ pub mod holder;
 pub mod params;
 pub mod ring;
 pub mod rlwe;
+pub mod wire;

@@ -37,7 +37,7 @@ const STEPS: &[Step] = &[
     Step {
         name: "features",
         full_only: false,
-        action: Action::Ours(features::run),
+        action: Action::Ours(|| features::run(false)),
     },
     Step {
         name: "clippy",

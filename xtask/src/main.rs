@@ -29,7 +29,11 @@ enum Verb {
     /// Rules that the compiler does not know: layers, file lengths, forbidden text.
     Tidy,
     /// Building one package must resolve the same features as building the workspace.
-    Features,
+    Features {
+        /// Name the missing features in the manifests.
+        #[arg(long)]
+        fix: bool,
+    },
     /// Measurements.
     Bench {
         #[command(subcommand)]
@@ -41,7 +45,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
         Verb::Check { full } => check::run(full),
         Verb::Tidy => tidy::run(),
-        Verb::Features => features::run(),
+        Verb::Features { fix } => features::run(fix),
         Verb::Bench { bench } => bench::run(&bench),
     };
     match outcome {

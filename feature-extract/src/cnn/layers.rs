@@ -80,7 +80,12 @@ pub(super) struct Conv {
 
 impl Conv {
     /// Takes `NAME.weight` and `NAME.bias`.
-    pub(super) fn plain(from: &mut Weights, name: &str, shape: Shape, then: Activation) -> Self {
+    pub(super) fn plain(
+        from: &mut Weights,
+        name: &str,
+        shape: Shape,
+        then: Activation,
+    ) -> Box<Self> {
         let weight = from.take(&format!("{name}.weight"), &shape.weight());
         let bias = from.take(&format!("{name}.bias"), &[shape.output]);
         Self::new(shape, weight, bias, then)
@@ -92,7 +97,7 @@ impl Conv {
         (conv, norm): (&str, &str),
         shape: Shape,
         then: Activation,
-    ) -> Self {
+    ) -> Box<Self> {
         let mut weight = from.take(&format!("{conv}.weight"), &shape.weight());
         let [gamma, beta, mean, var] = ["weight", "bias", "running_mean", "running_var"]
             .map(|part| from.take(&format!("{norm}.{part}"), &[shape.output]));
@@ -113,17 +118,17 @@ impl Conv {
         Self::new(shape, weight, bias, then)
     }
 
-    fn new(shape: Shape, weight: Vec<f32>, bias: Vec<f32>, activation: Activation) -> Self {
+    fn new(shape: Shape, weight: Vec<f32>, bias: Vec<f32>, activation: Activation) -> Box<Self> {
         let device = Device::flex();
         let options = ConvOptions::new([shape.stride; 2], [shape.padding; 2], [1; 2], shape.groups);
         let weight = Tensor::from_data(TensorData::new(weight, shape.weight()), &device);
         let bias = Tensor::from_data(TensorData::new(bias, [shape.output]), &device);
-        Self {
+        Box::new(Self {
             weight,
             bias,
             options,
             activation,
-        }
+        })
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
@@ -145,7 +150,7 @@ impl Conv {
 #[derive(Debug, Clone)]
 pub(super) enum Layer {
     /// Convolution, normalisation, activation.
-    Conv(Conv),
+    Conv(Box<Conv>),
     /// Maximum over 3x3 windows, stride 2.
     MaxPool { padding: usize, ceil: bool },
     /// `shortcut(x) + body(x)`, then ReLU where asked for.
@@ -158,12 +163,15 @@ pub(super) enum Layer {
     Chain(Vec<Layer>),
     /// Squeeze and excitation (Hu et al., arXiv 1709.01507): every channel scaled by a gate
     /// computed from the means of all channels.
-    Gate { squeeze: Conv, excite: Conv },
+    Gate {
+        squeeze: Box<Conv>,
+        excite: Box<Conv>,
+    },
     /// SqueezeNet's Fire module: two convolutions of one input, side by side.
     Fire {
-        squeeze: Conv,
-        expand1x1: Conv,
-        expand3x3: Conv,
+        squeeze: Box<Conv>,
+        expand1x1: Box<Conv>,
+        expand3x3: Box<Conv>,
     },
 }
 

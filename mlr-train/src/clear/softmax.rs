@@ -34,10 +34,10 @@ pub struct Stop {
 }
 
 impl Default for Stop {
-    /// Gradient entries below 1e-6, at most 1000 iterations.
+    /// Gradient entries below 1e-5, at most 1000 iterations.
     fn default() -> Self {
         Self {
-            gradient: 1e-6,
+            gradient: 1e-5,
             iterations: 1000,
         }
     }
@@ -261,7 +261,7 @@ fn fit(
 /// The best clear model: chooses the penalty out of [`PENALTIES`] by accuracy on every fifth training row
 /// (i mod 5 = 4; a tie goes to the stronger penalty), trained on the others, then trains on all rows with it.
 ///
-/// The choice uses gradients of 1e-4, the last run `stop`. No test row is involved.
+/// The choice stops at gradients of 1e-3, the last run at `stop`. No test row is involved.
 ///
 /// # Errors
 /// As [`train`].
@@ -277,7 +277,7 @@ pub fn best(set: &TrainingSet, stop: Stop) -> Result<Fit, TrainError> {
         let (features, labels) = pick(&kept);
         let (held_features, held_labels) = pick(&held);
         let rough = Stop {
-            gradient: 1e-4,
+            gradient: 1e-3,
             ..stop
         };
         let mut most = 0;

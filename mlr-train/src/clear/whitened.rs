@@ -104,6 +104,21 @@ pub fn extrapolate(newer: &Array2<f64>, older: &Array2<f64>, t: usize) -> Array2
     newer + &((newer - older) * Schedule::momentum(t))
 }
 
+/// `M = sum_i (y_i - 1/2) x_i^T`, c x D: the negative first gradient, which the client can compute and upload in place of labels.
+/// `W_1 = (m_0 / n) M`.
+///
+/// # Errors
+/// [`TrainError::Labels`].
+pub fn label_moments(
+    rows: ArrayView2<'_, f64>,
+    labels: &[u32],
+    classes: usize,
+) -> Result<Array2<f64>, TrainError> {
+    check_labels(rows.nrows(), labels, classes)?;
+    let centred = one_hot(labels, classes) - 0.5;
+    Ok(transposed_product(centred.view(), rows))
+}
+
 /// Trains on whitened rows with their constant column: `rows` is n x D, the result holds c x D matrices.
 ///
 /// Cost: two products n x D x c an iteration. The result does not depend on the number of threads.
@@ -190,6 +205,11 @@ mod tests {
         assert_eq!(run.last().row(0), first);
         assert_eq!(run.last().row(1), -first);
         assert_eq!(run.largest_score, [0.0]);
+        // Steps of 4 on 4 rows: the moments themselves.
+        assert_eq!(
+            *run.last(),
+            label_moments(rows().view(), &LABELS, 2).unwrap()
+        );
     }
 
     #[test]

@@ -49,14 +49,17 @@ pub(crate) fn run() -> Result<()> {
     violations.extend(modules::unsafe_code(&files, rules::UNSAFE_ALLOWED));
     violations.extend(modules::names(&files, rules::FORBIDDEN_NAMES));
     violations.extend(modules::chains(&files, rules::CHAINS));
-    violations.extend(dependencies::check(rules::FORBIDDEN_DEPENDENCIES)?);
     for violation in &violations {
         eprintln!("tidy: {violation}");
     }
-    if violations.is_empty() {
-        Ok(())
-    } else {
-        bail!("tidy found {}", violations.len())
+    // Last, because cargo itself fails on a manifest that it cannot read.
+    let dependencies = dependencies::check(rules::FORBIDDEN_DEPENDENCIES)?;
+    for violation in &dependencies {
+        eprintln!("tidy: {violation}");
+    }
+    match violations.len() + dependencies.len() {
+        0 => Ok(()),
+        count => bail!("{count} violations of the tidy rules"),
     }
 }
 

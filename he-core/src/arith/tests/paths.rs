@@ -65,6 +65,24 @@ macro_rules! same_bits {
 }
 
 #[test]
+fn permutations_are_the_same_on_every_path() {
+    let mut rng = Stream(5);
+    let table = NttTable::new(7, modulus(36, 7)).unwrap();
+    let src: Vec<f64> = (0..128).map(|_| rng.within(1e9)).collect();
+    for g in [1, 3, 25, 255] {
+        let permutation = Permutation::automorphism(&table, g);
+        let mut sorted = permutation.sources().to_vec();
+        sorted.sort_unstable();
+        assert!(sorted.into_iter().eq(0..128));
+        same_bits!(src, |dst| Permute {
+            dst,
+            src: &src,
+            permutation: &permutation
+        });
+    }
+}
+
+#[test]
 fn kernels_have_the_same_bits_on_every_path() {
     let mut rng = Stream(6);
     for bits in [18, 36, 48] {

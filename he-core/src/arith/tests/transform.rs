@@ -63,7 +63,7 @@ fn inputs_at_the_limit_stay_exact() {
             for pattern in [0, 1, table.n() / 2, table.n() - 1] {
                 let limit = table.input_limit();
                 let sign = |i: usize| {
-                    if (i & pattern).count_ones() % 2 == 0 {
+                    if (i & pattern).count_ones().is_multiple_of(2) {
                         limit
                     } else {
                         -limit

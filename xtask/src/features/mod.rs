@@ -1,23 +1,26 @@
 //! `cargo xtask features`: building one package and building the workspace resolve the same features of every dependency.
 //!
 //! Where they differ, cargo compiles the dependency twice, and a package can pass its tests only because another package happens to
-//! switch a feature on. The remedy is to name the feature in `[workspace.dependencies]`.
+//! switch a feature on. The remedy is to name the feature in `[workspace.dependencies]`, and to depend on it where it is missing.
+
+mod pins;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use anyhow::{Result, bail};
 
 use crate::cargo::{self, PACKAGES};
+use pins::Pins;
 
 /// Feature sets by dependency ("name version"). One dependency may be built with several sets: for the host and for the target.
 type Resolution = BTreeMap<String, BTreeSet<String>>;
 
 /// The edges of `cargo tree` that are compared: what a build and what a test run compile for the target.
 /// Procedural macros run on the host and their own dependencies end in no binary, so their features are left alone.
-const VIEWS: [(&str, &str); 2] = [
-    ("build", "normal,build,no-proc-macro"),
-    ("test", "normal,build,dev,no-proc-macro"),
+/// Each with the section of a manifest where a pin for it belongs.
+const VIEWS: [(&str, &str, &str); 2] = [
+    ("build", "normal,build,no-proc-macro", "dependencies"),
+    ("test", "normal,build,dev,no-proc-macro", "dev-dependencies"),
 ];
 
 /// One dependency that a package builds in a way in which the workspace does not.
@@ -28,10 +31,40 @@ struct Difference {
     workspace: BTreeSet<String>,
 }
 
-/// Compares every package with the workspace.
-pub(crate) fn run() -> Result<()> {
+<<<<<<< HEAD
+/// Rounds of `--fix`: each pins what one package lacks, which changes what the packages above it resolve.
+const ROUNDS: usize = 3 * PACKAGES.len();
+=======
+/// Rounds of `--fix`: a pin changes what is resolved, and may ask for another.
+const ROUNDS: usize = 6;
+>>>>>>> main
+
+/// Compares every package with the workspace; with `fix`, names the features in the manifests until they are equal.
+pub(crate) fn run(fix: bool) -> Result<()> {
+    for _ in 0..if fix { ROUNDS } else { 1 } {
+        let pins = compare()?;
+        if pins.is_empty() {
+            return Ok(());
+        }
+        if fix {
+<<<<<<< HEAD
+            pins.write_lowest(&cargo::root())?;
+=======
+            pins.write(&cargo::root())?;
+>>>>>>> main
+        } else {
+            eprint!("{pins}");
+        }
+    }
+    bail!(
+        "packages resolve to other features than the workspace; `cargo xtask features --fix` writes the lines above"
+    );
+}
+
+/// What would have to be pinned for every package to resolve as the workspace does.
+fn compare() -> Result<Pins> {
     let mut pins = Pins::default();
-    for (view, edges) in VIEWS {
+    for (view, edges, section) in VIEWS {
         let workspace = resolve(&["--workspace"], edges)?;
         for package in PACKAGES {
             let alone = resolve(&["--package", package], edges)?;
@@ -42,69 +75,11 @@ pub(crate) fn run() -> Result<()> {
                     join(&difference.alone),
                     join(&difference.workspace),
                 );
-                pins.add(package, &difference);
+                pins.add(package, section, &difference);
             }
         }
     }
-    if pins.packages.is_empty() {
-        return Ok(());
-    }
-    eprint!("{pins}");
-    bail!("packages resolve to other features than the workspace");
-}
-
-/// The manifest lines that would remove the differences.
-#[derive(Debug, Default)]
-struct Pins {
-    /// Features by dependency ("name version"), for the root manifest.
-    features: BTreeMap<String, BTreeSet<String>>,
-    /// Names of dependencies by package.
-    packages: BTreeMap<String, BTreeSet<String>>,
-}
-
-impl Pins {
-    fn add(&mut self, package: &str, difference: &Difference) {
-        let name = difference.dependency.split(' ').next().unwrap_or_default();
-        self.packages
-            .entry(package.to_owned())
-            .or_default()
-            .insert(name.to_owned());
-        let features = difference
-            .workspace
-            .iter()
-            .flat_map(|set| set.split(','))
-            .filter(|feature| !feature.is_empty())
-            .map(str::to_owned);
-        self.features
-            .entry(difference.dependency.clone())
-            .or_default()
-            .extend(features);
-    }
-}
-
-impl fmt::Display for Pins {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "hint: in the root manifest's [workspace.dependencies]:")?;
-        for (dependency, features) in &self.features {
-            let (name, version) = dependency.split_once(" v").unwrap_or((dependency, "*"));
-            writeln!(
-                f,
-                "    {name} = {{ version = {version:?}, default-features = false, features = [{}] }}",
-                features
-                    .iter()
-                    .map(|feature| format!("{feature:?}"))
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            )?;
-        }
-        for (package, names) in &self.packages {
-            writeln!(f, "  and in {package}'s [dependencies], where it is not:")?;
-            for name in names {
-                writeln!(f, "    {name}.workspace = true")?;
-            }
-        }
-        Ok(())
-    }
+    Ok(pins)
 }
 
 fn resolve(selection: &[&str], edges: &str) -> Result<Resolution> {
@@ -176,16 +151,6 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].dependency, "rand v1.0.0");
         assert_eq!(join(&found[0].workspace), "alloc,std");
-
-        let mut pins = Pins::default();
-        pins.add("he-core", &found[0]);
-        let hint = pins.to_string();
-        assert!(
-            hint.contains(
-                r#"rand = { version = "1.0.0", default-features = false, features = ["alloc", "std"] }"#
-            ),
-            "{hint}"
-        );
     }
 
     #[test]

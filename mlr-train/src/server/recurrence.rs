@@ -1,0 +1,150 @@
+//! One iteration after the start.
+
+use he_core::evaluator::{EvalError, Evaluator, Level, Placement};
+use rayon::prelude::*;
+
+use super::{Run, State, TrainError};
+use crate::plan::Method;
+
+/// W and V of one class and column group, V only if another iteration follows.
+type Pair<Ct> = (Ct, Option<Ct>);
+
+impl<E: Evaluator> Run<'_, E> {
+    /// One iteration. 4 levels; 5 for the paper's method.
+    pub(super) fn iterate(&self, state: State<E::Ct>) -> Result<State<E::Ct>, TrainError> {
+        let at = self.at(state.done + 1);
+        let paper = matches!(self.job.program().method, Method::Paper { .. });
+        let level = state.look_ahead.iter().flatten().next();
+        let level = level.map_or(Level(0), |ct| self.eval.meta(ct).level);
+        // Labels are masked to the level of the errors, three below the weights.
+        let label_level = Level(level.0.saturating_sub(2));
+        let sums = self.accumulate(at, |block, data| {
+            let labels = paper
+                .then(|| self.labels(at, block, label_level))
+                .transpose()?;
+            self.errors(at, data, &state.look_ahead, labels.as_ref())
+        })?;
+        let (error, curvature) = if paper {
+            (self.job.sigmoid_bound() + 0.5, self.load_curvature(at)?)
+        } else {
+            (self.job.sigmoid_bound(), vec![])
+        };
+        let directions = self.directions(at, sums, error, &curvature)?;
+        let next = directions
+            .into_par_iter()
+            .enumerate()
+            .map(|(class, groups)| {
+                let groups = groups.into_iter().enumerate();
+                groups
+                    .map(|(group, direction)| self.update(&state, class, group, direction))
+                    .collect::<Result<Vec<Pair<E::Ct>>, _>>()
+            })
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(at.step("update of weights"))?;
+        let (mut weights, mut look_ahead) = (vec![], vec![]);
+        for class in next {
+            let (w, v): (Vec<_>, Vec<_>) = class.into_iter().unzip();
+            weights.push(w);
+            look_ahead.push(v.into_iter().flatten().collect());
+        }
+        let done = at.iteration;
+        let last = done == at.iterations;
+        self.report(at, "update of weights")?;
+        Ok(State {
+            done,
+            look_ahead: if last { vec![] } else { look_ahead },
+            weights,
+            first_gradient: if last { vec![] } else { state.first_gradient },
+        })
+    }
+
+    /// W' = V + gain (M + D) and V' = (1 + momentum) W' - momentum W. The gain is a relabelling of D; everything else stands higher and is
+    /// brought down by products with constants that land at D's level and scale: no level is spent.
+    fn update(
+        &self,
+        state: &State<E::Ct>,
+        class: usize,
+        group: usize,
+        mut direction: E::Ct,
+    ) -> Result<Pair<E::Ct>, EvalError> {
+        let eval = self.eval;
+        let (step, limit) = (
+            self.job.program().steps[state.done],
+            self.job.program().bounds.weight,
+        );
+        // One class may stand for all (the paper's start weights).
+        let of = |all: &'_ [Vec<E::Ct>]| class.min(all.len().saturating_sub(1));
+        eval.relabel(&mut direction, step.gain)?;
+        let to = eval.meta(&direction).placement();
+        let before = &state.look_ahead[of(&state.look_ahead)][group];
+        let mut weights = eval.add(&direction, &eval.mul_scalar(before, 1.0, to)?)?;
+        if let Some(m) = state.first_gradient.get(class) {
+            let first = eval.mul_scalar(&m[group], step.gain, to)?;
+            weights = eval.add(&weights, &first)?;
+        }
+        self.tighten(&mut weights, limit)?;
+        if state.done + 1 == self.job.iterations() {
+            return Ok((weights, None));
+        }
+        let mut ahead = weights.clone();
+        if step.momentum != 0.0 {
+            eval.relabel(&mut ahead, 1.0 + step.momentum)?;
+            let to = Placement {
+                level: to.level,
+                scale: eval.meta(&ahead).scale,
+            };
+            let old = &state.weights[of(&state.weights)][group];
+            ahead = eval.add(&ahead, &eval.mul_scalar(old, -step.momentum, to)?)?;
+            self.tighten(&mut ahead, limit)?;
+        }
+        Ok((weights, Some(ahead)))
+    }
+
+    /// Whether a saved state has the shape of one of this job's.
+    pub(super) fn check_state(&self, state: &State<E::Ct>) -> Result<(), TrainError> {
+        let layout = self.job.layout();
+        let classes = layout.shape().classes;
+        let check = |what, expected: usize, found: usize, good: bool| {
+            if good {
+                Ok(())
+            } else {
+                Err(TrainError::State {
+                    what,
+                    expected,
+                    found,
+                })
+            }
+        };
+        let iterations = self.job.iterations();
+        check(
+            "iterations",
+            iterations,
+            state.done,
+            state.done <= iterations,
+        )?;
+        let open = state.done < iterations;
+        let paper = matches!(self.job.program().method, Method::Paper { .. });
+        let shared = paper && state.done == 0;
+        let expected = if shared { 1 } else { classes };
+        let (ahead, first) = (
+            if open { expected } else { 0 },
+            if open && !paper { classes } else { 0 },
+        );
+        for (what, expected, vectors) in [
+            ("classes of weights", expected, &state.weights),
+            ("classes of look-ahead weights", ahead, &state.look_ahead),
+            (
+                "classes of the first gradient",
+                first,
+                &state.first_gradient,
+            ),
+        ] {
+            check(what, expected, vectors.len(), vectors.len() == expected)?;
+            for class in vectors {
+                let (groups, found) = (layout.groups(), class.len());
+                check("column groups", groups, found, groups == found)?;
+            }
+        }
+        Ok(())
+    }
+}
