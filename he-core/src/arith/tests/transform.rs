@@ -25,6 +25,7 @@ fn transform_is_direct_evaluation() {
         for bits in [36, 47, 48] {
             let m = modulus(bits, log_n);
             let table = NttTable::new(log_n, m).unwrap();
+            assert!(table.input_limit() >= if log_n <= 16 { 5.0 } else { 4.0 } * m.p());
             let n = table.n();
             let x: Vec<f64> = (0..n).map(|_| rng.within(table.input_limit())).collect();
             let mut y = x.clone();
