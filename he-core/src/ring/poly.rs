@@ -205,7 +205,7 @@ impl<R: Representation> Poly<R> {
         &mut self.data
     }
 
-    fn check(&self, other: &Poly<impl Representation>) {
+    pub(super) fn check(&self, other: &Poly<impl Representation>) {
         assert!(
             Arc::ptr_eq(&self.ring, &other.ring),
             "polynomials of different rings"
@@ -213,7 +213,11 @@ impl<R: Representation> Poly<R> {
         assert_eq!(self.basis, other.basis, "polynomials over different bases");
     }
 
-    fn each(&mut self, weight: usize, f: impl Fn(&Modulus, usize, &mut [f64]) + Sync + Send) {
+    pub(super) fn each(
+        &mut self,
+        weight: usize,
+        f: impl Fn(&Modulus, usize, &mut [f64]) + Sync + Send,
+    ) {
         let (ring, basis) = (&self.ring, self.basis);
         for_each_limb(&mut self.data, ring.degree(), weight, |i, limb| {
             f(ring.modulus(basis.prime(i)), i, limb)

@@ -91,22 +91,76 @@ fn rescale_rounds_to_within_a_half() {
     }
 }
 
+/// `b` must be `a` over the divisors, rounded: to within a half, modulo what `b` is modulo.
+fn assert_quotient(a: Poly<Ntt>, b: Poly<Ntt>, divisor: BigInt) {
+    let exact = lift(&a.into_coeff());
+    let b = b.into_coeff();
+    let q = product(&b) * &divisor;
+    for (x, y) in exact.iter().zip(lift(&b)) {
+        // Equal modulo Q: the lifted quotient may wrap.
+        let mut error: BigInt = (x - y * &divisor) % &q;
+        if error.magnitude() * 2u32 > *q.magnitude() {
+            error -= &q * error.sign().eq(&num_bigint::Sign::Plus) as i32;
+        }
+        assert!(error.magnitude() * 2u32 <= *divisor.magnitude(), "{error}");
+    }
+}
+
 #[test]
 fn mod_down_rounds_to_within_a_half() {
     let ring = ring(6, 4, 3);
-    let a = random(&ring, ring.extended_basis(2), 2);
-    let exact = lift(&a.clone().into_coeff());
-    let b = a.mod_down();
-    assert_eq!(b.basis(), ring.basis(2));
     let p: BigInt = (0..3)
         .map(|i| BigInt::from(ring.special(i).value()))
         .product();
-    let b = b.into_coeff();
-    let whole = &p * product(&b);
-    for (x, y) in exact.iter().zip(lift(&b)) {
-        // Equal modulo P Q: the lifted quotient may wrap.
-        let error = centred(x - y * &p, &whole);
-        assert!(error.magnitude() * 2u32 <= *p.magnitude(), "{error}");
+    for level in 0..4 {
+        let a = random(&ring, ring.extended_basis(level), 2);
+        let b = a.clone().mod_down();
+        assert_eq!(b.basis(), ring.basis(level));
+        assert_quotient(a.clone(), b, p.clone());
+        if level > 0 {
+            let b = a.clone().mod_down_and_rescale();
+            assert_eq!(b.basis(), ring.basis(level - 1));
+            assert_quotient(a, b, &p * ring.q(level).value());
+        }
+    }
+}
+
+#[test]
+fn gadget_products_are_sums_of_products_at_their_automorphisms() {
+    let ring = ring(6, 4, 2);
+    let (all, own) = (ring.extended_basis(3), ring.extended_basis(1));
+    let digits: Vec<_> = (0..2).map(|i| random(&ring, own, i)).collect();
+    let keys: Vec<_> = (10..16).map(|i| random(&ring, all, i)).collect();
+    let at = |mut k: Poly<Ntt>| {
+        k.drop_to_level(1);
+        k
+    };
+    for elements in [
+        vec![None],
+        vec![Some(5), None],
+        vec![Some(25), Some(127), Some(5)],
+    ] {
+        let terms: Vec<_> = elements
+            .iter()
+            .zip(keys.windows(3))
+            .map(|(g, k)| GadgetTerm {
+                b: &k[..2],
+                a: &k[1..],
+                g: g.and_then(|g| GaloisElement::from_exponent(g, 6)),
+            })
+            .collect();
+        let (k0, k1) = gadget_product(&digits, &terms);
+        for (found, first) in [(k0, 0), (k1, 1)] {
+            let mut expected = Poly::zero(&ring, own);
+            for (t, term) in terms.iter().enumerate() {
+                let mut sum = Poly::zero(&ring, own);
+                for (d, digit) in digits.iter().enumerate() {
+                    sum.mul_acc(digit, &at(keys[t + first + d].clone()));
+                }
+                expected.add_assign(&term.g.map_or(sum.clone(), |g| sum.automorphism(g)));
+            }
+            assert_eq!(found.to_canonical(), expected.to_canonical());
+        }
     }
 }
 
