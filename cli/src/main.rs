@@ -1,3 +1,7 @@
-//! cli
+//! The velum binary. Everything is in the library beside it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

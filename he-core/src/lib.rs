@@ -1,1 +1,10 @@
-//! CKKS homomorphic encryption on f64-FMA residues: arithmetic, rings, keys, evaluator.
+#![doc = include_str!("../README.md")]
+
+pub mod arith;
+pub mod ckks;
+pub mod evaluator;
+pub mod holder;
+pub mod params;
+pub mod ring;
+pub mod rlwe;
+pub mod wire;

@@ -1,3 +1,58 @@
-//! xtask
+//! Checks and benchmarks of this workspace: `cargo xtask help` lists them.
 
-fn main() {}
+mod bench;
+mod cargo;
+mod check;
+mod features;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Checks and benchmarks of this workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Everything that a change must pass: tidy, formatting, features, lints, tests.
+    Check {
+        /// Also the documentation and the tests that the default run leaves out.
+        #[arg(long)]
+        full: bool,
+    },
+    /// Rules that the compiler does not know: layers, file lengths, forbidden text.
+    Tidy,
+    /// Building one package must resolve the same features as building the workspace.
+    Features {
+        /// Name the missing features in the manifests.
+        #[arg(long)]
+        fix: bool,
+    },
+    /// Measurements.
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().verb {
+        Verb::Check { full } => check::run(full),
+        Verb::Tidy => tidy::run(),
+        Verb::Features { fix } => features::run(fix),
+        Verb::Bench { bench } => bench::run(&bench),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

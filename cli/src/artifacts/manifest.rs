@@ -1,0 +1,326 @@
+//! `manifest.json`: which files belong to a directory of keys or ciphertexts, with length and hash of each.
+//!
+//! It is written last. File names follow from the entries' names, never from what a manifest says, so that no manifest can point
+//! outside its directory.
+
+use std::path::{Path, PathBuf};
+
+use mlr_train::files::{self, Access};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+
+/// File name of every manifest.
+pub(crate) const FILE: &str = "manifest.json";
+
+/// Version that is written and read.
+const SCHEMA: u32 = 1;
+
+/// 64 MiB: some hundred thousand entries.
+const LARGEST: u64 = 64 << 20;
+
+/// What a directory holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    /// Ciphertexts of a training set.
+    Dataset,
+    /// Keys that the server computes with.
+    EvaluationKeys,
+}
+
+impl Kind {
+    /// For errors and `inspect`.
+    pub(crate) fn describe(self) -> &'static str {
+        match self {
+            Self::Dataset => "an encrypted dataset",
+            Self::EvaluationKeys => "evaluation keys",
+        }
+    }
+
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Dataset => "ct",
+            Self::EvaluationKeys => "key",
+        }
+    }
+
+    /// The file of an entry.
+    pub(crate) fn file(self, name: &str) -> String {
+        format!("{name}.{}", self.extension())
+    }
+}
+
+/// One file of the directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Entry {
+    /// What it is, such as `data-0-1` or `rotation-16`.
+    pub(crate) name: String,
+    /// Length in bytes.
+    pub(crate) bytes: u64,
+    /// blake3 of the whole file, in hex.
+    pub(crate) blake3: String,
+}
+
+/// The manifest of a directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Manifest {
+    schema: u32,
+    kind: Kind,
+    /// The plan's hash for a dataset, the plan's key binding for keys; hex.
+    binding: String,
+    files: Vec<Entry>,
+}
+
+impl Manifest {
+    /// A manifest without files yet.
+    pub(crate) fn new(kind: Kind, binding: String) -> Self {
+        Self {
+            schema: SCHEMA,
+            kind,
+            binding,
+            files: Vec::new(),
+        }
+    }
+
+    /// What the directory holds.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The hash that binds it to a plan.
+    pub(crate) fn binding(&self) -> &str {
+        &self.binding
+    }
+
+    /// The files, in the order of writing.
+    pub(crate) fn files(&self) -> &[Entry] {
+        &self.files
+    }
+
+    /// Bytes of all files.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files.iter().map(|entry| entry.bytes).sum()
+    }
+
+    /// Writes a file of the directory and adds it.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn add(&mut self, directory: &Path, name: String, content: &[u8]) -> Result<(), Failure> {
+        files::write_atomic(
+            &directory.join(self.kind.file(&name)),
+            content,
+            Access::Shared,
+        )?;
+        self.files.push(Entry {
+            name,
+            bytes: content.len() as u64,
+            blake3: blake3::hash(content).to_hex().to_string(),
+        });
+        Ok(())
+    }
+
+    /// Writes the manifest: the directory is finished.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn write(&self, directory: &Path) -> Result<(), Failure> {
+        let path = directory.join(FILE);
+        let mut text = serde_json::to_vec_pretty(self)
+            .map_err(|error| Failure::io("encode", &path, &error.into()))?;
+        text.push(b'\n');
+        Ok(files::write_atomic(&path, &text, Access::Shared)?)
+    }
+
+    /// Reads the manifest of any directory that has one.
+    ///
+    /// # Errors
+    /// No manifest, or one that cannot be read.
+    pub(crate) fn read(directory: &Path) -> Result<Self, Failure> {
+        let path = directory.join(FILE);
+        let text = files::read_limited(&path, LARGEST)?;
+        let at = path.display().to_string();
+        let manifest: Self = serde_json::from_slice(&text).map_err(|error| {
+            Failure::input(format!("expected a manifest, schema {SCHEMA}, found {error}"))
+                .at(at.clone())
+                .hint("the directory is damaged, or of another kind")
+        })?;
+        if manifest.schema != SCHEMA {
+            return Err(
+                Failure::input(format!("expected schema {SCHEMA}, found {}", manifest.schema))
+                    .at(at)
+                    .hint("it was written by another version of velum"),
+            );
+        }
+        Ok(manifest)
+    }
+
+    /// Reads a manifest and checks that it is of this kind, bound to `binding`, and lists exactly the files named `expected`, in order.
+    ///
+    /// # Errors
+    /// Says which of these it is not.
+    pub(crate) fn expect(
+        directory: &Path,
+        kind: Kind,
+        binding: &str,
+        expected: impl ExactSizeIterator<Item = String>,
+    ) -> Result<Self, Failure> {
+        let manifest = Self::read(directory)?;
+        let wrong = |expected: String, found: String, hint: &str| {
+            Failure::input(format!("expected {expected}, found {found}"))
+                .at(directory.join(FILE).display().to_string())
+                .hint(hint)
+        };
+        if manifest.kind != kind {
+            return Err(wrong(
+                kind.describe().to_owned(),
+                manifest.kind.describe().to_owned(),
+                "are the directories swapped?",
+            ));
+        }
+        if manifest.binding != binding {
+            return Err(wrong(
+                format!("files made for {}", short(binding)),
+                format!("files made for {}", short(&manifest.binding)),
+                match kind {
+                    Kind::Dataset => "it was encrypted under another plan: encrypt again, or use that plan",
+                    Kind::EvaluationKeys => "they were made for other parameters or rotations: run keygen with this plan",
+                },
+            ));
+        }
+        let count = expected.len();
+        if manifest.files.len() != count {
+            return Err(wrong(
+                format!("{count} files"),
+                format!("{} files", manifest.files.len()),
+                "the directory is damaged: transfer it again",
+            ));
+        }
+        for (name, entry) in expected.zip(&manifest.files) {
+            if entry.name != name {
+                return Err(wrong(
+                    format!("a file named {name}"),
+                    format!("one named {}", short(&entry.name)),
+                    "the directory is damaged: transfer it again",
+                ));
+            }
+        }
+        Ok(manifest)
+    }
+
+    /// Reads a file of the directory and checks length and hash; the length before anything is allocated.
+    ///
+    /// # Errors
+    /// Names the file, with what the manifest says of it.
+    pub(crate) fn load(&self, directory: &Path, entry: &Entry, limit: u64) -> Result<(PathBuf, Vec<u8>), Failure> {
+        let path = directory.join(self.kind.file(&entry.name));
+        let wrong = |expected: String, found: String| {
+            Failure::input(format!("expected {expected}, found {found}"))
+                .at(path.display().to_string())
+                .hint("the file is damaged: transfer it again")
+        };
+        if entry.bytes > limit {
+            return Err(wrong(
+                format!("at most {limit} bytes"),
+                format!("{} in the manifest", entry.bytes),
+            ));
+        }
+        let content = files::read_limited(&path, limit)?;
+        if content.len() as u64 != entry.bytes {
+            return Err(wrong(
+                format!("{} bytes", entry.bytes),
+                format!("{} bytes", content.len()),
+            ));
+        }
+        let found = blake3::hash(&content).to_hex();
+        if found.as_str() != entry.blake3 {
+            return Err(wrong(
+                format!("content with hash {}", short(&entry.blake3)),
+                format!("hash {}", short(&found)),
+            ));
+        }
+        Ok((path, content))
+    }
+}
+
+/// The beginning of a hash or a name that may be absurdly long.
+pub(crate) fn short(text: &str) -> String {
+    match text.char_indices().nth(16) {
+        Some((end, _)) => format!("{}..", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn sample(directory: &Path) -> Manifest {
+        let mut manifest = Manifest::new(Kind::Dataset, "ab".repeat(32));
+        manifest.add(directory, "data-0-0".to_owned(), b"first").unwrap();
+        manifest.add(directory, "data-0-1".to_owned(), b"second").unwrap();
+        manifest.write(directory).unwrap();
+        manifest
+    }
+
+    fn names() -> std::vec::IntoIter<String> {
+        vec!["data-0-0".to_owned(), "data-0-1".to_owned()].into_iter()
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let written = sample(dir.path());
+        let read = Manifest::expect(dir.path(), Kind::Dataset, &"ab".repeat(32), names()).unwrap();
+        assert_eq!((&read, read.bytes()), (&written, 11));
+        let (_, content) = read.load(dir.path(), &read.files()[1], 100).unwrap();
+        assert_eq!(content, b"second");
+    }
+
+    #[test]
+    fn foreign_manifests_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        sample(dir.path());
+        let binding = "ab".repeat(32);
+        let message = |kind, binding: &str, names: Vec<&str>| {
+            let names: Vec<_> = names.into_iter().map(str::to_owned).collect();
+            Manifest::expect(dir.path(), kind, binding, names.into_iter())
+                .unwrap_err()
+                .message
+        };
+        let both = vec!["data-0-0", "data-0-1"];
+        for (found, part) in [
+            (message(Kind::EvaluationKeys, &binding, both.clone()), "expected evaluation keys"),
+            (message(Kind::Dataset, &"cd".repeat(32), both), "made for cdcdcdcdcdcdcdcd.., found"),
+            (message(Kind::Dataset, &binding, vec!["data-0-0"]), "expected 1 files, found 2"),
+            (message(Kind::Dataset, &binding, vec!["data-0-0", "x"]), "a file named x"),
+        ] {
+            assert!(found.contains(part), "{found}");
+        }
+    }
+
+    #[test]
+    fn damaged_files_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let manifest = sample(dir.path());
+        let entry = &manifest.files()[0];
+        let path = dir.path().join("data-0-0.ct");
+        let message = |limit| manifest.load(dir.path(), entry, limit).unwrap_err().message;
+        assert!(message(4).contains("at most 4 bytes"));
+        fs::write(&path, b"firsT").unwrap();
+        assert!(message(100).contains("content with hash"));
+        fs::write(&path, b"firs").unwrap();
+        assert!(message(100).contains("expected 5 bytes, found 4"));
+        fs::remove_file(&path).unwrap();
+        assert!(message(100).contains("expected a file, found none"));
+        let text = fs::read_to_string(dir.path().join(FILE)).unwrap();
+        fs::write(dir.path().join(FILE), text.replace("\"schema\": 1", "\"schema\": 9")).unwrap();
+        assert!(Manifest::read(dir.path()).unwrap_err().message.contains("found 9"));
+        fs::write(dir.path().join(FILE), &text[..40]).unwrap();
+        assert!(Manifest::read(dir.path()).unwrap_err().message.contains("expected a manifest"));
+    }
+}

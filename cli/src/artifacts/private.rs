@@ -1,0 +1,183 @@
+//! The client's private directory, mode 0700: what belongs to a run and must never reach the server.
+//!
+//! | entry | content |
+//! |---|---|
+//! | `private.json` | kind, schema, the plan's hash, class names, hash and path of the features |
+//! | `whitening.safetensors` | mean, axes, lambda (whitened method only) |
+//! | `twin/`, `client-only/` | models over raw features |
+//! | `twin-as-trained/` | the twin in the trained coordinates, to compare decrypted weights with |
+
+use std::path::Path;
+
+use mlr_train::client::PrivateFile;
+use mlr_train::client::prepare::Coordinates;
+use mlr_train::files::{self, Access};
+use mlr_train::model::Model;
+use serde::{Deserialize, Serialize};
+
+use super::directory::{self, NewDirectory};
+use super::manifest::short;
+use crate::failure::Failure;
+
+/// The file that makes a directory a private one.
+pub(crate) const FILE: &str = "private.json";
+const KIND: &str = "velum client private directory";
+const SCHEMA: u32 = 1;
+const LARGEST: u64 = 64 << 20;
+const WHITENING: &str = "whitening.safetensors";
+const TWIN: &str = "twin";
+const CLIENT_ONLY: &str = "client-only";
+const AS_TRAINED: &str = "twin-as-trained";
+
+/// `private.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Head {
+    kind: String,
+    schema: u32,
+    /// Hash of the plan that the run follows, hex.
+    pub(crate) plan: String,
+    /// Whether the run is trained in whitened coordinates.
+    whitened: bool,
+    /// Features of a raw row.
+    features: usize,
+    /// Names of the classes, if known.
+    pub(crate) class_names: Option<Vec<String>>,
+    /// Hash of the training rows, hex.
+    features_blake3: String,
+    /// Where they came from.
+    source: String,
+}
+
+/// Everything private of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct PrivateDirectory {
+    pub(crate) head: Head,
+    pub(crate) coordinates: Coordinates,
+    pub(crate) twin: Model,
+    pub(crate) client_only: Model,
+    pub(crate) twin_as_trained: Model,
+}
+
+impl PrivateDirectory {
+    /// Puts a run's parts together.
+    pub(crate) fn new(
+        plan: String,
+        set: &mlr_train::data::FeatureSet,
+        coordinates: Coordinates,
+        [twin, client_only, twin_as_trained]: [Model; 3],
+    ) -> Self {
+        Self {
+            head: Head {
+                kind: KIND.to_owned(),
+                schema: SCHEMA,
+                plan,
+                whitened: matches!(coordinates, Coordinates::Whitened(_)),
+                features: set.width(),
+                class_names: set.class_names().map(<[String]>::to_vec),
+                features_blake3: set.hash().to_hex().to_string(),
+                source: set.source().display().to_string(),
+            },
+            coordinates,
+            twin,
+            client_only,
+            twin_as_trained,
+        }
+    }
+
+    /// Writes everything into a directory that has been begun, `private.json` last.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn write(&self, directory: &NewDirectory) -> Result<(), Failure> {
+        let path = directory.path();
+        if let Coordinates::Whitened(map) = &self.coordinates {
+            let hash = blake3::Hash::from_hex(&self.head.features_blake3)
+                .map_err(|error| Failure::input(error.to_string()))?;
+            let file = PrivateFile {
+                whitening: (**map).clone(),
+                class_names: self.head.class_names.clone(),
+                features_hash: hash,
+                source: self.head.source.clone().into(),
+            };
+            file.write(&path.join(WHITENING))?;
+        }
+        self.twin.write(&path.join(TWIN))?;
+        self.client_only.write(&path.join(CLIENT_ONLY))?;
+        self.twin_as_trained.write(&path.join(AS_TRAINED))?;
+        let head = path.join(FILE);
+        let mut text = serde_json::to_vec_pretty(&self.head)
+            .map_err(|error| Failure::io("encode", &head, &error.into()))?;
+        text.push(b'\n');
+        Ok(files::write_atomic(&head, &text, Access::Private)?)
+    }
+
+    /// Reads `private.json` alone.
+    ///
+    /// # Errors
+    /// None there, or of another kind.
+    pub(crate) fn read_head(directory: &Path) -> Result<Head, Failure> {
+        let path = directory.join(FILE);
+        let text = files::read_limited(&path, LARGEST)?;
+        let wrong = |found: String| {
+            Failure::input(format!("expected {KIND:?}, schema {SCHEMA}, found {found}"))
+                .at(path.display().to_string())
+                .hint("name the directory that encrypt wrote with --private")
+        };
+        let head: Head = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
+        if head.kind != KIND || head.schema != SCHEMA {
+            let kind = short(&head.kind);
+            return Err(wrong(format!("{kind:?}, schema {}", head.schema)));
+        }
+        Ok(head)
+    }
+
+    /// Reads a private directory.
+    ///
+    /// # Errors
+    /// Parts that are missing, damaged or do not belong together.
+    pub(crate) fn read(directory: &Path) -> Result<Self, Failure> {
+        let head = Self::read_head(directory)?;
+        let coordinates = if head.whitened {
+            let file = PrivateFile::read(&directory.join(WHITENING))?;
+            if file.features_hash.to_hex().as_str() != head.features_blake3 {
+                return Err(Failure::input(format!(
+                    "expected the whitening of features {}, found that of {}",
+                    short(&head.features_blake3),
+                    short(&file.features_hash.to_hex()),
+                ))
+                .at(directory.join(WHITENING).display().to_string())
+                .hint("the files of this directory do not belong together"));
+            }
+            Coordinates::Whitened(Box::new(file.whitening))
+        } else {
+            Coordinates::Raw {
+                features: head.features,
+            }
+        };
+        Ok(Self {
+            head,
+            coordinates,
+            twin: Model::read(&directory.join(TWIN))?,
+            client_only: Model::read(&directory.join(CLIENT_ONLY))?,
+            twin_as_trained: Model::read(&directory.join(AS_TRAINED))?,
+        })
+    }
+
+    /// Refuses the private directory of a run with another plan.
+    ///
+    /// # Errors
+    /// Names both plans.
+    pub(crate) fn require_plan(&self, directory: &Path, plan: &str) -> Result<(), Failure> {
+        if self.head.plan == plan {
+            return Ok(());
+        }
+        Err(Failure::input(format!(
+            "expected the private directory of plan {}, found that of plan {}",
+            short(plan),
+            short(&self.head.plan)
+        ))
+        .at(directory::parent(&directory.join(FILE)).display().to_string())
+        .hint("plan, private directory and encrypted model must belong to the same run"))
+    }
+}

@@ -1,0 +1,200 @@
+//! What the user sees: data on stdout, everything else on stderr.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::failure::{Exit, Failure};
+use crate::progress::{Stage, Style};
+
+/// Version of every JSON object on stdout.
+pub const SCHEMA: u32 = 1;
+
+/// The result of a verb: fields for scripts, a text for people.
+pub trait Summary: Serialize {
+    /// Writes the text for people.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    fn human(&self, out: &mut dyn Write) -> io::Result<()>;
+}
+
+/// How much to say, and in which form.
+#[derive(Clone, Debug)]
+pub struct Console {
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+    progress: bool,
+    started: Instant,
+}
+
+impl Console {
+    /// A console for the given flags; the clock of [`Console::seconds`] starts here.
+    pub fn new(json: bool, quiet: bool, verbose: bool, progress: bool) -> Self {
+        Self {
+            json,
+            quiet,
+            verbose: verbose && !quiet,
+            progress: progress && !quiet,
+            started: Instant::now(),
+        }
+    }
+
+    /// The same console without a word on stderr, for steps inside a longer verb.
+    #[must_use]
+    pub fn hushed(&self) -> Self {
+        Self {
+            quiet: true,
+            verbose: false,
+            progress: false,
+            ..self.clone()
+        }
+    }
+
+    /// Seconds since the process began its work.
+    pub fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    /// A line on stderr, not with `--quiet`.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            say(text);
+        }
+    }
+
+    /// A line on stderr, only with `-v`.
+    pub fn detail(&self, text: &str) {
+        if self.verbose {
+            say(text);
+        }
+    }
+
+    /// A warning on stderr, with `--quiet` too.
+    pub fn warn(&self, text: &str) {
+        say(&format!("warning: {text}"));
+    }
+
+    /// A long step of `total` units: a bar on a terminal, else a line every 30 seconds.
+    pub fn stage(&self, label: &str, total: u64) -> Stage {
+        let style = match (self.progress, io::stderr().is_terminal()) {
+            (false, _) => Style::Silent,
+            (true, true) => Style::Bar,
+            (true, false) => Style::Lines,
+        };
+        Stage::new(label, total, style)
+    }
+
+    /// The result on stdout: one line of JSON with `--json`, else the text for people.
+    ///
+    /// # Errors
+    /// A stdout that cannot be written to; a reader that has gone away is no error.
+    pub fn finish<T: Summary>(&self, verb: &str, summary: &T) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        let written = if self.json {
+            json_line(verb, summary).and_then(|line| writeln!(out, "{line}"))
+        } else {
+            summary.human(&mut out)
+        };
+        settle(written.and_then(|()| out.flush()))
+    }
+
+    /// The failure: human form on stderr, with `--json` the object on stdout too. Returns the exit code.
+    pub fn fail(&self, verb: Option<&str>, failure: &Failure) -> u8 {
+        report(self.json, verb, failure)
+    }
+}
+
+/// Writes a failure where it belongs and returns its exit code.
+pub(crate) fn report(json: bool, verb: Option<&str>, failure: &Failure) -> u8 {
+    // A stderr or stdout that is gone must not hide the exit code.
+    let _ = io::stderr().lock().write_all(failure.human().as_bytes());
+    if json {
+        let _ = writeln!(io::stdout().lock(), "{}", failure.json(verb));
+    }
+    failure.exit.code()
+}
+
+/// Writes text for people to stdout, such as a help page.
+///
+/// # Errors
+/// As [`Console::finish`].
+pub(crate) fn page(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    settle(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+fn settle(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(
+            Exit::Environment,
+            format!("cannot write the result: {error}"),
+        )
+        .at("standard output")),
+        _ => Ok(()),
+    }
+}
+
+fn json_line<T: Summary>(verb: &str, summary: &T) -> io::Result<String> {
+    #[derive(Serialize)]
+    struct Line<'a, T> {
+        schema: u32,
+        verb: &'a str,
+        #[serde(flatten)]
+        body: &'a T,
+    }
+    Ok(serde_json::to_string(&Line {
+        schema: SCHEMA,
+        verb,
+        body: summary,
+    })?)
+}
+
+/// Writes a text to stderr as it is.
+pub(crate) fn aside(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+fn say(text: &str) {
+    // Nobody can be told that stderr is gone.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Sizes {
+        rows: u32,
+        accuracy: Option<f64>,
+    }
+
+    impl Summary for Sizes {
+        fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+            writeln!(out, "{}", self.rows)
+        }
+    }
+
+    #[test]
+    fn one_object_with_schema_and_verb_first() {
+        let sizes = Sizes {
+            rows: 3,
+            accuracy: None,
+        };
+        assert_eq!(
+            json_line("evaluate", &sizes).unwrap(),
+            r#"{"schema":1,"verb":"evaluate","rows":3,"accuracy":null}"#
+        );
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_failure() {
+        let gone = io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(settle(Err(gone)).is_ok());
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(settle(Err(full)).unwrap_err().exit, Exit::Environment);
+    }
+}

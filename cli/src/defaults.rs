@@ -1,0 +1,8 @@
+//! Defaults that more than one verb shares.
+
+/// Whitening: share of the largest variance that is added to every variance. Between 0.003 and 0.03 the results on a hundred
+/// or so rows hardly differ; with thousands of rows less is better.
+pub(crate) const LAMBDA: f64 = 0.01;
+
+/// Range of the polynomial for the sigmoid: scores of the first iterations stay below 6 on whitened features.
+pub(crate) const RANGE: f64 = 6.0;

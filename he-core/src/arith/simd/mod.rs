@@ -1,0 +1,122 @@
+//! Vector instructions: one generic source for every kernel, chosen at run time.
+//!
+//! This is the only module with `unsafe` code. A kernel is a [`Kernel`] whose `run` is generic over
+//! [`Lanes`]; [`dispatch`] runs it inside a function that has the widest available instruction set
+//! enabled. All paths do the same IEEE operations on every element in the same order, so their
+//! results have the same bits.
+#![expect(
+    unsafe_code,
+    reason = "vector intrinsics and their loads and stores; each block has its argument"
+)]
+
+mod buffer;
+mod butterfly;
+mod dot;
+mod lanes;
+mod map;
+mod ntt;
+mod permute;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub use buffer::Buffer;
+pub(super) use dot::{Convert, Dot, Overflow};
+pub(super) use lanes::{Lanes, ROUND};
+pub(super) use map::{
+    Add, Map, Mul, MulAdd, MulAssign, MulConstant, Negate, Reduce, Sub, SubScale,
+};
+pub(super) use ntt::{Forward, Inverse};
+pub(super) use permute::Permute;
+
+/// Work that any instruction set can do.
+pub(super) trait Kernel {
+    /// Does it with lanes of type `V`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `V`, and the caller has them enabled.
+    unsafe fn run<V: Lanes>(self);
+}
+
+/// An instruction set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    /// Plain Rust; `f64::mul_add`, which is slow where the target has no FMA instruction.
+    Portable,
+    /// 4 lanes.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// 8 lanes.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Level {
+    /// All levels that this machine has, narrowest first.
+    #[cfg(test)]
+    pub(super) fn available() -> Vec<Self> {
+        #[cfg(target_arch = "x86_64")]
+        let all = vec![Self::Portable, Self::Avx2, Self::Avx512];
+        #[cfg(not(target_arch = "x86_64"))]
+        let all = vec![Self::Portable];
+        all.into_iter().filter(|l| l.is_available()).collect()
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn is_available(self) -> bool {
+        match self {
+            Self::Portable => true,
+            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Self::Avx512 => {
+                Self::Avx2.is_available()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512dq")
+            }
+        }
+    }
+
+    #[cfg(all(test, not(target_arch = "x86_64")))]
+    fn is_available(self) -> bool {
+        true
+    }
+
+    fn widest() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        for level in [Self::Avx512, Self::Avx2] {
+            if level.is_available() {
+                return level;
+            }
+        }
+        Self::Portable
+    }
+}
+
+/// Runs a kernel with the widest instruction set of this machine.
+pub(super) fn dispatch<K: Kernel>(kernel: K) {
+    // SAFETY: `widest` gives only what the CPU has.
+    unsafe { run_at(Level::widest(), kernel) }
+}
+
+/// Runs a kernel with one instruction set.
+///
+/// # Safety
+/// The CPU has it.
+pub(super) unsafe fn run_at<K: Kernel>(level: Level, kernel: K) {
+    match level {
+        // SAFETY: plain `f64` needs no instruction set.
+        Level::Portable => unsafe { kernel.run::<f64>() },
+        // SAFETY: the caller promises that the CPU has it.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => unsafe { x86::run_avx2(kernel) },
+        // SAFETY: the caller promises that the CPU has it.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => unsafe { x86::run_avx512(kernel) },
+    }
+}
+
+/// Runs a kernel with one instruction set, if the CPU has it.
+#[cfg(test)]
+pub(super) fn run_available<K: Kernel>(level: Level, kernel: K) {
+    assert!(level.is_available());
+    // SAFETY: just checked.
+    unsafe { run_at(level, kernel) }
+}

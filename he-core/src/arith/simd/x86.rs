@@ -1,0 +1,255 @@
+//! AVX2 with FMA, and AVX-512.
+
+use std::arch::x86_64::*;
+
+use super::lanes::{array4, array8};
+use super::{Kernel, Lanes};
+
+/// Runs a kernel on AVX2.
+///
+/// # Safety
+/// The CPU has AVX2 and FMA.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn run_avx2<K: Kernel>(kernel: K) {
+    // SAFETY: the caller's promise; this function enables the instructions.
+    unsafe { kernel.run::<Avx2>() }
+}
+
+/// Runs a kernel on AVX-512.
+///
+/// # Safety
+/// The CPU has AVX-512 F and DQ, AVX2 and FMA.
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+pub(super) unsafe fn run_avx512<K: Kernel>(kernel: K) {
+    // SAFETY: the caller's promise; this function enables the instructions.
+    unsafe { kernel.run::<Avx512>() }
+}
+
+/// A vector register in memory of any alignment. Plain reads and writes of it compile to one instruction in every
+/// profile; the load and store intrinsics are library calls with checks where debug assertions are on.
+#[derive(Clone, Copy)]
+#[repr(C, packed)]
+struct Unaligned<T: Copy>(T);
+
+/// # Safety
+/// `src` is valid for reading a `T` made of `f64`.
+#[inline(always)]
+unsafe fn read<T: Copy>(src: *const f64) -> T {
+    // SAFETY: the caller's promise; a packed struct has no alignment.
+    unsafe { (*src.cast::<Unaligned<T>>()).0 }
+}
+
+/// # Safety
+/// `dst` is valid for writing a `T` made of `f64`.
+#[inline(always)]
+unsafe fn write<T: Copy>(dst: *mut f64, x: T) {
+    // SAFETY: the caller's promise; a packed struct has no alignment.
+    unsafe { (*dst.cast::<Unaligned<T>>()).0 = x }
+}
+
+macro_rules! lanes {
+    ($(#[$doc:meta])* $name:ident, $register:ty, $lanes:literal, $splat:ident,
+     $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $fmsub:ident, $fnmadd:ident,
+     $load_transposed:ident, $store_transposed:ident, $gather:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(super) struct $name($register);
+
+        impl Lanes for $name {
+            const LANES: usize = $lanes;
+            #[inline(always)]
+            unsafe fn splat(x: f64) -> Self {
+                // SAFETY: the caller promises the instructions.
+                unsafe { Self($splat(x)) }
+            }
+            #[inline(always)]
+            unsafe fn load(src: *const f64) -> Self {
+                // SAFETY: the caller promises the instructions and the pointer; unaligned load.
+                unsafe { Self(read(src)) }
+            }
+            #[inline(always)]
+            unsafe fn gather(src: *const f64, index: *const u32) -> Self {
+                // SAFETY: the caller promises the instructions and the indices; indices fit `i32`.
+                unsafe { Self($gather(src, read(index.cast()))) }
+            }
+            #[inline(always)]
+            unsafe fn store(self, dst: *mut f64) {
+                // SAFETY: the caller promises the pointer; unaligned store.
+                unsafe { write(dst, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn load_transposed(src: *const f64) -> [Self; 8] {
+                // SAFETY: the caller promises the instructions and the pointer.
+                unsafe {
+                    let rows = $load_transposed(src);
+                    array8!(k => Self(rows[k]))
+                }
+            }
+            #[inline(always)]
+            unsafe fn store_transposed(x: [Self; 8], dst: *mut f64) {
+                // SAFETY: a value exists only where the instructions do; the caller promises the pointer.
+                unsafe { $store_transposed(array8!(k => x[k].0), dst) }
+            }
+            #[inline(always)]
+            fn add(self, b: Self) -> Self {
+                // SAFETY: a value exists only where the instructions do.
+                unsafe { Self($add(self.0, b.0)) }
+            }
+            #[inline(always)]
+            fn sub(self, b: Self) -> Self {
+                // SAFETY: as for `add`.
+                unsafe { Self($sub(self.0, b.0)) }
+            }
+            #[inline(always)]
+            fn mul(self, b: Self) -> Self {
+                // SAFETY: as for `add`.
+                unsafe { Self($mul(self.0, b.0)) }
+            }
+            #[inline(always)]
+            fn mul_add(self, b: Self, c: Self) -> Self {
+                // SAFETY: as for `add`.
+                unsafe { Self($fmadd(self.0, b.0, c.0)) }
+            }
+            #[inline(always)]
+            fn mul_sub(self, b: Self, c: Self) -> Self {
+                // SAFETY: as for `add`.
+                unsafe { Self($fmsub(self.0, b.0, c.0)) }
+            }
+            #[inline(always)]
+            fn neg_mul_add(self, b: Self, c: Self) -> Self {
+                // SAFETY: as for `add`.
+                unsafe { Self($fnmadd(self.0, b.0, c.0)) }
+            }
+        }
+    };
+}
+
+lanes!(
+    /// Four lanes.
+    Avx2, __m256d, 4, _mm256_set1_pd,
+    _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_fmsub_pd, _mm256_fnmadd_pd,
+    load_transposed_avx2, store_transposed_avx2,
+    gather_avx2
+);
+lanes!(
+    /// Eight lanes.
+    Avx512, __m512d, 8, _mm512_set1_pd,
+    _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_fmadd_pd, _mm512_fmsub_pd, _mm512_fnmadd_pd,
+    load_transposed_avx512, store_transposed_avx512,
+    gather_avx512
+);
+
+/// # Safety
+/// `src` is valid for reading at all indices.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn gather_avx2(src: *const f64, index: __m128i) -> __m256d {
+    // SAFETY: the caller's promise.
+    unsafe { _mm256_i32gather_pd::<8>(src, index) }
+}
+
+/// # Safety
+/// `src` is valid for reading at all indices.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+unsafe fn gather_avx512(src: *const f64, index: __m256i) -> __m512d {
+    // SAFETY: the caller's promise.
+    unsafe { _mm512_i32gather_pd::<8>(index, src) }
+}
+
+/// Transposes a 4 x 4 matrix.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn transpose4(r: [__m256d; 4]) -> [__m256d; 4] {
+    let (a, b) = (
+        _mm256_unpacklo_pd(r[0], r[1]),
+        _mm256_unpackhi_pd(r[0], r[1]),
+    );
+    let (c, d) = (
+        _mm256_unpacklo_pd(r[2], r[3]),
+        _mm256_unpackhi_pd(r[2], r[3]),
+    );
+    [
+        _mm256_permute2f128_pd::<0x20>(a, c),
+        _mm256_permute2f128_pd::<0x20>(b, d),
+        _mm256_permute2f128_pd::<0x31>(a, c),
+        _mm256_permute2f128_pd::<0x31>(b, d),
+    ]
+}
+
+/// # Safety
+/// `src` is valid for reading 32 values.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn load_transposed_avx2(src: *const f64) -> [__m256d; 8] {
+    // SAFETY: the caller's promise.
+    let (low, high) = unsafe {
+        (
+            array4!(b => read(src.wrapping_add(8 * b))),
+            array4!(b => read(src.wrapping_add(8 * b + 4))),
+        )
+    };
+    let ([a, b, c, d], [e, f, g, h]) = (transpose4(low), transpose4(high));
+    [a, b, c, d, e, f, g, h]
+}
+
+/// # Safety
+/// `dst` is valid for writing 32 values.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn store_transposed_avx2(x: [__m256d; 8], dst: *mut f64) {
+    let [a, b, c, d, e, f, g, h] = x;
+    let (low, high) = (transpose4([a, b, c, d]), transpose4([e, f, g, h]));
+    // SAFETY: the caller's promise.
+    unsafe {
+        array4!(b => write(dst.wrapping_add(8 * b), low[b]));
+        array4!(b => write(dst.wrapping_add(8 * b + 4), high[b]));
+    }
+}
+
+/// The 128-bit lanes 0 and 2 of both, and the lanes 1 and 3.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+fn lanes02_13(a: __m512d, b: __m512d) -> (__m512d, __m512d) {
+    (
+        _mm512_shuffle_f64x2::<0b10_00_10_00>(a, b),
+        _mm512_shuffle_f64x2::<0b11_01_11_01>(a, b),
+    )
+}
+
+/// Transposes an 8 x 8 matrix: pairs of values, then of 128-bit lanes, then of halves.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+fn transpose8(r: [__m512d; 8]) -> [__m512d; 8] {
+    let low = array4!(k => _mm512_unpacklo_pd(r[2 * k], r[2 * k + 1]));
+    let high = array4!(k => _mm512_unpackhi_pd(r[2 * k], r[2 * k + 1]));
+    let (e0, e1) = lanes02_13(low[0], low[1]);
+    let (e2, e3) = lanes02_13(low[2], low[3]);
+    let (o0, o1) = lanes02_13(high[0], high[1]);
+    let (o2, o3) = lanes02_13(high[2], high[3]);
+    // e0 = rows 0..3 of columns 0 and 4; e1 = of columns 2 and 6; e2, e3 the same of rows 4..7; o: odd columns.
+    let (c0, c4) = lanes02_13(e0, e2);
+    let (c2, c6) = lanes02_13(e1, e3);
+    let (c1, c5) = lanes02_13(o0, o2);
+    let (c3, c7) = lanes02_13(o1, o3);
+    [c0, c1, c2, c3, c4, c5, c6, c7]
+}
+
+/// # Safety
+/// `src` is valid for reading 64 values.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+unsafe fn load_transposed_avx512(src: *const f64) -> [__m512d; 8] {
+    // SAFETY: the caller's promise.
+    transpose8(unsafe { array8!(b => read(src.wrapping_add(8 * b))) })
+}
+
+/// # Safety
+/// `dst` is valid for writing 64 values.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+unsafe fn store_transposed_avx512(x: [__m512d; 8], dst: *mut f64) {
+    let rows = transpose8(x);
+    // SAFETY: the caller's promise.
+    unsafe { array8!(b => write(dst.wrapping_add(8 * b), rows[b])) };
+}

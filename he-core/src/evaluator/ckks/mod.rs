@@ -1,0 +1,461 @@
+//! Operations on ciphertexts. Holds evaluation keys only.
+
+mod ciphertext;
+mod plain;
+mod sum;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use num_complex::Complex64;
+
+use super::clear::check_slots;
+use super::ledger::Ledger;
+use super::{EvalError, Evaluator, Level, Meta, Placement, Tally, normalise_rotation};
+use crate::ckks::encode::Encoder;
+use crate::params::Params;
+use crate::ring::{GaloisElement, Ntt, Poly};
+use crate::rlwe::{
+    Ciphertext, Context, Digits, EvaluationKeys, KeyId, KeyProduct, SwitchingKey, at_level,
+};
+
+pub use ciphertext::CkksCt;
+pub(crate) use ciphertext::fresh_meta;
+pub use plain::CkksPlain;
+pub(crate) use plain::refusal;
+pub use sum::CkksAcc;
+use sum::Sum;
+
+/// RNS-CKKS on ciphertexts, with hybrid key switching.
+///
+/// Levels, scales, refusals and counts are the ledger's, as for the clear twin and the trace. Every method may be called from many threads,
+/// rayon's among them.
+#[derive(Debug)]
+pub struct Ckks {
+    keys: EvaluationKeys,
+    encoder: Encoder,
+    tally: Tally,
+}
+
+/// A ciphertext and the digits of its second component.
+#[derive(Debug)]
+pub struct CkksHoisted {
+    ct: CkksCt,
+    digits: Digits,
+}
+
+impl Ckks {
+    /// An evaluator with these keys, for ciphertexts of their context.
+    ///
+    /// # Errors
+    /// [`EvalError::ForeignOperand`] for a ring degree without an encoder: none for checked parameters.
+    pub fn new(keys: EvaluationKeys) -> Result<Self, EvalError> {
+        let params = keys.context().params();
+        let encoder = Encoder::new(params.log_n())
+            .map_err(|_| EvalError::ForeignOperand { op: "evaluator" })?;
+        Ok(Self {
+            tally: Tally::new(params.max_level()),
+            encoder,
+            keys,
+        })
+    }
+
+    /// The context: parameters and ring.
+    pub fn context(&self) -> &Arc<Context> {
+        self.keys.context()
+    }
+
+    fn ledger(&self) -> Ledger<'_> {
+        Ledger::new(self.params(), &self.tally)
+    }
+
+    fn own(&self, op: &'static str, ct: &CkksCt) -> Result<(), EvalError> {
+        if Arc::ptr_eq(ct.data.c0().ring(), self.context().ring()) {
+            Ok(())
+        } else {
+            Err(EvalError::ForeignOperand { op })
+        }
+    }
+
+    fn key(
+        &self,
+        op: &'static str,
+        id: KeyId,
+        wanted: impl FnOnce() -> String,
+    ) -> Result<&SwitchingKey, EvalError> {
+        match self.keys.get(id) {
+            Ok(key) => Ok(key),
+            Err(_) => Err(EvalError::MissingKey {
+                op,
+                wanted: wanted(),
+            }),
+        }
+    }
+
+    /// Galois element and key of a rotation by `k`, 0 < k < N/2.
+    fn rotation(
+        &self,
+        op: &'static str,
+        k: usize,
+    ) -> Result<(GaloisElement, &SwitchingKey), EvalError> {
+        let g = GaloisElement::rotation(k as i64, self.params().log_n());
+        let key = self.key(op, KeyId::Galois(g), || format!("rotation by {k}"))?;
+        Ok((g, key))
+    }
+
+    fn encoded(
+        &self,
+        op: &'static str,
+        p: &CkksPlain,
+        level: Level,
+        scale: f64,
+    ) -> Result<Arc<Poly<Ntt>>, EvalError> {
+        p.at(op, &self.encoder, self.context().ring(), level, scale)
+    }
+
+    /// `c` at `X^g`, relinearised by `key`: a key product, a division by P, 2 (l + 1) permutations.
+    fn automorphism(
+        c: &Ciphertext,
+        digits: &Digits,
+        g: GaloisElement,
+        key: &SwitchingKey,
+    ) -> Ciphertext {
+        let (mut k0, k1) = digits.key_product(key).mod_down();
+        k0.add_assign(c.c0());
+        Ciphertext::new(k0.automorphism(g), k1.automorphism(g))
+    }
+}
+
+/// Wraps an operation's result.
+fn made(c0: Poly<Ntt>, c1: Poly<Ntt>, meta: Meta) -> CkksCt {
+    debug_assert_eq!(c0.level(), meta.level.0);
+    CkksCt {
+        data: Arc::new(Ciphertext::new(c0, c1)),
+        meta,
+    }
+}
+
+/// Both components over `q_0 .. q_level`.
+fn copied(a: &CkksCt, level: Level) -> (Poly<Ntt>, Poly<Ntt>) {
+    (
+        at_level(a.data.c0().clone(), level.0),
+        at_level(a.data.c1().clone(), level.0),
+    )
+}
+
+/// `x op= y`'s limbs of `x`'s level.
+fn with_limbs_of(x: &mut Poly<Ntt>, y: &Poly<Ntt>, op: fn(&mut Poly<Ntt>, &Poly<Ntt>)) {
+    if x.level() == y.level() {
+        op(x, y);
+    } else {
+        op(x, &at_level(y.clone(), x.level()));
+    }
+}
+
+/// A sum of rotations under way: what needs no key, and the key products, still times P.
+struct RotationSum {
+    c0: Poly<Ntt>,
+    c1: Poly<Ntt>,
+    products: Option<KeyProduct>,
+}
+
+impl RotationSum {
+    fn new(zero: Poly<Ntt>) -> Self {
+        Self {
+            c1: zero.clone(),
+            c0: zero,
+            products: None,
+        }
+    }
+
+    /// Adds a ciphertext as it is.
+    fn add(&mut self, c0: &Poly<Ntt>, c1: &Poly<Ntt>) {
+        self.c0.add_assign(c0);
+        self.c1.add_assign(c1);
+    }
+
+    /// Adds a rotation: `c0` at `X^g`, and the key product of `digits` at `X^g`.
+    fn rotate(&mut self, c0: &Poly<Ntt>, digits: &Digits, g: GaloisElement, key: &SwitchingKey) {
+        self.c0.add_assign(&c0.automorphism(g));
+        let product = digits.key_product(key).automorphism(g);
+        match &mut self.products {
+            Some(sum) => sum.add_assign(&product),
+            None => self.products = Some(product),
+        }
+    }
+
+    /// One division by P, if there was any rotation.
+    fn finish(mut self, meta: Meta) -> CkksCt {
+        if let Some(products) = self.products {
+            let (k0, k1) = products.mod_down();
+            self.c0.add_assign(&k0);
+            self.c1.add_assign(&k1);
+        }
+        made(self.c0, self.c1, meta)
+    }
+}
+
+impl Evaluator for Ckks {
+    type Ct = CkksCt;
+    type Plain = CkksPlain;
+    type Acc = CkksAcc;
+    type Hoisted = CkksHoisted;
+
+    fn params(&self) -> &Params {
+        self.context().params()
+    }
+
+    fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    fn meta(&self, ct: &CkksCt) -> Meta {
+        ct.meta
+    }
+
+    fn plain(&self, slots: Vec<Complex64>) -> Result<CkksPlain, EvalError> {
+        let max = check_slots("plaintext", &slots, self.slots())?;
+        Ok(CkksPlain::new(slots, max))
+    }
+
+    fn add(&self, a: &CkksCt, b: &CkksCt) -> Result<CkksCt, EvalError> {
+        let op = "sum";
+        self.own(op, a)?;
+        self.own(op, b)?;
+        let meta = self.ledger().add(op, &a.meta, &b.meta)?;
+        let (mut c0, mut c1) = copied(a, meta.level);
+        with_limbs_of(&mut c0, b.data.c0(), Poly::add_assign);
+        with_limbs_of(&mut c1, b.data.c1(), Poly::add_assign);
+        Ok(made(c0, c1, meta))
+    }
+
+    fn sub(&self, a: &CkksCt, b: &CkksCt) -> Result<CkksCt, EvalError> {
+        let op = "difference";
+        self.own(op, a)?;
+        self.own(op, b)?;
+        let meta = self.ledger().add(op, &a.meta, &b.meta)?;
+        let (mut c0, mut c1) = copied(a, meta.level);
+        with_limbs_of(&mut c0, b.data.c0(), Poly::sub_assign);
+        with_limbs_of(&mut c1, b.data.c1(), Poly::sub_assign);
+        Ok(made(c0, c1, meta))
+    }
+
+    fn add_plain(&self, a: &CkksCt, p: &CkksPlain) -> Result<CkksCt, EvalError> {
+        let op = "sum with a plaintext";
+        self.own(op, a)?;
+        let meta = self.ledger().add_plain(&a.meta, p.max())?;
+        let encoded = self.encoded(op, p, meta.level, meta.scale)?;
+        let (mut c0, c1) = copied(a, meta.level);
+        with_limbs_of(&mut c0, &encoded, Poly::add_assign);
+        Ok(made(c0, c1, meta))
+    }
+
+    fn mul_small(&self, a: &CkksCt, k: i32) -> Result<CkksCt, EvalError> {
+        self.own("product by an integer", a)?;
+        let meta = self.ledger().mul_small(&a.meta, k)?;
+        let (mut c0, mut c1) = copied(a, meta.level);
+        c0.mul_integer(i128::from(k));
+        c1.mul_integer(i128::from(k));
+        Ok(made(c0, c1, meta))
+    }
+
+    fn mul_scalar(&self, a: &CkksCt, c: f64, to: Placement) -> Result<CkksCt, EvalError> {
+        self.own("product by a constant", a)?;
+        let (meta, factor) = self.ledger().mul_scalar(&a.meta, c, to)?;
+        // At most 2^100 by the ledger: exact as an i128.
+        let k = (c * factor.scale).round_ties_even() as i128;
+        let (mut c0, mut c1) = copied(a, Level(meta.level.0 + 1));
+        for x in [&mut c0, &mut c1] {
+            x.mul_integer(k);
+            x.rescale();
+        }
+        Ok(made(c0, c1, meta))
+    }
+
+    fn dot_plain(&self, terms: &[(&CkksCt, &CkksPlain)], scale: f64) -> Result<CkksCt, EvalError> {
+        let op = "product with a plaintext";
+        for (a, _) in terms {
+            self.own(op, a)?;
+        }
+        let metas: Vec<_> = terms.iter().map(|(a, p)| (a.meta, p.max())).collect();
+        let (meta, factors) = self.ledger().dot_plain(&metas, scale)?;
+        let level = Level(meta.level.0 + 1);
+        let encoded = terms
+            .iter()
+            .zip(&factors)
+            .map(|((_, p), factor)| self.encoded(op, p, level, factor.scale))
+            .collect::<Result<Vec<_>, _>>()?;
+        let ring = self.context().ring();
+        let part = |component: fn(&Ciphertext) -> &Poly<Ntt>| {
+            let products: Vec<_> = terms
+                .iter()
+                .zip(&encoded)
+                .map(|((a, _), p)| (component(&a.data), &**p))
+                .collect();
+            let mut sum = Poly::zero(ring, ring.basis(level.0));
+            sum.inner_product_acc(&products);
+            sum.rescale();
+            sum
+        };
+        Ok(made(part(Ciphertext::c0), part(Ciphertext::c1), meta))
+    }
+
+    fn accumulator(&self) -> CkksAcc {
+        CkksAcc::default()
+    }
+
+    fn mul_acc(&self, sum: &mut CkksAcc, a: &CkksCt, b: &CkksCt) -> Result<(), EvalError> {
+        let op = "product of ciphertexts";
+        self.own(op, a)?;
+        self.own(op, b)?;
+        let meta = self.ledger().tensor(&a.meta, &b.meta)?;
+        self.merge(sum, CkksAcc(Some(Sum::new(meta, &a.data, &b.data))))
+    }
+
+    fn merge(&self, sum: &mut CkksAcc, other: CkksAcc) -> Result<(), EvalError> {
+        let Some(other) = other.0 else { return Ok(()) };
+        match &mut sum.0 {
+            None => sum.0 = Some(other),
+            Some(s) => {
+                let meta = self.ledger().accumulate(&s.meta, &other.meta)?;
+                s.merge(meta, other);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&self, sum: CkksAcc) -> Result<CkksCt, EvalError> {
+        let op = "sum of products";
+        let sum = sum.0.ok_or(EvalError::Empty { op })?;
+        let key = self.key(op, KeyId::Relinearisation, || "relinearisation".into())?;
+        let meta = self.ledger().finish(&sum.meta)?;
+        let [mut d0, mut d1, d2] = sum.finish().ok_or(EvalError::Empty { op })?;
+        let (k0, k1) = Digits::of(self.context(), &d2).key_product(key).mod_down();
+        for (d, k) in [(&mut d0, k0), (&mut d1, k1)] {
+            d.add_assign(&k);
+            d.rescale();
+        }
+        Ok(made(d0, d1, meta))
+    }
+
+    fn drop_to(&self, a: &CkksCt, level: Level) -> Result<CkksCt, EvalError> {
+        let op = "dropping limbs";
+        self.own(op, a)?;
+        let meta = self.ledger().drop_to(op, &a.meta, level)?;
+        if level == a.meta.level {
+            return Ok(a.clone());
+        }
+        Ok(CkksCt {
+            data: Arc::new(a.data.at_level(level.0)),
+            meta,
+        })
+    }
+
+    fn relabel(&self, a: &mut CkksCt, factor: f64) -> Result<(), EvalError> {
+        a.meta = self.ledger().relabel(&a.meta, factor)?;
+        Ok(())
+    }
+
+    fn declare_bound(&self, a: &mut CkksCt, bound: f64) -> Result<(), EvalError> {
+        a.meta = self.ledger().declare_bound(&a.meta, bound)?;
+        Ok(())
+    }
+
+    fn conjugate(&self, a: &CkksCt) -> Result<CkksCt, EvalError> {
+        let op = "conjugation";
+        self.own(op, a)?;
+        let g = GaloisElement::conjugation(self.params().log_n());
+        let key = self.key(op, KeyId::Galois(g), || op.into())?;
+        self.ledger().hoist(&a.meta);
+        let meta = self.ledger().automorphism(op, &a.meta)?;
+        let digits = Digits::of(self.context(), a.data.c1());
+        Ok(CkksCt {
+            data: Arc::new(Self::automorphism(&a.data, &digits, g, key)),
+            meta,
+        })
+    }
+
+    fn hoist(&self, a: &CkksCt) -> Result<CkksHoisted, EvalError> {
+        self.own("decomposition", a)?;
+        self.ledger().hoist(&a.meta);
+        Ok(CkksHoisted {
+            ct: a.clone(),
+            digits: Digits::of(self.context(), a.data.c1()),
+        })
+    }
+
+    fn rotate_hoisted(&self, a: &CkksHoisted, k: i64) -> Result<CkksCt, EvalError> {
+        let op = "rotation";
+        let k = normalise_rotation(k, self.slots());
+        if k == 0 {
+            return Ok(a.ct.clone());
+        }
+        self.own(op, &a.ct)?;
+        let (g, key) = self.rotation(op, k)?;
+        let meta = self.ledger().automorphism(op, &a.ct.meta)?;
+        Ok(CkksCt {
+            data: Arc::new(Self::automorphism(&a.ct.data, &a.digits, g, key)),
+            meta,
+        })
+    }
+
+    fn rotate_sum(&self, a: &CkksCt, ks: &[i64]) -> Result<CkksCt, EvalError> {
+        let op = "sum of rotations";
+        self.own(op, a)?;
+        let ks: Vec<usize> = ks
+            .iter()
+            .map(|&k| normalise_rotation(k, self.slots()))
+            .collect();
+        let (still, moving): (Vec<usize>, Vec<usize>) = ks.iter().partition(|&&k| k == 0);
+        let keys = moving
+            .iter()
+            .map(|&k| self.rotation(op, k))
+            .collect::<Result<Vec<_>, _>>()?;
+        let meta = self.ledger().rotate_sum(
+            op,
+            &vec![a.meta; ks.len()],
+            usize::from(!moving.is_empty()),
+            moving.len(),
+        )?;
+        let (c0, c1) = (a.data.c0(), a.data.c1());
+        let mut sum = RotationSum::new(Poly::zero(c0.ring(), c0.basis()));
+        for _ in still {
+            sum.add(c0, c1);
+        }
+        if !keys.is_empty() {
+            let digits = Digits::of(self.context(), c1);
+            for (g, key) in keys {
+                sum.rotate(c0, &digits, g, key);
+            }
+        }
+        Ok(sum.finish(meta))
+    }
+
+    fn rotate_each_and_sum(&self, terms: &[(&CkksCt, i64)]) -> Result<CkksCt, EvalError> {
+        let op = "sum of rotations";
+        let mut keys = Vec::with_capacity(terms.len());
+        for (a, k) in terms {
+            self.own(op, a)?;
+            let k = normalise_rotation(*k, self.slots());
+            keys.push(if k == 0 {
+                None
+            } else {
+                Some(self.rotation(op, k)?)
+            });
+        }
+        let switched = keys.iter().flatten().count();
+        let metas: Vec<Meta> = terms.iter().map(|t| t.0.meta).collect();
+        let meta = self.ledger().rotate_sum(op, &metas, switched, switched)?;
+        let ring = self.context().ring();
+        let mut sum = RotationSum::new(Poly::zero(ring, ring.basis(meta.level.0)));
+        for ((a, _), key) in terms.iter().zip(keys) {
+            let (c0, c1) = copied(a, meta.level);
+            match key {
+                None => sum.add(&c0, &c1),
+                Some((g, key)) => sum.rotate(&c0, &Digits::of(self.context(), &c1), g, key),
+            }
+        }
+        Ok(sum.finish(meta))
+    }
+}

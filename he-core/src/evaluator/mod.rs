@@ -1,0 +1,207 @@
+//! The evaluator: the operations that training is written against, and three implementations of them.
+//!
+//! - [`Clear`] computes on f64 slots: the twin for tests and precision reports.
+//! - [`Trace`] computes levels, scales, bounds, noise, operation counts and the rotation set: what will it cost, does it fit.
+//! - [`Ckks`] computes on ciphertexts. It holds evaluation keys only: nothing here can name a secret key.
+//!
+//! All three ask one ledger what an operation does to [`Meta`], and one conformance suite runs on all of them.
+
+mod ckks;
+mod clear;
+pub mod conformance;
+mod error;
+mod ledger;
+mod meta;
+mod tally;
+mod trace;
+
+use num_complex::Complex64;
+
+pub use ckks::{Ckks, CkksAcc, CkksCt, CkksHoisted, CkksPlain};
+pub(crate) use ckks::{fresh_meta, refusal};
+pub(crate) use clear::check_slots;
+pub use clear::{Clear, ClearCt};
+pub use error::EvalError;
+pub use meta::{Level, Meta, Placement, scales_match};
+pub use tally::{OPS, Op, Tally};
+pub use trace::{Trace, TraceCt};
+
+use crate::params::Params;
+
+/// Operations on ciphertexts of N/2 complex slots.
+///
+/// Costs are given in levels (divisions by a prime of the chain) and in key switches: a key product (digits times a key) and a division
+/// by the special modulus. Operands at different levels are brought to the lower one; summands must stand at the same scale. Every
+/// operation is refused, before anything is computed, when level, scale or modulus do not suffice ([`EvalError`]).
+pub trait Evaluator: Sync {
+    /// A ciphertext.
+    type Ct: Clone + Send + Sync;
+    /// A plaintext slot vector; encodings are cached inside at each level and scale used.
+    type Plain: Send + Sync;
+    /// A sum of ciphertext products, neither relinearised nor rescaled.
+    type Acc: Send;
+    /// A ciphertext cut into digits, ready for many rotations.
+    type Hoisted: Send + Sync;
+
+    /// The parameters.
+    fn params(&self) -> &Params;
+
+    /// Operations counted so far.
+    fn tally(&self) -> &Tally;
+
+    /// Level, scale, bound, expected noise of a ciphertext.
+    fn meta(&self, ct: &Self::Ct) -> Meta;
+
+    /// Complex slots of a ciphertext: N/2.
+    fn slots(&self) -> usize {
+        self.params().slots()
+    }
+
+    /// A plaintext of exactly N/2 slots.
+    ///
+    /// # Errors
+    /// [`EvalError::SlotCount`], [`EvalError::NotFinite`].
+    fn plain(&self, slots: Vec<Complex64>) -> Result<Self::Plain, EvalError>;
+
+    /// a + b. No level, no key switch.
+    ///
+    /// # Errors
+    /// Scales that differ; overflow of the modulus.
+    fn add(&self, a: &Self::Ct, b: &Self::Ct) -> Result<Self::Ct, EvalError>;
+
+    /// a - b. No level, no key switch.
+    ///
+    /// # Errors
+    /// As [`Evaluator::add`].
+    fn sub(&self, a: &Self::Ct, b: &Self::Ct) -> Result<Self::Ct, EvalError>;
+
+    /// a + p, with p encoded at a's level and scale. No level, no key switch.
+    ///
+    /// # Errors
+    /// Overflow of the modulus.
+    fn add_plain(&self, a: &Self::Ct, p: &Self::Plain) -> Result<Self::Ct, EvalError>;
+
+    /// a times a small integer, exactly. No level, no key switch.
+    ///
+    /// # Errors
+    /// Overflow of the modulus.
+    fn mul_small(&self, a: &Self::Ct, k: i32) -> Result<Self::Ct, EvalError>;
+
+    /// The real constant `c` times a, landing exactly at `to`, which is below a's level: one rescale, whatever lies between is dropped.
+    ///
+    /// # Errors
+    /// `to` not below a's level; the constant would be rounded to fewer than 12 bits; overflow.
+    fn mul_scalar(&self, a: &Self::Ct, c: f64, to: Placement) -> Result<Self::Ct, EvalError>;
+
+    /// The sum of ciphertexts times plaintexts, slotwise, landing exactly at `scale`. One level, no key switch.
+    ///
+    /// # Errors
+    /// No terms; no level left; a plaintext too coarse; overflow.
+    fn dot_plain(
+        &self,
+        terms: &[(&Self::Ct, &Self::Plain)],
+        scale: f64,
+    ) -> Result<Self::Ct, EvalError>;
+
+    /// a · p slotwise, landing exactly at `scale`. One level, no key switch.
+    ///
+    /// # Errors
+    /// As [`Evaluator::dot_plain`].
+    fn mul_plain(&self, a: &Self::Ct, p: &Self::Plain, scale: f64) -> Result<Self::Ct, EvalError> {
+        self.dot_plain(&[(a, p)], scale)
+    }
+
+    /// An empty sum of products.
+    fn accumulator(&self) -> Self::Acc;
+
+    /// sum += a · b. The first product fixes level (the lower of its operands) and scale of the sum. No level, no key switch yet.
+    ///
+    /// # Errors
+    /// No level left; a later product below the sum's level or at another scale; overflow.
+    fn mul_acc(&self, sum: &mut Self::Acc, a: &Self::Ct, b: &Self::Ct) -> Result<(), EvalError>;
+
+    /// sum += other, both sums of products (of two workers, say).
+    ///
+    /// # Errors
+    /// As [`Evaluator::mul_acc`].
+    fn merge(&self, sum: &mut Self::Acc, other: Self::Acc) -> Result<(), EvalError>;
+
+    /// The sum of products as a ciphertext: one relinearisation (one key switch) and one rescale (one level).
+    ///
+    /// # Errors
+    /// An empty sum; overflow; no relinearisation key.
+    fn finish(&self, sum: Self::Acc) -> Result<Self::Ct, EvalError>;
+
+    /// a · b slotwise. One level, one key switch.
+    ///
+    /// # Errors
+    /// As [`Evaluator::mul_acc`] and [`Evaluator::finish`].
+    fn mul(&self, a: &Self::Ct, b: &Self::Ct) -> Result<Self::Ct, EvalError> {
+        let mut sum = self.accumulator();
+        self.mul_acc(&mut sum, a, b)?;
+        self.finish(sum)
+    }
+
+    /// Fewer limbs: the same values at a lower level. Free.
+    ///
+    /// # Errors
+    /// `level` above a's.
+    fn drop_to(&self, a: &Self::Ct, level: Level) -> Result<Self::Ct, EvalError>;
+
+    /// Multiplies the value by `factor` by dividing the recorded scale; the data stay as they are. Exact for powers of two, else to 2^-53.
+    /// No level, no key switch.
+    ///
+    /// # Errors
+    /// A factor that is not positive.
+    fn relabel(&self, a: &mut Self::Ct, factor: f64) -> Result<(), EvalError>;
+
+    /// Records what the caller knows of the values: no slot exceeds `bound`. [`Clear`] checks it.
+    ///
+    /// # Errors
+    /// A bound that is not a number or beyond the modulus; [`EvalError::BoundExceeded`] from [`Clear`].
+    fn declare_bound(&self, a: &mut Self::Ct, bound: f64) -> Result<(), EvalError>;
+
+    /// Slot i of the result is slot i + k (cyclically) of a. One key switch; none for k = 0.
+    ///
+    /// # Errors
+    /// No key for the rotation.
+    fn rotate(&self, a: &Self::Ct, k: i64) -> Result<Self::Ct, EvalError> {
+        self.rotate_hoisted(&self.hoist(a)?, k)
+    }
+
+    /// Complex conjugate of every slot. One key switch.
+    ///
+    /// # Errors
+    /// No conjugation key.
+    fn conjugate(&self, a: &Self::Ct) -> Result<Self::Ct, EvalError>;
+
+    /// Cuts a into digits once, for many rotations.
+    ///
+    /// # Errors
+    /// None at present; foreign operands later.
+    fn hoist(&self, a: &Self::Ct) -> Result<Self::Hoisted, EvalError>;
+
+    /// [`Evaluator::rotate`] from digits: one key product and one division by P, no decomposition.
+    ///
+    /// # Errors
+    /// No key for the rotation.
+    fn rotate_hoisted(&self, a: &Self::Hoisted, k: i64) -> Result<Self::Ct, EvalError>;
+
+    /// The sum of the rotations of a by every k (k = 0 counts as a itself), by double hoisting: one decomposition, a key product for every
+    /// k but 0, one division by P (Bossuat, Mouchet, Troncoso-Pastoriza, Hubaux, ePrint 2020/1203, section 4).
+    ///
+    /// # Errors
+    /// No rotations; no key for one; overflow.
+    fn rotate_sum(&self, a: &Self::Ct, ks: &[i64]) -> Result<Self::Ct, EvalError>;
+
+    /// The sum of rotations of several ciphertexts, each by its own k: a decomposition and a key product each, one division by P.
+    ///
+    /// # Errors
+    /// No terms; scales that differ; no key for one; overflow.
+    fn rotate_each_and_sum(&self, terms: &[(&Self::Ct, i64)]) -> Result<Self::Ct, EvalError>;
+}
+
+/// Rotation amounts count modulo the number of slots.
+pub(crate) fn normalise_rotation(k: i64, slots: usize) -> usize {
+    k.rem_euclid(slots as i64) as usize
+}

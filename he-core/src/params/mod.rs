@@ -1,0 +1,268 @@
+//! Parameter sets: a literal becomes [`Params`] only through a check that includes the security table.
+
+mod keyset;
+pub mod security;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::arith::ntt_primes;
+pub use keyset::KeySet;
+pub use security::Security;
+
+/// Unchecked parameters as a plan writes them: sizes in bits, no primes. [`Params::new`] turns them into a checked set.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParamsLiteral {
+    /// log2 of the ring degree N; a ciphertext has N/2 complex slots.
+    pub log_n: u32,
+    /// Bits of the ciphertext primes q_0 .. q_L; each but q_0 is one level.
+    pub q_bits: Vec<u32>,
+    /// Bits of the special (key-switching) primes.
+    pub p_bits: Vec<u32>,
+    /// Number of digits that the full chain is cut into by a key switch.
+    pub dnum: u32,
+}
+
+/// Why a literal is no parameter set.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum ParamsError {
+    /// Ring degree out of range.
+    #[error("ring degree 2^{found} is not supported: expected 2^10 to 2^16")]
+    RingDegree {
+        /// log2 of the degree asked for.
+        found: u32,
+    },
+    /// A prime too small for the ring or too large for exact f64 arithmetic.
+    #[error(
+        "a prime of {found} bits is not supported at ring degree 2^{log_n}: expected {min} to 48 bits"
+    )]
+    PrimeBits {
+        /// log2 of the ring degree.
+        log_n: u32,
+        /// Bits asked for.
+        found: u32,
+        /// Smallest supported size.
+        min: u32,
+    },
+    /// The ring has fewer primes of this size than the chain wants.
+    #[error("there are not {wanted} primes of {bits} bits for ring degree 2^{log_n}")]
+    NotEnoughPrimes {
+        /// log2 of the ring degree.
+        log_n: u32,
+        /// Size of the primes.
+        bits: u32,
+        /// How many the chain wants.
+        wanted: usize,
+    },
+    /// No ciphertext prime, no special prime, or a digit count outside 1 ..= number of primes.
+    #[error("a chain of {q} ciphertext primes, {p} special primes and {dnum} digits is not usable")]
+    Shape {
+        /// Ciphertext primes.
+        q: usize,
+        /// Special primes.
+        p: usize,
+        /// Digits.
+        dnum: u32,
+    },
+    /// The product of the special primes does not exceed the largest digit by 4 bits.
+    #[error(
+        "special primes of {p_bits:.1} bits do not exceed the largest digit of {digit_bits:.1} bits by 4: key switching would drown in noise"
+    )]
+    SpecialTooSmall {
+        /// log2 of the special modulus.
+        p_bits: f64,
+        /// log2 of the largest digit.
+        digit_bits: f64,
+    },
+    /// Not secure.
+    #[error(
+        "log2(QP) = {log_qp:.1} exceeds the {cap} bits that 128-bit security allows at ring degree 2^{log_n} ({source_table})"
+    )]
+    Insecure {
+        /// log2 of the ring degree.
+        log_n: u32,
+        /// Size of the whole modulus.
+        log_qp: f64,
+        /// Largest size allowed.
+        cap: u32,
+        /// Where the cap is from.
+        source_table: &'static str,
+    },
+}
+
+/// A checked parameter set: primes, digits, security. Private fields: a value of this type has passed every check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Params {
+    literal: ParamsLiteral,
+    q: Vec<u64>,
+    p: Vec<u64>,
+    log_qp: f64,
+    security: Security,
+}
+
+impl Params {
+    /// Checks `literal` and finds its primes: those nearest to each power of two, always the same.
+    ///
+    /// # Errors
+    /// [`ParamsError`] names what is out of range; below 128 bits of security it is [`ParamsError::Insecure`].
+    pub fn new(literal: ParamsLiteral) -> Result<Self, ParamsError> {
+        let params = Self::unchecked_security(literal)?;
+        if params.security == Security::InsecureTestOnly {
+            return Err(ParamsError::Insecure {
+                log_n: params.log_n(),
+                log_qp: params.log_qp,
+                cap: security::cap_128(params.log_n()).unwrap_or(0),
+                source_table: security::SOURCE,
+            });
+        }
+        Ok(params)
+    }
+
+    /// The same without the security check: small rings for fast tests. Every command refuses such a set.
+    ///
+    /// # Errors
+    /// As [`Params::new`], without [`ParamsError::Insecure`].
+    pub fn insecure_test(literal: ParamsLiteral) -> Result<Self, ParamsError> {
+        Self::unchecked_security(literal)
+    }
+
+    fn unchecked_security(literal: ParamsLiteral) -> Result<Self, ParamsError> {
+        let log_n = literal.log_n;
+        if !(10..=16).contains(&log_n) {
+            return Err(ParamsError::RingDegree { found: log_n });
+        }
+        let (nq, np) = (literal.q_bits.len(), literal.p_bits.len());
+        if nq == 0
+            || np == 0
+            || nq > 64
+            || np > 16
+            || literal.dnum == 0
+            || literal.dnum as usize > nq
+        {
+            return Err(ParamsError::Shape {
+                q: nq,
+                p: np,
+                dnum: literal.dnum,
+            });
+        }
+        // Balanced digits and lazy sums want primes well above the ring degree.
+        let min = log_n + 6;
+        let mut taken: Vec<u64> = Vec::with_capacity(nq + np);
+        // Special primes first: they are the largest, and every chain of a ring then shares them.
+        for bits in literal.p_bits.iter().chain(&literal.q_bits) {
+            if !(min..=48).contains(bits) {
+                return Err(ParamsError::PrimeBits {
+                    log_n,
+                    found: *bits,
+                    min,
+                });
+            }
+            let found = ntt_primes(*bits, log_n, 1, &taken);
+            let Some(prime) = found.ok().and_then(|f| f.first().copied()) else {
+                return Err(ParamsError::NotEnoughPrimes {
+                    log_n,
+                    bits: *bits,
+                    wanted: nq + np,
+                });
+            };
+            taken.push(prime);
+        }
+        let q = taken.split_off(np);
+        let log2 = |set: &[u64]| set.iter().map(|&x| (x as f64).log2()).sum::<f64>();
+        let log_qp = log2(&q) + log2(&taken);
+        let params = Self {
+            literal,
+            q,
+            p: taken,
+            log_qp,
+            security: Security::of(log_n, log_qp),
+        };
+        let digit_bits = params
+            .digits(params.max_level())
+            .map(|r| log2(&params.q[r]))
+            .fold(0.0, f64::max);
+        let p_bits = log2(&params.p);
+        if p_bits < digit_bits + 4.0 {
+            return Err(ParamsError::SpecialTooSmall { p_bits, digit_bits });
+        }
+        Ok(params)
+    }
+
+    /// The literal that this set was made from.
+    pub fn literal(&self) -> &ParamsLiteral {
+        &self.literal
+    }
+
+    /// log2 of the ring degree.
+    pub fn log_n(&self) -> u32 {
+        self.literal.log_n
+    }
+
+    /// Ring degree N.
+    pub fn n(&self) -> usize {
+        1 << self.literal.log_n
+    }
+
+    /// Complex slots of a ciphertext: N/2.
+    pub fn slots(&self) -> usize {
+        self.n() / 2
+    }
+
+    /// Ciphertext primes q_0 .. q_L.
+    pub fn q(&self) -> &[u64] {
+        &self.q
+    }
+
+    /// Special primes.
+    pub fn p(&self) -> &[u64] {
+        &self.p
+    }
+
+    /// Level of a fresh ciphertext: the number of rescalings that it can undergo.
+    pub fn max_level(&self) -> usize {
+        self.q.len() - 1
+    }
+
+    /// Limbs of a full digit: ceil((L + 1) / dnum).
+    pub fn alpha(&self) -> usize {
+        self.q.len().div_ceil(self.literal.dnum as usize)
+    }
+
+    /// The limb ranges of the digits that a ciphertext at `level` is cut into.
+    pub fn digits(&self, level: usize) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
+        let alpha = self.alpha();
+        let limbs = level + 1;
+        (0..limbs.div_ceil(alpha)).map(move |d| d * alpha..((d + 1) * alpha).min(limbs))
+    }
+
+    /// log2 of q_0 · … · q_level.
+    pub fn log_q(&self, level: usize) -> f64 {
+        self.q[..=level].iter().map(|&x| (x as f64).log2()).sum()
+    }
+
+    /// log2 of the whole modulus QP, which the security rests on.
+    pub fn log_qp(&self) -> f64 {
+        self.log_qp
+    }
+
+    /// What the security table certifies.
+    pub fn security(&self) -> Security {
+        self.security
+    }
+
+    /// A 32-byte identity of the set: ring degree, primes and digit count. Keys and ciphertexts name it.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut hash = blake3::Hasher::new_derive_key("velum he-core parameter set v1");
+        hash.update(&self.literal.log_n.to_le_bytes());
+        hash.update(&self.literal.dnum.to_le_bytes());
+        for set in [&self.q, &self.p] {
+            hash.update(&(set.len() as u64).to_le_bytes());
+            for prime in set {
+                hash.update(&prime.to_le_bytes());
+            }
+        }
+        *hash.finalize().as_bytes()
+    }
+}

@@ -1,0 +1,58 @@
+//! Random polynomials, each a pure function of the generator's stream.
+
+use std::sync::Arc;
+
+use rand_core::Rng;
+
+use super::{Basis, Poly, Representation, Ring};
+
+impl<R: Representation> Poly<R> {
+    /// Uniform residues: limb by limb, value by value, each from as many `next_u64` calls as rejection needs. A
+    /// call gives its lowest bits, as many as the prime has; values not below the prime are
+    /// rejected (at most half of them).
+    #[must_use]
+    pub fn uniform(ring: &Arc<Ring>, basis: Basis, rng: &mut impl Rng) -> Self {
+        let mut poly = Self::scratch(ring, basis);
+        for i in 0..basis.limbs() {
+            let m = *poly.modulus(i);
+            let mask = u64::MAX >> m.value().leading_zeros();
+            for x in poly.limb_mut(i) {
+                *x = loop {
+                    let candidate = rng.next_u64() & mask;
+                    if candidate < m.value() {
+                        break m.to_balanced(candidate);
+                    }
+                };
+            }
+        }
+        poly
+    }
+}
+
+/// `n` independent uniform values of -1, 0, 1: two bits each, 3 rejected, 32 pairs a `next_u64` from the lowest on.
+#[must_use]
+pub fn ternary(n: usize, rng: &mut impl Rng) -> Vec<i64> {
+    let mut out = Vec::with_capacity(n);
+    while out.len() < n {
+        let word = rng.next_u64();
+        let pairs = (0..32)
+            .map(|k| (word >> (2 * k)) & 3)
+            .filter(|pair| *pair < 3);
+        let room = n - out.len();
+        out.extend(pairs.take(room).map(|pair| pair as i64 - 1));
+    }
+    out
+}
+
+/// `n` independent values of the centred binomial distribution with 21 coins a side: variance 10.5, standard deviation
+/// 3.24. One `next_u64` each: bits 0 to 20 count up, bits 21 to 41 down.
+#[must_use]
+pub fn binomial(n: usize, rng: &mut impl Rng) -> Vec<i64> {
+    const COINS: u64 = (1 << 21) - 1;
+    (0..n)
+        .map(|_| {
+            let word = rng.next_u64();
+            i64::from((word & COINS).count_ones()) - i64::from((word >> 21 & COINS).count_ones())
+        })
+        .collect()
+}

@@ -1,0 +1,93 @@
+//! A parameter set with its ring.
+
+use std::sync::Arc;
+
+use super::RlweError;
+use crate::params::Params;
+use crate::ring::{Basis, Poly, Representation, Ring};
+
+/// A parameter set, its ring and its fingerprint. Keys and ciphertexts of one process that are to meet share one context.
+#[derive(Debug)]
+pub struct Context {
+    params: Arc<Params>,
+    ring: Arc<Ring>,
+    fingerprint: [u8; 32],
+}
+
+impl Context {
+    /// The ring of `params`: computes all transform tables, `4 N` numbers a prime.
+    ///
+    /// # Errors
+    /// [`RlweError::Ring`], if the primes of `params` make no ring.
+    pub fn new(params: Arc<Params>) -> Result<Arc<Self>, RlweError> {
+        let ring = Ring::new(params.log_n(), params.q(), params.p())?;
+        let fingerprint = params.fingerprint();
+        Ok(Arc::new(Self {
+            params,
+            ring,
+            fingerprint,
+        }))
+    }
+
+    /// The parameters.
+    pub fn params(&self) -> &Arc<Params> {
+        &self.params
+    }
+
+    /// The ring.
+    pub fn ring(&self) -> &Arc<Ring> {
+        &self.ring
+    }
+
+    /// [`Params::fingerprint`], computed once.
+    pub fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
+    }
+
+    /// All primes: what keys live over.
+    pub(super) fn key_basis(&self) -> Basis {
+        self.ring.extended_basis(self.params.max_level())
+    }
+
+    /// Refuses a polynomial of another ring.
+    pub(super) fn check<R: Representation>(
+        &self,
+        what: &'static str,
+        poly: &Poly<R>,
+    ) -> Result<(), RlweError> {
+        if Arc::ptr_eq(&self.ring, poly.ring()) {
+            Ok(())
+        } else {
+            Err(RlweError::Foreign { what })
+        }
+    }
+
+    /// Refuses a polynomial of another ring or over special primes.
+    pub(super) fn check_chain<R: Representation>(
+        &self,
+        what: &'static str,
+        poly: &Poly<R>,
+    ) -> Result<(), RlweError> {
+        self.check(what, poly)?;
+        self.check_basis(what, poly, self.ring.basis(poly.level()))
+    }
+
+    /// Refuses a polynomial of another ring or basis.
+    pub(super) fn check_basis<R: Representation>(
+        &self,
+        what: &'static str,
+        poly: &Poly<R>,
+        basis: Basis,
+    ) -> Result<(), RlweError> {
+        self.check(what, poly)?;
+        if poly.basis() == basis {
+            return Ok(());
+        }
+        let special = basis.limbs() - basis.level() - 1;
+        Err(RlweError::Basis {
+            what,
+            expected: format!("{} chain and {special} special primes", basis.level() + 1),
+            found: poly.basis().limbs(),
+        })
+    }
+}

@@ -1,0 +1,377 @@
+//! The envelope of every file: prefix, header, payload, hash.
+
+use std::io::{ErrorKind, Read, Write};
+
+use super::WireError;
+use super::error::hex;
+
+const MAGIC: [u8; 8] = [0x89, b'V', b'L', b'M', 0x0d, 0x0a, 0x1a, 0x0a];
+/// Magic, kind, version, lengths, binding.
+const PREFIX: usize = 56;
+/// Longest header.
+const MAX_HEADER: u64 = 1 << 16;
+/// Bytes of the hash at the end.
+const TRAILER: u64 = 32;
+
+/// A BLAKE3 hash.
+pub type Hash = [u8; 32];
+
+/// A kind of file. Numbers below 256 are this crate's; others belong to the crates above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// Number in the file.
+    pub code: u16,
+    /// Format version that is written, and the only one that is read.
+    pub version: u16,
+    /// Name for messages.
+    pub name: &'static str,
+}
+
+/// What a file says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// Number of its kind.
+    pub kind: u16,
+    /// Format version.
+    pub version: u16,
+    /// Parameters' fingerprint or plan hash.
+    pub binding: Hash,
+    /// Length of the payload in bytes.
+    pub payload: u64,
+    /// Header.
+    pub header: Vec<u8>,
+}
+
+impl Envelope {
+    /// Bytes of the whole file.
+    pub fn file_bytes(&self) -> u64 {
+        file_bytes(self.header.len() as u64, self.payload)
+    }
+}
+
+fn file_bytes(header: u64, payload: u64) -> u64 {
+    // Only for lengths that a limit has already bounded.
+    PREFIX as u64 + header + payload + TRAILER
+}
+
+/// Writes one file, in order, hashing as it goes.
+#[derive(Debug)]
+pub struct Writer<W> {
+    sink: W,
+    file: String,
+    hash: blake3::Hasher,
+    remaining: u64,
+}
+
+impl<W: Write> Writer<W> {
+    /// Writes prefix and header. `file` names the file in errors; exactly `payload` bytes must follow.
+    ///
+    /// # Errors
+    /// [`WireError::TooLarge`] for a header above 64 KiB; [`WireError::Io`].
+    pub fn new(
+        sink: W,
+        file: &str,
+        kind: &Kind,
+        binding: &Hash,
+        header: &[u8],
+        payload: u64,
+    ) -> Result<Self, WireError> {
+        if header.len() as u64 > MAX_HEADER {
+            return Err(WireError::TooLarge {
+                file: file.to_owned(),
+                limit: MAX_HEADER,
+                found: header.len() as u64,
+            });
+        }
+        let mut writer = Self {
+            sink,
+            file: file.to_owned(),
+            hash: blake3::Hasher::new(),
+            remaining: PREFIX as u64 + header.len() as u64,
+        };
+        writer.write(&MAGIC)?;
+        writer.write(&kind.code.to_le_bytes())?;
+        writer.write(&kind.version.to_le_bytes())?;
+        writer.write(&(header.len() as u32).to_le_bytes())?;
+        writer.write(&payload.to_le_bytes())?;
+        writer.write(binding)?;
+        writer.write(header)?;
+        writer.remaining = payload;
+        Ok(writer)
+    }
+
+    /// Name of the file in errors.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    fn io(&self, source: std::io::Error) -> WireError {
+        WireError::Io {
+            file: self.file.clone(),
+            op: "write",
+            source,
+        }
+    }
+
+    /// The next bytes of the payload.
+    ///
+    /// # Errors
+    /// [`WireError::Length`] beyond the declared payload; [`WireError::Io`].
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), WireError> {
+        let found = bytes.len() as u64;
+        self.remaining = self
+            .remaining
+            .checked_sub(found)
+            .ok_or_else(|| WireError::Length {
+                file: self.file.clone(),
+                what: "bytes left of the declared payload",
+                expected: self.remaining,
+                found,
+            })?;
+        self.hash.update(bytes);
+        self.sink.write_all(bytes).map_err(|e| self.io(e))
+    }
+
+    /// Writes the hash. Returns it, and what was written to.
+    ///
+    /// # Errors
+    /// [`WireError::Length`] if bytes of the payload are missing; [`WireError::Io`].
+    pub fn finish(mut self) -> Result<(Hash, W), WireError> {
+        if self.remaining > 0 {
+            return Err(WireError::Length {
+                file: self.file,
+                what: "missing bytes of the declared payload",
+                expected: 0,
+                found: self.remaining,
+            });
+        }
+        let hash = *self.hash.finalize().as_bytes();
+        self.sink
+            .write_all(&hash)
+            .and_then(|()| self.sink.flush())
+            .map_err(|e| self.io(e))?;
+        Ok((hash, self.sink))
+    }
+}
+
+/// Reads one file, in order, hashing as it goes.
+#[derive(Debug)]
+#[must_use = "a file is whole only if finish says so"]
+pub struct Reader<R> {
+    source: R,
+    file: String,
+    hash: blake3::Hasher,
+    remaining: u64,
+    envelope: Envelope,
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads prefix and header of a file of this kind and binding. `length`: the file's size, if known; `limit`: the largest size that makes sense.
+    ///
+    /// # Errors
+    /// In the order of the checks: [`WireError::TooLarge`], [`WireError::Truncated`], [`WireError::Magic`], [`WireError::Kind`], [`WireError::Version`],
+    /// [`WireError::Binding`], [`WireError::TooLarge`] of the declared lengths, [`WireError::Length`] if they are not the file's.
+    pub fn open(
+        source: R,
+        file: &str,
+        length: Option<u64>,
+        limit: u64,
+        kind: &Kind,
+        binding: &Hash,
+    ) -> Result<Self, WireError> {
+        Self::start(source, file, length, limit, Some((kind, binding)))
+    }
+
+    /// The same for whatever kind and binding: to say what a file is. The payload need not be read.
+    ///
+    /// # Errors
+    /// As [`Reader::open`], without kind, version and binding.
+    pub fn inspect(source: R, file: &str, length: Option<u64>) -> Result<Self, WireError> {
+        Self::start(source, file, length, u64::MAX >> 1, None)
+    }
+
+    fn start(
+        source: R,
+        file: &str,
+        length: Option<u64>,
+        limit: u64,
+        expected: Option<(&Kind, &Hash)>,
+    ) -> Result<Self, WireError> {
+        let name = || file.to_owned();
+        let bounded = |found: u64, limit: u64| {
+            if found > limit {
+                Err(WireError::TooLarge {
+                    file: name(),
+                    limit,
+                    found,
+                })
+            } else {
+                Ok(())
+            }
+        };
+        bounded(length.unwrap_or(0), limit)?;
+        let mut reader = Self {
+            source,
+            file: name(),
+            hash: blake3::Hasher::new(),
+            remaining: PREFIX as u64,
+            envelope: Envelope {
+                kind: 0,
+                version: 0,
+                binding: [0; 32],
+                payload: 0,
+                header: vec![],
+            },
+        };
+        let magic: [u8; 8] = reader.array("the magic number")?;
+        if magic != MAGIC {
+            return Err(WireError::Magic {
+                file: name(),
+                found: hex(&magic),
+            });
+        }
+        let kind = u16::from_le_bytes(reader.array("the kind")?);
+        let version = u16::from_le_bytes(reader.array("the format version")?);
+        let header = u64::from(u32::from_le_bytes(reader.array("the header's length")?));
+        let payload = u64::from_le_bytes(reader.array("the payload's length")?);
+        let binding: Hash = reader.array("the binding")?;
+        if let Some((expected, bound)) = expected {
+            if kind != expected.code {
+                return Err(WireError::Kind {
+                    file: name(),
+                    expected: expected.name,
+                    found: kind,
+                });
+            }
+            if version != expected.version {
+                return Err(WireError::Version {
+                    file: name(),
+                    kind: expected.name,
+                    expected: expected.version,
+                    found: version,
+                });
+            }
+            if binding != *bound {
+                return Err(WireError::Binding {
+                    file: name(),
+                    expected: hex(bound),
+                    found: hex(&binding),
+                });
+            }
+        }
+        bounded(header, MAX_HEADER)?;
+        bounded(payload, limit)?;
+        bounded(file_bytes(header, payload), limit)?;
+        if let Some(found) = length.filter(|&l| l != file_bytes(header, payload)) {
+            return Err(WireError::Length {
+                file: name(),
+                what: "bytes of the file",
+                expected: file_bytes(header, payload),
+                found,
+            });
+        }
+        let mut bytes = vec![0; header as usize];
+        reader.remaining = header;
+        reader.read("the header", &mut bytes)?;
+        reader.remaining = payload;
+        reader.envelope = Envelope {
+            kind,
+            version,
+            binding,
+            payload,
+            header: bytes,
+        };
+        Ok(reader)
+    }
+
+    /// What the file says of itself.
+    pub fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// Name of the file in errors.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Bytes of the payload that were not read yet.
+    pub fn remaining(&self) -> u64 {
+        self.remaining
+    }
+
+    /// The next bytes of the payload; `what` names them in errors.
+    ///
+    /// # Errors
+    /// [`WireError::Length`] beyond the payload, [`WireError::Truncated`], [`WireError::Io`].
+    pub fn read(&mut self, what: &'static str, bytes: &mut [u8]) -> Result<(), WireError> {
+        let found = bytes.len() as u64;
+        self.remaining = self
+            .remaining
+            .checked_sub(found)
+            .ok_or_else(|| WireError::Length {
+                file: self.file.clone(),
+                what,
+                expected: self.remaining,
+                found,
+            })?;
+        self.fill(what, bytes)?;
+        self.hash.update(bytes);
+        Ok(())
+    }
+
+    fn fill(&mut self, what: &'static str, bytes: &mut [u8]) -> Result<(), WireError> {
+        self.source
+            .read_exact(bytes)
+            .map_err(|source| match source.kind() {
+                ErrorKind::UnexpectedEof => WireError::Truncated {
+                    file: self.file.clone(),
+                    what,
+                },
+                _ => WireError::Io {
+                    file: self.file.clone(),
+                    op: "read",
+                    source,
+                },
+            })
+    }
+
+    /// The next bytes of the payload as an array.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    pub fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], WireError> {
+        let mut bytes = [0; N];
+        self.read(what, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Checks that the payload was read to its end, the hash, and that nothing follows. Returns the hash.
+    ///
+    /// # Errors
+    /// [`WireError::Length`], [`WireError::Truncated`], [`WireError::Hash`], [`WireError::Trailing`], [`WireError::Io`].
+    pub fn finish(mut self) -> Result<Hash, WireError> {
+        if self.remaining > 0 {
+            return Err(WireError::Length {
+                file: self.file,
+                what: "unread bytes of the payload",
+                expected: 0,
+                found: self.remaining,
+            });
+        }
+        let found = *self.hash.finalize().as_bytes();
+        let mut expected = [0; 32];
+        self.fill("the hash", &mut expected)?;
+        if expected != found {
+            return Err(WireError::Hash {
+                file: self.file,
+                expected: hex(&expected),
+                found: hex(&found),
+            });
+        }
+        match self.fill("the end", &mut [0]) {
+            Ok(()) => Err(WireError::Trailing { file: self.file }),
+            Err(WireError::Truncated { .. }) => Ok(found),
+            Err(e) => Err(e),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Polynomials: bit-packed canonical residues.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use super::bits::{pack, packed_len, unpack, width};
+use super::{Reader, WireError, Writer};
+use crate::ring::{Basis, Ntt, Poly, Ring, RingError};
+
+/// Bytes of a polynomial over `primes` in a ring of degree `n`.
+pub fn packed_bytes(n: usize, primes: impl IntoIterator<Item = u64>) -> u64 {
+    primes
+        .into_iter()
+        .map(|p| packed_len(n, width(p)) as u64)
+        .sum()
+}
+
+/// Bytes of a polynomial over `basis`.
+pub(super) fn poly_bytes(ring: &Ring, basis: Basis) -> u64 {
+    let primes = (0..basis.limbs()).map(|i| ring.modulus(basis.prime(i)).value());
+    packed_bytes(ring.degree(), primes)
+}
+
+/// Writes all limbs. Residues are made canonical without branches.
+pub(super) fn write_poly<W: Write>(
+    writer: &mut Writer<W>,
+    poly: &Poly<Ntt>,
+) -> Result<(), WireError> {
+    let mut bytes = vec![];
+    for i in 0..poly.basis().limbs() {
+        bytes.clear();
+        pack(
+            poly.limb_canonical(i),
+            width(poly.modulus(i).value()),
+            &mut bytes,
+        );
+        writer.write(&bytes)?;
+    }
+    Ok(())
+}
+
+/// Reads a polynomial over `basis`, after checking that the payload still has that many bytes.
+pub(super) fn read_poly<R: Read>(
+    reader: &mut Reader<R>,
+    what: &'static str,
+    ring: &Arc<Ring>,
+    basis: Basis,
+) -> Result<Poly<Ntt>, WireError> {
+    let expected = poly_bytes(ring, basis);
+    if reader.remaining() < expected {
+        return Err(WireError::Length {
+            file: reader.file().to_owned(),
+            what,
+            expected,
+            found: reader.remaining(),
+        });
+    }
+    let n = ring.degree();
+    let mut poly = Poly::zero(ring, basis);
+    let (mut bytes, mut residues) = (vec![], vec![0; n]);
+    for i in 0..basis.limbs() {
+        let width = width(poly.modulus(i).value());
+        let len = packed_len(n, width);
+        bytes.resize(len + 8, 0);
+        reader.read(what, &mut bytes[..len])?;
+        unpack(&bytes, width, &mut residues);
+        poly.set_limb_canonical(i, &residues).map_err(|e| match e {
+            RingError::NotCanonical { prime, found, .. } => WireError::Residue {
+                file: reader.file().to_owned(),
+                what,
+                prime,
+                found,
+            },
+            other => WireError::Rlwe {
+                file: reader.file().to_owned(),
+                source: other.into(),
+            },
+        })?;
+    }
+    Ok(poly)
+}

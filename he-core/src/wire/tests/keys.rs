@@ -1,0 +1,167 @@
+use super::*;
+use crate::ring::GaloisElement;
+use crate::rlwe::{KeyId, PublicKey, SwitchingKey};
+
+fn ids(context: &Context) -> [KeyId; 3] {
+    let log_n = context.params().log_n();
+    [
+        KeyId::Relinearisation,
+        KeyId::Galois(GaloisElement::rotation(3, log_n)),
+        KeyId::Galois(GaloisElement::conjugation(log_n)),
+    ]
+}
+
+fn key_file(context: &Arc<Context>, id: KeyId) -> Vec<u8> {
+    let key = secret(context).switching_key(id).unwrap();
+    write_switching_key(vec![], "test", context, &key)
+        .unwrap()
+        .1
+}
+
+fn public_file(context: &Arc<Context>) -> Vec<u8> {
+    write_public_key(vec![], "test", &secret(context).public_key().unwrap())
+        .unwrap()
+        .1
+}
+
+#[test]
+fn evaluation_keys_come_back_residue_by_residue() {
+    let context = context();
+    for id in ids(&context) {
+        let key = secret(&context).switching_key(id).unwrap();
+        let bytes = key_file(&context, id);
+        for expected in [None, Some(id)] {
+            let found = read_switching_key(
+                &bytes[..],
+                "test",
+                Some(bytes.len() as u64),
+                &context,
+                expected,
+            )
+            .unwrap();
+            assert_eq!((found.id(), found.seed()), (id, key.seed()));
+            for (x, y) in found
+                .b()
+                .iter()
+                .chain(found.a())
+                .zip(key.b().iter().chain(key.a()))
+            {
+                assert_eq!(bits(x), bits(y));
+            }
+        }
+    }
+}
+
+#[test]
+fn another_key_than_expected_is_refused() {
+    let context = context();
+    let [a, b, _] = ids(&context);
+    let bytes = key_file(&context, a);
+    let error = read_switching_key(&bytes[..], "test", None, &context, Some(b)).unwrap_err();
+    assert!(matches!(error, WireError::Field { .. }), "{error}");
+    // An even element, one beyond 2 N, an unknown tag, an element of the relinearisation key; all with a right hash.
+    for (tag, element) in [(1u64, 4u64), (1, 1 << 20 | 1), (2, 3), (0, 3), (1 << 40, 0)] {
+        let mut bytes = bytes.clone();
+        bytes[56..64].copy_from_slice(&tag.to_le_bytes());
+        bytes[64..72].copy_from_slice(&element.to_le_bytes());
+        repair(&mut bytes);
+        let error = read_switching_key(&bytes[..], "test", None, &context, None).unwrap_err();
+        assert!(
+            matches!(error, WireError::Field { .. }),
+            "{tag} {element}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_public_key_comes_back() {
+    let context = context();
+    let bytes = public_file(&context);
+    let key = secret(&context).public_key().unwrap();
+    let found = read_public_key(&bytes[..], "test", None, &context).unwrap();
+    assert_eq!((bits(found.b()), found.seed()), (bits(key.b()), key.seed()));
+}
+
+#[test]
+fn keys_of_other_parameters_or_damaged_ones_are_refused() {
+    let context = context();
+    let other = context_of(&[40, 36]);
+    let key = key_file(&context, KeyId::Relinearisation);
+    let error = read_switching_key(&key[..], "test", None, &other, None).unwrap_err();
+    assert!(matches!(error, WireError::Binding { .. }), "{error}");
+    let public = public_file(&context);
+    assert!(matches!(
+        read_public_key(&public[..], "test", None, &other),
+        Err(WireError::Binding { .. })
+    ));
+    assert!(matches!(
+        read_public_key(&key[..], "test", None, &context),
+        Err(WireError::Kind { .. })
+    ));
+    for i in (0..key.len()).step_by(61).chain(0..100) {
+        let mut bytes = key.clone();
+        bytes[i] ^= 1 << (i % 8);
+        assert!(
+            read_switching_key(&bytes[..], "test", None, &context, None).is_err(),
+            "byte {i}"
+        );
+        assert!(
+            read_switching_key(&key[..i], "test", None, &context, None).is_err(),
+            "cut at {i}"
+        );
+    }
+    for i in (0..public.len()).step_by(61).chain(0..100) {
+        let mut bytes = public.clone();
+        bytes[i] ^= 1 << (i % 8);
+        assert!(
+            read_public_key(&bytes[..], "test", None, &context).is_err(),
+            "byte {i}"
+        );
+        assert!(
+            read_public_key(&public[..i], "test", None, &context).is_err(),
+            "cut at {i}"
+        );
+    }
+}
+
+#[test]
+fn nothing_written_for_others_contains_the_seed() {
+    let context = context();
+    let mut files = vec![public_file(&context), ciphertext_file(&context)];
+    files.extend(ids(&context).map(|id| key_file(&context, id)));
+    for file in files {
+        // Eight bytes of it in a row would be no accident.
+        for part in SEED.chunks_exact(8) {
+            assert!(!file.windows(8).any(|w| w == part));
+        }
+    }
+}
+
+#[test]
+fn the_bytes_of_fixed_keys_never_change() {
+    let context = context();
+    let basis = context.ring().extended_basis(2);
+    let frozen = ids(&context).map(|id| {
+        let b = (0..3)
+            .map(|d| fixed_poly(&context, basis, 10 * d))
+            .collect();
+        let key = SwitchingKey::from_seeded(&context, id, b, PublicSeed([6; 32])).unwrap();
+        hash_of(
+            &write_switching_key(vec![], "test", &context, &key)
+                .unwrap()
+                .1,
+        )
+    });
+    let b = fixed_poly(&context, context.ring().basis(2), 7);
+    let public = PublicKey::from_seeded(&context, b, PublicSeed([7; 32])).unwrap();
+    let public = hash_of(&write_public_key(vec![], "test", &public).unwrap().1);
+    assert_eq!(
+        [&frozen[0], &frozen[1], &frozen[2], &public],
+        [
+            "c15a782dc4fa76e4040ef94fe27e68344a7fa3410d8bb968341c525116e1cfc5",
+            "15d4b1d83246b3ba8230761ac9d2ac905aa95b0e542806912aaef842640e4d87",
+            "8a39ddedddc4e0dae2074ec412a8e52f4caeabf347469d91a237128cfaf299a8",
+            "fdf31cf3f08d629c7849da7b10f6608f67287becf15f830939affc4383088be8"
+        ]
+    );
+}

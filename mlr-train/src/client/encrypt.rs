@@ -1,0 +1,204 @@
+//! From a matrix and labels to the ciphertexts that the server gets, one at a time.
+
+use he_core::evaluator::{EvalError, Evaluator};
+use he_core::holder::Sealer;
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+use thiserror::Error;
+
+use crate::clear::paper::diagonal;
+use crate::linalg::transposed_product;
+use crate::packing::{Shape, Upload, data_slots, gradient_slots, label_slots, replicated_slots};
+use crate::plan::{Job, Method};
+
+/// Why data do not fit a plan, or cannot be encrypted.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EncryptError {
+    /// Another number of samples, columns or classes.
+    #[error(
+        "the plan is for {expected} {what}, the data have {found}\n  hint: plan anew for these data"
+    )]
+    Shape {
+        /// Which size.
+        what: &'static str,
+        /// Size in the plan.
+        expected: usize,
+        /// Size of the data.
+        found: usize,
+    },
+    /// A value outside the bound that the plan was made for.
+    #[error(
+        "{what}: the plan allows up to {allowed:.4e}, the data reach {found:.4e}\n  hint: plan anew with larger bounds"
+    )]
+    Bound {
+        /// Which value.
+        what: &'static str,
+        /// Bound in the plan.
+        allowed: f64,
+        /// Value of the data.
+        found: f64,
+    },
+    /// The encryption refused.
+    #[error("ciphertext {upload}")]
+    Seal {
+        /// Which ciphertext.
+        upload: Upload,
+        /// Why.
+        source: EvalError,
+    },
+}
+
+/// Training data that fit a job: shapes and bounds are checked, derived quantities computed.
+#[derive(Clone, Debug)]
+pub struct Uploads<'a> {
+    job: &'a Job,
+    x: ArrayView2<'a, f64>,
+    labels: &'a [u32],
+    /// (Y - 1/2)^T X, c x D; empty where the method does not upload it.
+    first_gradient: Array2<f64>,
+    /// The diagonal B, D values; empty where the method has none.
+    curvature: Array1<f64>,
+}
+
+impl<'a> Uploads<'a> {
+    /// Checks `x` (n x D, whitened or raw, the constant column included) and `labels` (n values below c) against `job`.
+    ///
+    /// # Errors
+    /// [`EncryptError::Shape`], [`EncryptError::Bound`].
+    pub fn new(
+        job: &'a Job,
+        x: ArrayView2<'a, f64>,
+        labels: &'a [u32],
+    ) -> Result<Self, EncryptError> {
+        let Shape {
+            samples,
+            columns,
+            classes,
+        } = job.layout().shape();
+        let largest_label = labels.iter().max().map_or(0, |&l| l as usize);
+        for (what, expected, found, good) in [
+            ("samples", samples, x.nrows(), x.nrows() == samples),
+            ("columns", columns, x.ncols(), x.ncols() == columns),
+            ("labels", samples, labels.len(), labels.len() == samples),
+            (
+                "classes",
+                classes,
+                largest_label + 1,
+                largest_label < classes,
+            ),
+        ] {
+            if !good {
+                return Err(EncryptError::Shape {
+                    what,
+                    expected,
+                    found,
+                });
+            }
+        }
+        let bounds = job.program().bounds;
+        let within = |what, allowed: f64, found: f64| {
+            // A NaN is beyond every bound.
+            if found <= allowed * (1.0 + 1e-9) {
+                Ok(())
+            } else {
+                Err(EncryptError::Bound {
+                    what,
+                    allowed,
+                    found,
+                })
+            }
+        };
+        let largest = x.iter().fold(0.0f64, |most, v| {
+            if v.is_nan() {
+                f64::INFINITY
+            } else {
+                most.max(v.abs())
+            }
+        });
+        within("largest value", bounds.data, largest)?;
+        let squares = x.map_axis(Axis(0), |column| column.dot(&column));
+        let rms = (squares.iter().fold(0.0f64, |a, &b| a.max(b)) / samples as f64).sqrt();
+        within("root mean square of a column", bounds.column_rms, rms)?;
+        let paper = matches!(job.program().method, Method::Paper { .. });
+        let curvature = if paper {
+            diagonal(&x.to_owned())
+        } else {
+            Array1::zeros(0)
+        };
+        let most = curvature.iter().fold(0.0f64, |a, &b| a.max(b));
+        within("diagonal of the quadratic gradient", bounds.curvature, most)?;
+        let first_gradient = if job.has_labels() {
+            Array2::zeros((0, 0))
+        } else {
+            first_gradient(x, labels, classes)
+        };
+        Ok(Self {
+            job,
+            x,
+            labels,
+            first_gradient,
+            curvature,
+        })
+    }
+
+    /// Encrypts one ciphertext at the level and scale of the plan. Fresh randomness every time: never encrypt one upload twice for
+    /// one server under different data.
+    ///
+    /// # Errors
+    /// [`EncryptError::Seal`].
+    pub fn seal<E: Evaluator>(
+        &self,
+        sealer: &dyn Sealer<E>,
+        upload: Upload,
+    ) -> Result<E::Ct, EncryptError> {
+        let sealed = sealer.seal(
+            &self.slots(upload),
+            self.job.placement(upload),
+            self.job.bound(upload),
+        );
+        sealed.map_err(|source| EncryptError::Seal { upload, source })
+    }
+
+    /// Every ciphertext in the order of upload, one in memory at a time.
+    pub fn seal_all<E: Evaluator>(
+        &self,
+        sealer: &dyn Sealer<E>,
+    ) -> impl Iterator<Item = Result<(Upload, E::Ct), EncryptError>> {
+        let all = self.job.uploads();
+        all.map(move |upload| Ok((upload, self.seal(sealer, upload)?)))
+    }
+
+    fn slots(&self, upload: Upload) -> Vec<num_complex::Complex64> {
+        let layout = self.job.layout();
+        match (upload, self.job.program().method) {
+            (Upload::Data { block, group }, _) => data_slots(layout, self.x, block, group),
+            (Upload::Labels { block, part }, _) => label_slots(layout, self.labels, block, part),
+            (Upload::FirstGradient { part }, _) => {
+                gradient_slots(layout, self.first_gradient.view(), part)
+            }
+            (Upload::Curvature { group }, _) => {
+                replicated_slots(layout, self.curvature.view(), group)
+            }
+            (Upload::Weights { group }, method) => {
+                let weight = match method {
+                    Method::Paper { start_weight } => start_weight,
+                    Method::Whitened { .. } => 0.0,
+                };
+                let all = Array1::from_elem(layout.shape().columns, weight);
+                replicated_slots(layout, all.view(), group)
+            }
+        }
+    }
+}
+
+/// (Y - 1/2)^T X: c x D. Over several owners of data these simply add up.
+pub fn first_gradient(x: ArrayView2<'_, f64>, labels: &[u32], classes: usize) -> Array2<f64> {
+    let y = Array2::from_shape_fn((labels.len(), classes), |(i, class)| {
+        if labels[i] as usize == class {
+            0.5
+        } else {
+            -0.5
+        }
+    });
+    transposed_product(y.view(), x)
+}

@@ -1,0 +1,17 @@
+//! The client's side: what happens in clear before anything is encrypted, the packing into ciphertexts, and the way back.
+//!
+//! - [`whiten`]: centre, rotate, scale and fold back.
+//! - [`private`]: the file that stays here.
+//! - [`check`]: the twin's check of a plan, before anything is encrypted.
+//! - [`encrypt`]: rows, labels and first gradient into ciphertexts.
+//! - [`decrypt`]: ciphertexts into a weight matrix.
+
+pub mod check;
+pub mod decrypt;
+pub mod encrypt;
+pub mod private;
+pub mod whiten;
+
+pub use check::{CheckReport, PlanRefused, check_plan};
+pub use private::PrivateFile;
+pub use whiten::{WhitenError, Whitening};

@@ -1,0 +1,216 @@
+//! Sizes: rows, columns, blocks, groups.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The public shape of a training job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shape {
+    /// Training samples n.
+    pub samples: usize,
+    /// Columns D, the constant included.
+    pub columns: usize,
+    /// Classes c.
+    pub classes: usize,
+}
+
+/// Why a shape cannot be laid out.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum LayoutError {
+    /// A size outside the supported range.
+    #[error("{what}: expected {low} to {high}, found {found}")]
+    Size {
+        /// Which size.
+        what: &'static str,
+        /// Smallest supported.
+        low: usize,
+        /// Largest supported.
+        high: usize,
+        /// Size given.
+        found: usize,
+    },
+    /// Row length or slot count that is no power of two, or a row longer than a ciphertext.
+    #[error(
+        "rows of {row_length} in {slots} slots: expected powers of two, the row no longer than the slots"
+    )]
+    RowLength {
+        /// Columns of a row.
+        row_length: usize,
+        /// Slots of a ciphertext.
+        slots: usize,
+    },
+}
+
+/// A shape laid out in rows of `row_length` columns: checked, so that every derived size is at least one and none overflows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    shape: Shape,
+    slots: usize,
+    row_length: usize,
+}
+
+/// Largest sizes that a plan may name: far above any use, small enough that no product of sizes overflows.
+const MOST_SAMPLES: usize = 1 << 28;
+const MOST_COLUMNS: usize = 1 << 16;
+const MOST_CLASSES: usize = 1 << 12;
+
+impl Layout {
+    /// Lays `shape` out in ciphertexts of `slots` slots.
+    ///
+    /// # Errors
+    /// [`LayoutError`].
+    pub fn new(shape: Shape, slots: usize, row_length: usize) -> Result<Self, LayoutError> {
+        let check = |what, low, high, found| {
+            if (low..=high).contains(&found) {
+                Ok(())
+            } else {
+                Err(LayoutError::Size {
+                    what,
+                    low,
+                    high,
+                    found,
+                })
+            }
+        };
+        check("samples", 1, MOST_SAMPLES, shape.samples)?;
+        check("columns", 1, MOST_COLUMNS, shape.columns)?;
+        check("classes", 2, MOST_CLASSES, shape.classes)?;
+        if !slots.is_power_of_two() || !row_length.is_power_of_two() || row_length > slots {
+            return Err(LayoutError::RowLength { row_length, slots });
+        }
+        Ok(Self {
+            shape,
+            slots,
+            row_length,
+        })
+    }
+
+    /// The shape.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Slots s of a ciphertext.
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// Columns p of a row.
+    pub fn row_length(&self) -> usize {
+        self.row_length
+    }
+
+    /// Rows r = s/p of a ciphertext.
+    pub fn rows(&self) -> usize {
+        self.slots / self.row_length
+    }
+
+    /// Column groups g = ceil(D/p).
+    pub fn groups(&self) -> usize {
+        self.shape.columns.div_ceil(self.row_length)
+    }
+
+    /// Samples of a full block: 2r.
+    pub fn block_samples(&self) -> usize {
+        2 * self.rows()
+    }
+
+    /// Blocks S = ceil(n/2r).
+    pub fn blocks(&self) -> usize {
+        self.shape.samples.div_ceil(self.block_samples())
+    }
+
+    /// Row vectors of a matrix over classes and columns: c g.
+    pub fn vectors(&self) -> usize {
+        self.shape.classes * self.groups()
+    }
+
+    /// Ciphertexts of the packed first gradient: its c g row vectors, r to a ciphertext.
+    pub fn gradient_parts(&self) -> usize {
+        self.vectors().div_ceil(self.rows())
+    }
+
+    /// Rows after which a packed first gradient repeats: the next power of two of the vectors, at most r.
+    pub fn gradient_period(&self) -> usize {
+        self.vectors().next_power_of_two().min(self.rows())
+    }
+
+    /// Label ciphertexts of a block: one column a class.
+    pub fn label_parts(&self) -> usize {
+        self.shape.classes.div_ceil(self.row_length)
+    }
+
+    /// The two samples of row `row` of `block`, where they exist.
+    pub fn samples_at(&self, block: usize, row: usize) -> (Option<usize>, Option<usize>) {
+        let first = block * self.block_samples() + row;
+        let within = |i: usize| (i < self.shape.samples).then_some(i);
+        (within(first), within(first + self.rows()))
+    }
+}
+
+/// The rotations of each stage of a sum over `count` (a power of two) positions `stride` apart, `radix` terms to a stage.
+/// A negative stride spreads instead of collecting.
+pub(crate) fn folds(count: usize, stride: i64, radix: usize) -> Vec<Vec<i64>> {
+    let (mut done, mut stages) = (1usize, Vec::new());
+    while done < count {
+        let terms = radix.max(2).min(count / done);
+        stages.push((0..terms).map(|t| stride * (done * t) as i64).collect());
+        done *= terms;
+    }
+    stages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHAPE: Shape = Shape {
+        samples: 100,
+        columns: 11,
+        classes: 3,
+    };
+
+    #[test]
+    fn sizes_follow_from_the_shape() {
+        let layout = Layout::new(SHAPE, 64, 4).unwrap();
+        assert_eq!(
+            (layout.rows(), layout.groups(), layout.blocks()),
+            (16, 3, 4)
+        );
+        assert_eq!((layout.gradient_parts(), layout.gradient_period()), (1, 16));
+        assert_eq!(layout.samples_at(3, 3), (Some(99), None));
+        assert_eq!(layout.samples_at(3, 4), (None, None));
+    }
+
+    #[test]
+    fn unusable_sizes_are_refused() {
+        assert!(matches!(
+            Layout::new(SHAPE, 64, 128),
+            Err(LayoutError::RowLength { .. })
+        ));
+        assert!(matches!(
+            Layout::new(SHAPE, 64, 3),
+            Err(LayoutError::RowLength { .. })
+        ));
+        let one_class = Shape {
+            classes: 1,
+            ..SHAPE
+        };
+        assert!(matches!(
+            Layout::new(one_class, 64, 4),
+            Err(LayoutError::Size {
+                what: "classes",
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn folds_multiply_up_to_the_count() {
+        assert_eq!(folds(8, 1, 4), vec![vec![0, 1, 2, 3], vec![0, 4]]);
+        assert_eq!(folds(4, -1, 2), vec![vec![0, -1], vec![0, -2]]);
+        assert!(folds(1, 1, 8).is_empty());
+    }
+}

@@ -1,0 +1,164 @@
+//! The first iteration: unpacking the client's gradient, or computing it from labels, or the paper's start weights.
+
+use he_core::evaluator::{EvalError, Evaluator, Level};
+use rayon::prelude::*;
+
+use super::gradient::by_class;
+use super::{At, Run, State, TrainError};
+use crate::packing::{Upload, first_gradient_row, folds, row_indicator};
+use crate::plan::{FirstGradient, Method};
+
+/// The largest error that a label alone makes: |y - 1/2|.
+const LABEL_BOUND: f64 = 0.5;
+
+impl<E: Evaluator> Run<'_, E> {
+    /// The state from which [`Run::iterate`] goes on.
+    pub(super) fn start(&self) -> Result<State<E::Ct>, TrainError> {
+        let at = self.at(1);
+        match self.job.program().method {
+            Method::Whitened { first_gradient } => {
+                let m = match first_gradient {
+                    FirstGradient::Client => self.unpack(at)?,
+                    FirstGradient::Server => self.label_gradient(at)?,
+                };
+                self.after_first_gradient(at, m)
+            }
+            Method::Paper { .. } => {
+                let groups = 0..self.job.layout().groups();
+                let start: Vec<_> = groups
+                    .map(|group| self.load(at, Upload::Weights { group }))
+                    .collect::<Result<_, _>>()?;
+                Ok(State {
+                    done: 0,
+                    look_ahead: vec![start.clone()],
+                    weights: vec![start],
+                    first_gradient: vec![],
+                })
+            }
+        }
+    }
+
+    /// W_1 = gain M from W_0 = V_0 = 0, and V_1 = (1 + momentum) W_1: by relabelling alone.
+    fn after_first_gradient(
+        &self,
+        at: At,
+        mut m: Vec<Vec<E::Ct>>,
+    ) -> Result<State<E::Ct>, TrainError> {
+        let step = self.job.program().steps[0];
+        let limit = self.job.program().bounds.weight;
+        let scaled = |factor: f64, m: &[Vec<E::Ct>]| -> Result<Vec<Vec<E::Ct>>, EvalError> {
+            let mut out = m.to_vec();
+            for ct in out.iter_mut().flatten() {
+                self.eval.relabel(ct, factor)?;
+                self.tighten(ct, limit)?;
+            }
+            Ok(out)
+        };
+        let weights = scaled(step.gain, &m).map_err(at.step("first weights"))?;
+        let look_ahead = if self.job.iterations() > 1 {
+            scaled(step.gain * (1.0 + step.momentum), &m).map_err(at.step("first weights"))?
+        } else {
+            m.clear();
+            vec![]
+        };
+        Ok(State {
+            done: 1,
+            look_ahead,
+            weights,
+            first_gradient: m,
+        })
+    }
+
+    /// Every row vector of the packed first gradient in a ciphertext of its own, repeated in every row. 1 level.
+    ///
+    /// Few rows (no more than the radix): their rotations once, then c g sums of products with row indicators. Many: mask a row, fold it
+    /// over the period. Both use rotations that the fold over rows needs anyway.
+    fn unpack(&self, at: At) -> Result<Vec<Vec<E::Ct>>, TrainError> {
+        let layout = self.job.layout();
+        let packed: Vec<_> = (0..layout.gradient_parts())
+            .map(|part| self.load(at, Upload::FirstGradient { part }))
+            .collect::<Result<_, _>>()?;
+        let flat = if layout.gradient_period() <= self.job.program().radix {
+            self.unpack_by_rotations(&packed)
+        } else {
+            self.unpack_by_folds(&packed)
+        };
+        let flat = flat.map_err(at.step("unpacking the first gradient"))?;
+        self.report(at, "first gradient")?;
+        Ok(by_class(flat, layout.groups()))
+    }
+
+    fn unpack_by_rotations(&self, packed: &[E::Ct]) -> Result<Vec<E::Ct>, EvalError> {
+        let (eval, layout) = (self.eval, self.job.layout());
+        let (period, stride) = (layout.gradient_period(), layout.row_length());
+        let masks: Vec<_> = (0..period)
+            .map(|row| eval.plain(row_indicator(layout, row, period)))
+            .collect::<Result<_, _>>()?;
+        let mut rotations = Vec::with_capacity(packed.len());
+        for part in packed {
+            let digits = eval.hoist(part)?;
+            let turned: Vec<_> = (0..period)
+                .into_par_iter()
+                .map(|t| eval.rotate_hoisted(&digits, (t * stride) as i64))
+                .collect::<Result<_, _>>()?;
+            rotations.push(turned);
+        }
+        self.vectors(|part, row| {
+            // Turned by t rows, the wanted row stands in row - t.
+            let terms: Vec<_> = (0..period)
+                .map(|t| (&rotations[part][t], &masks[(row + period - t) % period]))
+                .collect();
+            eval.dot_plain(&terms, self.first_scale())
+        })
+    }
+
+    fn unpack_by_folds(&self, packed: &[E::Ct]) -> Result<Vec<E::Ct>, EvalError> {
+        let (eval, layout) = (self.eval, self.job.layout());
+        let (period, stride) = (layout.gradient_period(), layout.row_length() as i64);
+        let stages = folds(period, stride, self.job.program().radix);
+        self.vectors(|part, row| {
+            let mask = eval.plain(row_indicator(layout, row, period))?;
+            let alone = eval.mul_plain(&packed[part], &mask, self.first_scale())?;
+            let bound = eval.meta(&alone).bound;
+            let mut whole = self.fold(alone, &stages)?;
+            self.tighten(&mut whole, bound)?;
+            Ok(whole)
+        })
+    }
+
+    /// One ciphertext for every class and column group, from the part and row that hold it.
+    fn vectors<F>(&self, make: F) -> Result<Vec<E::Ct>, EvalError>
+    where
+        F: Fn(usize, usize) -> Result<E::Ct, EvalError> + Sync,
+    {
+        let layout = self.job.layout();
+        let bound = self.job.total_bound(LABEL_BOUND);
+        (0..layout.vectors())
+            .into_par_iter()
+            .map(|vector| {
+                let groups = layout.groups();
+                let (part, row) = first_gradient_row(layout, vector / groups, vector % groups);
+                let mut ct = make(part, row)?;
+                self.tighten(&mut ct, bound)?;
+                Ok(ct)
+            })
+            .collect()
+    }
+
+    fn first_scale(&self) -> f64 {
+        f64::from(self.job.program().scales.first).exp2()
+    }
+
+    /// M = (Y - 1/2)^T X from encrypted labels. 2 levels.
+    fn label_gradient(&self, at: At) -> Result<Vec<Vec<E::Ct>>, TrainError> {
+        let top = self.job.levels();
+        // Labels at this scale, times data, rescaled and halved by the real part, land at the planned scale.
+        let data = f64::from(self.job.program().scales.data).exp2();
+        let scale = 0.5 * self.first_scale() * self.eval.params().q()[top - 1] as f64 / data;
+        let sums = self.accumulate(at, |block, _| {
+            let labels = self.labels(at, block, Level(top))?;
+            self.spread_labels(at, &labels, scale)
+        })?;
+        self.directions(at, sums, LABEL_BOUND, &[])
+    }
+}

@@ -1,0 +1,75 @@
+//! `cargo xtask bench`: measurements, kept as data that name the commit and the machine.
+
+mod machine;
+mod ops;
+mod paper;
+mod summary;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// The paper's job, encrypted, as separate client and server processes: three ways to train.
+    Paper {
+        /// Labels and features: rows 0..128 are trained on, the others evaluated on.
+        #[arg(long, value_name = "FILE")]
+        features: PathBuf,
+        /// Where the results go, besides the table.
+        #[arg(long, value_name = "OUT")]
+        json: Option<PathBuf>,
+        /// Whole runs of every job; the medians are reported.
+        #[arg(long, value_name = "N", default_value = "3")]
+        runs: std::num::NonZeroUsize,
+    },
+    /// Single operations on ciphertexts.
+    Ops {
+        /// Where the results go, besides the table.
+        #[arg(long, value_name = "OUT")]
+        json: Option<PathBuf>,
+    },
+}
+
+/// Runs one bench, prints its table and writes its results.
+pub(crate) fn run(bench: &Bench) -> Result<()> {
+    match bench {
+        Bench::Paper {
+            features,
+            json,
+            runs,
+        } => {
+            let results = paper::run(features, runs.get())?;
+            print!("{}", table::paper(&results, runs.get()));
+            let mut document = document("paper", results);
+            document["runs"] = runs.get().into();
+            write(json.as_deref(), &document)
+        }
+        Bench::Ops { json } => {
+            let results = ops::run()?;
+            print!("{}", table::ops(&results));
+            write(json.as_deref(), &document("ops", results))
+        }
+    }
+}
+
+/// The frame around the results of any bench.
+fn document(bench: &str, results: Value) -> Value {
+    json!({
+        "schema": 1,
+        "bench": bench,
+        "commit": machine::commit(),
+        "machine": machine::describe(),
+        "results": results,
+    })
+}
+
+fn write(path: Option<&Path>, document: &Value) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let text = format!("{document:#}\n");
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
