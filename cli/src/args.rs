@@ -130,9 +130,9 @@ pub struct PlanArgs {
     /// Iterations in all; the first gradient counts as one.
     #[arg(long, value_name = "T", default_value_t = 2)]
     pub iterations: usize,
-    /// Who computes the first gradient. The paper's method leaves everything to the server.
-    #[arg(long, value_enum, default_value = "client")]
-    pub first_gradient: FirstGradientName,
+    /// Who computes the first gradient [default: client; the paper's method leaves everything to the server].
+    #[arg(long, value_enum)]
+    pub first_gradient: Option<FirstGradientName>,
     /// Principal axes to keep [default: all, at most 127].
     #[arg(long, value_name = "D")]
     pub keep: Option<usize>,
@@ -142,9 +142,9 @@ pub struct PlanArgs {
     /// Step of every iteration in units of 1/rows [default: 4 each].
     #[arg(long, value_name = "S,S,..", value_delimiter = ',', value_parser = positive)]
     pub steps: Option<Vec<f64>>,
-    /// The polynomial for the sigmoid is fitted on scores between -R and R.
-    #[arg(long, value_name = "R", value_parser = positive, default_value_t = crate::defaults::RANGE)]
-    pub range: f64,
+    /// The polynomial for the sigmoid is fitted on scores between -R and R [default: 6].
+    #[arg(long, value_name = "R", value_parser = positive)]
+    pub range: Option<f64>,
     /// log2 of the ring degree [default: the cheapest that fits].
     #[arg(long, value_name = "N")]
     pub log_n: Option<u32>,

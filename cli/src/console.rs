@@ -53,6 +53,16 @@ impl Console {
         }
     }
 
+    /// The same console with no notes but progress, as far as that is wanted.
+    #[must_use]
+    pub fn only_progress(&self) -> Self {
+        Self {
+            quiet: true,
+            verbose: false,
+            ..self.clone()
+        }
+    }
+
     /// Seconds since the process began its work.
     pub fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()

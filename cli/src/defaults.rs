@@ -6,3 +6,9 @@ pub(crate) const LAMBDA: f64 = 0.01;
 
 /// Range of the polynomial for the sigmoid: scores of the first iterations stay below 6 on whitened features.
 pub(crate) const RANGE: f64 = 6.0;
+
+/// Step of every iteration in units of 1/rows: the Newton step of the sigmoid's largest curvature.
+pub(crate) const STEP: f64 = 4.0;
+
+/// Most principal axes that are kept without being asked: with the constant a row of 128 columns.
+pub(crate) const KEEP: usize = 127;

@@ -1,5 +1,6 @@
 //! The one error of the command line: what happened, where, what to do about it, and the exit code.
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 
@@ -128,6 +129,14 @@ impl Failure {
         serde_json::to_string(&line).unwrap_or_default()
     }
 }
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
 
 #[cfg(test)]
 mod tests {

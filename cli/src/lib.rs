@@ -15,8 +15,8 @@ mod convert;
 mod defaults;
 pub mod failure;
 pub mod features;
-#[expect(dead_code, reason = "the long verbs are not there yet")]
 mod interrupt;
+mod plan_file;
 mod progress;
 mod shape;
 mod verbs;
@@ -83,7 +83,7 @@ fn dispatch(verb: &Verb, console: &Console) -> Result<(), Failure> {
         Verb::Train(args) => console.finish("train", &verbs::train::run(args, console)?),
         Verb::Decrypt(args) => console.finish("decrypt", &verbs::decrypt::run(args, console)?),
         Verb::Evaluate(args) => console.finish("evaluate", &verbs::evaluate::run(args, console)?),
-        Verb::Inspect(args) => console.finish("inspect", &verbs::inspect::run(args, console)?),
+        Verb::Inspect(args) => console.finish("inspect", &verbs::inspect::run(args)?),
         Verb::Demo(args) => console.finish("demo", &verbs::demo::run(args, console)?),
     }
 }

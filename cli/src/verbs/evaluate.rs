@@ -19,17 +19,17 @@ use crate::features;
 pub(crate) struct Evaluated {
     method: String,
     iterations: usize,
-    rows: u64,
+    pub(super) rows: u64,
     /// Of the model.
-    accuracy: f64,
+    pub(super) accuracy: f64,
     /// Of the clear twin: the same training without encryption.
-    accuracy_clear: Option<f64>,
+    pub(super) accuracy_clear: Option<f64>,
     /// Of the model made of nothing but what the client computes before it uploads.
-    accuracy_client_only: Option<f64>,
+    pub(super) accuracy_client_only: Option<f64>,
     /// Of a converged clear model.
-    accuracy_best_clear: Option<f64>,
+    pub(super) accuracy_best_clear: Option<f64>,
     /// Largest difference to the twin's weights over raw features, relative to the twin's largest weight.
-    max_weight_error: Option<f64>,
+    pub(super) max_weight_error: Option<f64>,
     /// Rows counted by label (outer) and prediction (inner).
     confusion: Vec<Vec<u64>>,
     per_class: Vec<Class>,
@@ -156,11 +156,6 @@ fn judge(model: &Model, test: &FeatureSet) -> Result<Evaluation, Failure> {
 }
 
 impl Evaluated {
-    /// Accuracy of the model itself.
-    pub(crate) fn accuracy(&self) -> f64 {
-        self.accuracy
-    }
-
     /// The four accuracies, for people: what the encryption gave, beside what can be had without it.
     pub(crate) fn comparison(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut line = |what: &str, accuracy: Option<f64>| match accuracy {

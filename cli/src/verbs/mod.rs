@@ -1,31 +1,46 @@
 //! One module a verb: arguments in, summary out.
 
-use std::io;
-
-use serde::Serialize;
-
-use crate::console::{Console, Summary};
-use crate::failure::Failure;
-
+pub(crate) mod decrypt;
+pub(crate) mod demo;
+pub(crate) mod encrypt;
 pub(crate) mod evaluate;
+pub(crate) mod inspect;
+pub(crate) mod keygen;
+pub(crate) mod plan;
+pub(crate) mod train;
 
-macro_rules! later {
-    ($($verb:ident),*) => {$(
-        pub(crate) mod $verb {
-            pub(crate) fn run<T>(_: &T, _: &super::Console) -> Result<super::Nothing, super::Failure> {
-                Err(super::Failure::input("this verb is not there yet"))
-            }
-        }
-    )*};
+/// Bytes for people: three digits and a unit.
+pub(crate) fn human_bytes(bytes: u64) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let digits = match value {
+        v if unit == 0 || v >= 99.95 => 0,
+        v if v >= 9.995 => 1,
+        _ => 2,
+    };
+    format!("{value:.digits$} {}", units[unit])
 }
-later!(
-    plan, keygen, encrypt, train, decrypt, inspect, demo
-);
 
-#[derive(Serialize)]
-pub(crate) struct Nothing {}
-impl Summary for Nothing {
-    fn human(&self, _: &mut dyn io::Write) -> io::Result<()> {
-        Ok(())
+#[cfg(test)]
+mod tests {
+    use super::human_bytes;
+
+    #[test]
+    fn bytes_read_well() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.00 kB"),
+            (96_960_000, "97.0 MB"),
+            (999_700_000, "1.00 GB"),
+            (123_456_789_000_000, "123 TB"),
+        ] {
+            assert_eq!(human_bytes(bytes), text);
+        }
     }
 }

@@ -5,11 +5,10 @@ use he_core::holder::Sealer;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use thiserror::Error;
 
+use crate::clear::paper::diagonal;
+use crate::linalg::transposed_product;
 use crate::packing::{Shape, Upload, data_slots, gradient_slots, label_slots, replicated_slots};
 use crate::plan::{Job, Method};
-
-/// Added to every row sum of the Hessian before it is inverted (arXiv 2304.03807).
-const CURVATURE_EPSILON: f64 = 1e-8;
 
 /// Why data do not fit a plan, or cannot be encrypted.
 #[derive(Debug, Error)]
@@ -121,7 +120,11 @@ impl<'a> Uploads<'a> {
         let rms = (squares.iter().fold(0.0f64, |a, &b| a.max(b)) / samples as f64).sqrt();
         within("root mean square of a column", bounds.column_rms, rms)?;
         let paper = matches!(job.program().method, Method::Paper { .. });
-        let curvature = if paper { diagonal(x) } else { Array1::zeros(0) };
+        let curvature = if paper {
+            diagonal(&x.to_owned())
+        } else {
+            Array1::zeros(0)
+        };
         let most = curvature.iter().fold(0.0f64, |a, &b| a.max(b));
         within("diagonal of the quadratic gradient", bounds.curvature, most)?;
         let first_gradient = if job.has_labels() {
@@ -190,20 +193,12 @@ impl<'a> Uploads<'a> {
 
 /// (Y - 1/2)^T X: c x D. Over several owners of data these simply add up.
 pub fn first_gradient(x: ArrayView2<'_, f64>, labels: &[u32], classes: usize) -> Array2<f64> {
-    let y = Array2::from_shape_fn((classes, labels.len()), |(class, i)| {
+    let y = Array2::from_shape_fn((labels.len(), classes), |(i, class)| {
         if labels[i] as usize == class {
             0.5
         } else {
             -0.5
         }
     });
-    y.dot(&x)
-}
-
-/// The diagonal B of the quadratic gradient: `B_kk = 1/(eps + sum_i |H_ki|)` with `H = X^T X / 4` (arXiv 2304.03807, section 3).
-pub fn diagonal(x: ArrayView2<'_, f64>) -> Array1<f64> {
-    let hessian = x.t().dot(&x) / 4.0;
-    hessian.map_axis(Axis(1), |row| {
-        1.0 / (CURVATURE_EPSILON + row.iter().map(|h| h.abs()).sum::<f64>())
-    })
+    transposed_product(y.view(), x)
 }

@@ -9,6 +9,7 @@
 pub mod check;
 pub mod decrypt;
 pub mod encrypt;
+pub mod prepare;
 pub mod private;
 pub mod whiten;
 

@@ -1,14 +1,17 @@
 //! The client's part of a run in clear: the matrix that will be encrypted, the clear twin of its training, and the way from trained
 //! weights back to a model over raw features. One interface for both methods.
 
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate};
 
+use super::check::{CheckReport, Limits, PlanRefused, check_plan};
 use super::whiten::{WhitenError, Whitening};
 use crate::clear::whitened::{self, Schedule};
 use crate::clear::{TrainError, paper};
 use crate::data::TrainingSet;
 use crate::linalg::largest_magnitude;
-use crate::sigmoid::{Activation, OddPolynomial};
+use crate::packing::Shape;
+use crate::plan::{Bounds, Cubic, FirstGradient, Method, PlanRequest, Program, Step};
+use crate::sigmoid::{Activation, Degree, OddPolynomial};
 
 /// What the columns of the trained matrix are.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +67,41 @@ impl Coordinates {
     }
 }
 
+impl Coordinates {
+    /// Splits weights (c x D) into those of the constant (c) and the others (c x (D - 1)).
+    #[must_use]
+    pub fn split_constant(&self, weights: &Array2<f64>) -> (Array2<f64>, Array1<f64>) {
+        match self {
+            Self::Whitened(_) => {
+                let last = weights.ncols().saturating_sub(1);
+                (
+                    weights.slice(ndarray::s![.., ..last]).to_owned(),
+                    weights.column(last).to_owned(),
+                )
+            }
+            Self::Raw { .. } => paper::split_constant(weights),
+        }
+    }
+
+    /// The inverse of [`split_constant`](Self::split_constant).
+    ///
+    /// # Errors
+    /// ndarray's shape error if the counts of classes differ.
+    pub fn join_constant(
+        &self,
+        weights: &Array2<f64>,
+        constant: &Array1<f64>,
+    ) -> Result<Array2<f64>, ndarray::ShapeError> {
+        match self {
+            Self::Whitened(_) => concatenate(
+                Axis(1),
+                &[weights.view(), constant.view().insert_axis(Axis(1))],
+            ),
+            Self::Raw { .. } => paper::join_constant(weights, constant),
+        }
+    }
+}
+
 fn width(expected: usize, found: usize) -> Result<(), WhitenError> {
     if expected == found {
         Ok(())
@@ -87,6 +125,183 @@ pub enum Recipe {
         /// Iterations.
         iterations: usize,
     },
+}
+
+/// Weights of a plan that was made without features: whitened weights are of order 1.
+const USUAL_WEIGHT: f64 = 16.0;
+
+impl Recipe {
+    /// The recipe that a plan's program follows; none for a program that no request of this module makes.
+    #[must_use]
+    pub fn of(program: &Program) -> Option<Self> {
+        let samples = program.shape.samples;
+        match program.method {
+            Method::Whitened { .. } => {
+                let whole = |gain: f64| (gain * samples as f64 * 1e9).round() / 1e9;
+                let steps = program.steps.iter().map(|step| whole(step.gain)).collect();
+                let schedule = Schedule::new(steps).ok()?;
+                let polynomial =
+                    OddPolynomial::fit(Degree::Three, program.bounds.score / 2.0).ok()?;
+                let same = Step::whitened(samples, &schedule) == program.steps
+                    && Cubic::new(&polynomial) == Some(program.polynomial);
+                same.then_some(Self::Whitened {
+                    schedule,
+                    polynomial,
+                })
+            }
+            Method::Paper { .. } => {
+                let iterations = program.steps.len();
+                (Step::paper(samples, iterations) == program.steps)
+                    .then_some(Self::Paper { iterations })
+            }
+        }
+    }
+
+    /// What a plan is asked for. With the rows and their twin, bounds are what the twin saw, raised to a power of two (a public ladder
+    /// tells little); without, whitened rows cannot exceed sqrt(n) (a column's squares sum to n at most), and nothing is known of raw ones.
+    ///
+    /// None for raw rows without a twin.
+    #[must_use]
+    pub fn request(
+        &self,
+        shape: Shape,
+        first_gradient: FirstGradient,
+        seen: Option<(ArrayView2<'_, f64>, &Twin)>,
+    ) -> Option<PlanRequest> {
+        match self {
+            Self::Whitened {
+                schedule,
+                polynomial,
+            } => {
+                let (data, weight) = match seen {
+                    Some((rows, twin)) => (
+                        ladder(largest_magnitude(&rows.to_owned())),
+                        ladder(twin.largest_weight),
+                    ),
+                    None => (ladder((shape.samples as f64).sqrt()), USUAL_WEIGHT),
+                };
+                PlanRequest::whitened(shape, first_gradient, schedule, polynomial, data, weight)
+            }
+            Self::Paper { iterations } => {
+                let (rows, twin) = seen?;
+                let rows = rows.to_owned();
+                let squares = rows.map_axis(Axis(0), |column| column.dot(&column));
+                let most = |values: &Array1<f64>| values.iter().fold(0.0, |a: f64, &b| a.max(b));
+                let bounds = Bounds {
+                    data: ladder(largest_magnitude(&rows)),
+                    column_rms: ladder((most(&squares) / rows.nrows() as f64).sqrt()),
+                    score: ladder(twin.largest_score),
+                    weight: ladder(twin.largest_weight),
+                    curvature: ladder(most(&paper::diagonal(&rows))),
+                };
+                PlanRequest::paper(shape, *iterations, bounds)
+            }
+        }
+    }
+}
+
+/// The power of two that leaves a value at least a sixteenth of room.
+fn ladder(value: f64) -> f64 {
+    (value.max(f64::MIN_POSITIVE) * 17.0 / 16.0).log2().ceil().exp2()
+}
+
+/// A training set in the trained coordinates, with its recipe and twin: all that the client knows before it encrypts.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The training rows as they came.
+    pub set: TrainingSet,
+    /// Where they are trained.
+    pub coordinates: Coordinates,
+    /// The matrix that is encrypted, n x D.
+    pub rows: Array2<f64>,
+    /// How the run goes.
+    pub recipe: Recipe,
+    /// The run in clear.
+    pub twin: Twin,
+}
+
+/// Rows that cannot be prepared.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrepareError {
+    /// They cannot be whitened as asked.
+    #[error(transparent)]
+    Whiten(#[from] WhitenError),
+    /// The twin does not get through.
+    #[error(transparent)]
+    Twin(#[from] TrainError),
+}
+
+impl Prepared {
+    /// Whitens (keeping `keep` axes, damped by `lambda`) if the recipe asks for it, and trains the twin.
+    ///
+    /// Cost: an eigen-decomposition p x p and one clear training.
+    ///
+    /// # Errors
+    /// [`PrepareError`].
+    pub fn new(
+        set: TrainingSet,
+        recipe: Recipe,
+        keep: usize,
+        lambda: f64,
+    ) -> Result<Self, PrepareError> {
+        let coordinates = match recipe {
+            Recipe::Whitened { .. } => {
+                Coordinates::Whitened(Box::new(Whitening::fit(&set, keep, lambda)?))
+            }
+            Recipe::Paper { .. } => Coordinates::Raw {
+                features: set.width(),
+            },
+        };
+        let rows = coordinates.rows(set.features())?;
+        let twin = Twin::train(&recipe, &set, rows.view())?;
+        Ok(Self {
+            set,
+            coordinates,
+            rows,
+            recipe,
+            twin,
+        })
+    }
+
+    /// The public shape.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        Shape {
+            samples: self.rows.nrows(),
+            columns: self.rows.ncols(),
+            classes: self.set.classes(),
+        }
+    }
+
+    /// The twin's check of the whitened method; the seed paper's is run as published, and its report is none.
+    ///
+    /// # Errors
+    /// [`PlanRefused`].
+    pub fn check(&self, weight: f64) -> Result<Option<CheckReport>, PlanRefused> {
+        let Recipe::Whitened {
+            schedule,
+            polynomial,
+        } = &self.recipe
+        else {
+            return Ok(None);
+        };
+        // Scores within twice the range bound every gradient, by Cauchy and Schwarz: the plan has that bound already.
+        let limits = Limits {
+            weight,
+            ..Limits::default()
+        };
+        let (labels, classes) = (self.set.labels(), self.set.classes());
+        check_plan(
+            self.rows.view(),
+            labels,
+            classes,
+            schedule,
+            polynomial,
+            limits,
+        )
+        .map(Some)
+    }
 }
 
 /// The encrypted run, done in clear: weights in the trained coordinates, and the largest values on the way.
@@ -201,8 +416,59 @@ mod tests {
             assert!((raw - trained).iter().all(|error| error.abs() < 1e-12));
             assert!(twin.largest_weight >= largest_magnitude(&twin.weights));
             assert!(twin.largest_score > 0.0);
+            let (others, constant) = coordinates.split_constant(&twin.weights);
+            let joined = coordinates.join_constant(&others, &constant).unwrap();
+            assert_eq!(joined, twin.weights);
             assert!(coordinates.fold_back(rows.view().t()).is_err());
             assert!(coordinates.rows(&Array2::zeros((2, 9))).is_err());
         }
+    }
+
+    #[test]
+    fn a_plan_s_program_gives_back_its_recipe() {
+        let set = set();
+        for (steps, iterations) in [(vec![4.0, 16.0, 12.5], 3), (vec![4.0], 1)] {
+            let whitened = Recipe::Whitened {
+                schedule: Schedule::new(steps).unwrap(),
+                polynomial: OddPolynomial::fit(Degree::Three, 5.5).unwrap(),
+            };
+            for recipe in [whitened, Recipe::Paper { iterations }] {
+                let run = Prepared::new(set.clone(), recipe.clone(), 3, 0.01).unwrap();
+                let seen = Some((run.rows.view(), &run.twin));
+                let request = recipe.request(run.shape(), FirstGradient::Client, seen);
+                let request = request.unwrap();
+                let mut program = Program {
+                    shape: request.shape,
+                    method: request.method,
+                    steps: request.steps,
+                    polynomial: request.polynomial,
+                    bounds: request.bounds,
+                    row_length: 8,
+                    radix: 4,
+                    scales: crate::plan::Scales {
+                        data: 30,
+                        first: 30,
+                        error: 30,
+                        curvature: 30,
+                    },
+                };
+                assert_eq!(Recipe::of(&program), Some(recipe));
+                program.steps[0].gain *= 1.000_001;
+                assert_eq!(Recipe::of(&program), None);
+            }
+        }
+    }
+
+    #[test]
+    fn bounds_are_powers_of_two_with_room() {
+        assert_eq!((ladder(1.0), ladder(1.8), ladder(1.9)), (2.0, 2.0, 4.0));
+        assert_eq!(ladder(0.039), 1.0 / 16.0);
+        let shape = Shape {
+            samples: 60,
+            columns: 4,
+            classes: 3,
+        };
+        let unseen = Recipe::Paper { iterations: 2 }.request(shape, FirstGradient::Server, None);
+        assert!(unseen.is_none());
     }
 }

@@ -4,7 +4,10 @@ use he_core::evaluator::{Level, Placement};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::clear::paper::{Direction, multipliers};
+use crate::clear::whitened::Schedule;
 use crate::packing::{Layout, LayoutError, Shape, Upload};
+use crate::sigmoid::OddPolynomial;
 
 /// Which training runs on ciphertexts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,14 +35,40 @@ pub enum FirstGradient {
     Server,
 }
 
-/// One iteration of the recurrence, with the ascent direction D: `W' = V + gain D`, `V' = (1 + momentum) W' - momentum W`.
+/// One iteration of the recurrence, with the ascent direction D taken at V:
+/// whitened `W' = V + gain D`, `V' = (1 + momentum) W' - momentum W`;
+/// the paper's method `V' = W + gain D`, `W' = (1 + momentum) V' - momentum V` ([`crate::clear::paper`]).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// Factor of the direction: s_t/n for whitened data, 1 + gamma_t for the paper's method.
+    /// Factor of the direction: m_t/n for whitened data, 1 + gamma_t for the paper's method.
     pub gain: f64,
     /// beta_t for whitened data, -eta_t for the paper's method; above -1.
     pub momentum: f64,
+}
+
+impl Step {
+    /// The steps of [`crate::clear::whitened`] on `samples` rows.
+    pub fn whitened(samples: usize, schedule: &Schedule) -> Vec<Self> {
+        let steps = schedule.steps().iter().enumerate();
+        steps
+            .map(|(t, m)| Self {
+                gain: m / samples as f64,
+                momentum: Schedule::momentum(t),
+            })
+            .collect()
+    }
+
+    /// The steps of [`crate::clear::paper`] with the diagonal quadratic gradient on `samples` rows.
+    pub fn paper(samples: usize, iterations: usize) -> Vec<Self> {
+        let all = multipliers(samples, iterations, Direction::QuadraticGradient);
+        all.into_iter()
+            .map(|m| Self {
+                gain: m.step,
+                momentum: -m.eta,
+            })
+            .collect()
+    }
 }
 
 /// The sigmoid on ciphertexts: sigma(z) - 1/2 ~ linear z + cubic z^3.
@@ -53,6 +82,14 @@ pub struct Cubic {
 }
 
 impl Cubic {
+    /// The coefficients of a polynomial of degree 3; none for other degrees.
+    pub fn new(polynomial: &OddPolynomial) -> Option<Self> {
+        match polynomial.coefficients() {
+            &[linear, cubic] => Some(Self { linear, cubic }),
+            _ => None,
+        }
+    }
+
     /// The largest value on [-range, range]: at an end or where the slope vanishes.
     pub fn largest(&self, range: f64) -> f64 {
         let at = |z: f64| (self.linear * z + self.cubic * z.powi(3)).abs();
@@ -135,6 +172,11 @@ pub enum ProgramError {
 
 /// Most iterations of a plan; no chain of moduli has levels for more.
 const MOST_ITERATIONS: usize = 32;
+/// How far below their bounds values usually lie.
+const TYPICAL_PART: f64 = 4.0;
+/// Limits of a traced run, so that a hostile plan cannot keep a reader busy for long.
+const MOST_VECTORS: usize = 1 << 17;
+const MOST_PRODUCTS: usize = 1 << 24;
 /// Columns beside column 0 hold window sums across two samples; the twin finds them within this factor of the largest score.
 const WINDOW_FACTOR: f64 = 1.5;
 
@@ -226,6 +268,20 @@ impl Job {
                 start_weight.abs() <= b.weight,
             )?;
         }
+        let vectors = layout.vectors();
+        check(
+            "row vectors (classes times column groups)",
+            "at most 2^17",
+            vectors as f64,
+            vectors <= MOST_VECTORS,
+        )?;
+        let products = layout.blocks().saturating_mul(vectors);
+        check(
+            "products of an iteration (blocks times row vectors)",
+            "at most 2^24",
+            products as f64,
+            products <= MOST_PRODUCTS,
+        )?;
         let levels = levels(program.method, iterations);
         Ok(Self {
             program,
@@ -312,6 +368,30 @@ impl Job {
             (Upload::Data { .. }, _) => b.data * std::f64::consts::SQRT_2,
             (Upload::Labels { .. }, _) => std::f64::consts::FRAC_1_SQRT_2,
         }
+    }
+
+    /// The same job with typical sizes of values instead of bounds: the noise of a product is its operands' noise times the *usual* size
+    /// of the other operand, and bounds overstate that a hundredfold in every product. For estimates alone; no run may declare these.
+    ///
+    /// Scores stand at a quarter of their bound, data at the columns' root mean square, weights where D of them make such a score.
+    pub(crate) fn typical(&self) -> Self {
+        let b = self.program.bounds;
+        let score = b.score / TYPICAL_PART;
+        let data = b.data.min(b.column_rms);
+        let start = match self.program.method {
+            Method::Paper { start_weight } => start_weight.abs(),
+            Method::Whitened { .. } => 0.0,
+        };
+        let weight = score / (data * (self.program.shape.columns as f64).sqrt());
+        let mut typical = self.clone();
+        typical.program.bounds = Bounds {
+            data,
+            column_rms: b.column_rms,
+            score,
+            weight: weight.min(b.weight).max(start),
+            curvature: b.curvature / TYPICAL_PART,
+        };
+        typical
     }
 
     fn samples(&self) -> f64 {

@@ -8,9 +8,10 @@
 //! | conjugate errors 1/2 - sigma(z) by the masked cubic, spread over the row | 2 | S c (4 + spread p) |
 //! | direction D_kj = sum_b conj(E_bk) X_bj, summed over the rows, real part | 1 | c g (1 + fold r + 1) |
 //! | the paper's method: D_kj times the diagonal B_j | 1 | c g |
-//! | W' = V + gain (M + D), V' = (1 + momentum) W' - momentum W | 0 | 0 |
+//! | the recurrence of [`crate::plan::Step`], with M + D for the direction | 0 | 0 |
 //!
-//! The gains enter by relabelling scales, exactly. The recurrence is that of the clear trainers.
+//! The gains enter by relabelling scales, exactly. The recurrences are those of
+//! [`crate::clear::whitened`] and [`crate::clear::paper`].
 
 mod error;
 mod gradient;
@@ -211,5 +212,7 @@ impl<'a, E: Evaluator> Run<'a, E> {
     }
 }
 
+#[cfg(test)]
+mod paper_tests;
 #[cfg(test)]
 mod tests;

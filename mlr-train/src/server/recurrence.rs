@@ -1,6 +1,6 @@
 //! One iteration after the start.
 
-use he_core::evaluator::{EvalError, Evaluator, Level, Placement};
+use he_core::evaluator::{EvalError, Evaluator, Level};
 use rayon::prelude::*;
 
 use super::{Run, State, TrainError};
@@ -58,8 +58,8 @@ impl<E: Evaluator> Run<'_, E> {
         })
     }
 
-    /// W' = V + gain (M + D) and V' = (1 + momentum) W' - momentum W. The gain is a relabelling of D; everything else stands higher and is
-    /// brought down by products with constants that land at D's level and scale: no level is spent.
+    /// The recurrence of [`crate::plan::Step`]. The gain is a relabelling of D; everything else stands higher and is brought down by products
+    /// with constants that land at D's level and scale: no level is spent.
     fn update(
         &self,
         state: &State<E::Ct>,
@@ -68,36 +68,54 @@ impl<E: Evaluator> Run<'_, E> {
         mut direction: E::Ct,
     ) -> Result<Pair<E::Ct>, EvalError> {
         let eval = self.eval;
-        let (step, limit) = (
-            self.job.program().steps[state.done],
-            self.job.program().bounds.weight,
-        );
+        let step = self.job.program().steps[state.done];
         // One class may stand for all (the paper's start weights).
-        let of = |all: &'_ [Vec<E::Ct>]| class.min(all.len().saturating_sub(1));
+        fn of<T>(all: &[Vec<T>], class: usize, group: usize) -> &T {
+            &all[class.min(all.len().saturating_sub(1))][group]
+        }
+        let (ahead, weights) = (
+            of(&state.look_ahead, class, group),
+            of(&state.weights, class, group),
+        );
+        let last = state.done + 1 == self.job.iterations();
         eval.relabel(&mut direction, step.gain)?;
         let to = eval.meta(&direction).placement();
-        let before = &state.look_ahead[of(&state.look_ahead)][group];
-        let mut weights = eval.add(&direction, &eval.mul_scalar(before, 1.0, to)?)?;
+        let paper = matches!(self.job.program().method, Method::Paper { .. });
+        let (base, other) = if paper {
+            (weights, ahead)
+        } else {
+            (ahead, weights)
+        };
+        let mut new = eval.add(&direction, &eval.mul_scalar(base, 1.0, to)?)?;
         if let Some(m) = state.first_gradient.get(class) {
             let first = eval.mul_scalar(&m[group], step.gain, to)?;
-            weights = eval.add(&weights, &first)?;
+            new = eval.add(&new, &first)?;
         }
-        self.tighten(&mut weights, limit)?;
-        if state.done + 1 == self.job.iterations() {
-            return Ok((weights, None));
+        let limit = self.job.program().bounds.weight;
+        self.tighten(&mut new, limit)?;
+        if paper {
+            let mixed = self.mix(&new, other, step.momentum, limit)?;
+            return Ok((mixed, (!last).then_some(new)));
         }
-        let mut ahead = weights.clone();
-        if step.momentum != 0.0 {
-            eval.relabel(&mut ahead, 1.0 + step.momentum)?;
-            let to = Placement {
-                level: to.level,
-                scale: eval.meta(&ahead).scale,
-            };
-            let old = &state.weights[of(&state.weights)][group];
-            ahead = eval.add(&ahead, &eval.mul_scalar(old, -step.momentum, to)?)?;
-            self.tighten(&mut ahead, limit)?;
+        let mixed = if last {
+            None
+        } else {
+            Some(self.mix(&new, other, step.momentum, limit)?)
+        };
+        Ok((new, mixed))
+    }
+
+    /// (1 + momentum) new - momentum old, the first product by relabelling.
+    fn mix(&self, new: &E::Ct, old: &E::Ct, momentum: f64, limit: f64) -> Result<E::Ct, EvalError> {
+        let eval = self.eval;
+        let mut mixed = new.clone();
+        if momentum != 0.0 {
+            eval.relabel(&mut mixed, 1.0 + momentum)?;
+            let to = eval.meta(&mixed).placement();
+            mixed = eval.add(&mixed, &eval.mul_scalar(old, -momentum, to)?)?;
+            self.tighten(&mut mixed, limit)?;
         }
-        Ok((weights, Some(ahead)))
+        Ok(mixed)
     }
 
     /// Whether a saved state has the shape of one of this job's.

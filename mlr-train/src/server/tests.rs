@@ -6,13 +6,19 @@ use std::sync::{Arc, Mutex};
 use he_core::evaluator::{Clear, Evaluator, Op, Trace};
 use he_core::holder::ClearSealer;
 use he_core::params::{Params, ParamsLiteral};
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 
 use super::{MemorySource, ShapeSource, State, TrainError, Unobserved, resume, train};
+use crate::clear::paper::{self, Direction};
+use crate::clear::whitened::{self, Schedule};
 use crate::client::decrypt::decrypt;
-use crate::client::encrypt::{Uploads, diagonal, first_gradient};
+use crate::client::encrypt::Uploads;
+use crate::data::{FeatureSet, TrainingSet};
 use crate::packing::Shape;
-use crate::plan::{Bounds, Cubic, FirstGradient, Job, Method, Program, Scales, Step};
+use crate::plan::{
+    Bounds, Cubic, FirstGradient, Job, Method, Program, Scales, Step, fit_scales, levels,
+};
+use crate::sigmoid::{Activation, Degree, OddPolynomial};
 
 /// A tiny insecure ring with 512 slots and `levels` levels of 40 bits.
 fn ring(levels: usize) -> Arc<Params> {
@@ -51,65 +57,63 @@ fn samples(shape: Shape) -> (Array2<f64>, Vec<u32>) {
 }
 
 fn program(shape: Shape, method: Method, iterations: usize, row_length: usize) -> Program {
-    let n = shape.samples as f64;
-    let steps = (0..iterations).map(|t| match method {
-        Method::Whitened { .. } => Step {
-            gain: if t == 0 { 4.0 } else { 6.0 } / n,
-            momentum: t as f64 / (t as f64 + 3.0),
-        },
-        Method::Paper { .. } => Step {
-            gain: 1.0 + 1.0 / (n * (t as f64 + 1.0)),
-            momentum: [-0.9899, 0.00006][t],
-        },
-    });
+    let (x, _) = samples(shape);
+    let curvature = paper::diagonal(&x).iter().fold(0.0f64, |a, &b| a.max(b));
+    let schedule = Schedule::ladder(4.0, 6.0, iterations).unwrap();
+    let steps = match method {
+        Method::Whitened { .. } => Step::whitened(shape.samples, &schedule),
+        Method::Paper { .. } => Step::paper(shape.samples, iterations),
+    };
     Program {
         shape,
         method,
-        steps: steps.collect(),
-        polynomial: Cubic {
-            linear: 0.19,
-            cubic: -0.0025,
-        },
+        steps,
+        polynomial: Cubic::new(&polynomial()).unwrap(),
         bounds: Bounds {
             data: 1.0,
             column_rms: 1.0,
             score: 12.0,
             weight: 4.0,
-            curvature: 512.0,
+            curvature,
         },
         row_length,
         radix: 4,
         scales: Scales {
             data: 36,
             first: 34,
-            error: 36,
-            curvature: 36,
+            error: 34,
+            curvature: 24,
         },
     }
 }
 
-/// The recurrence of [`Step`] on matrices.
-fn reference(program: &Program, x: ArrayView2<'_, f64>, labels: &[u32]) -> Array2<f64> {
+/// The clear twins' weights.
+fn reference(program: &Program, x: &Array2<f64>, labels: &[u32]) -> Array2<f64> {
     let Shape {
-        columns, classes, ..
+        samples, classes, ..
     } = program.shape;
-    let m = first_gradient(x, labels, classes);
-    let (start, b) = match program.method {
-        Method::Whitened { .. } => (0.0, ndarray::Array1::ones(columns)),
-        Method::Paper { start_weight } => (start_weight, diagonal(x)),
-    };
-    let mut w = Array2::from_elem((classes, columns), start);
-    let mut v = w.clone();
-    let Cubic { linear, cubic } = program.polynomial;
-    for step in &program.steps {
-        let z = x.dot(&v.t());
-        let s = z.mapv(|z| linear * z + cubic * z * z * z);
-        let direction = (&m - &s.t().dot(&x)) * &b;
-        let next = &v + &(direction * step.gain);
-        v = &next * (1.0 + step.momentum) - &w * step.momentum;
-        w = next;
+    let activation = Activation::Polynomial(polynomial());
+    let iterations = program.steps.len();
+    match program.method {
+        Method::Whitened { .. } => {
+            let gains = program.steps.iter().map(|s| s.gain * samples as f64);
+            let schedule = Schedule::new(gains.collect()).unwrap();
+            let run = whitened::train(x.view(), labels, classes, &schedule, &activation);
+            run.unwrap().last().clone()
+        }
+        Method::Paper { .. } => {
+            // The twin adds the constant column by itself.
+            let raw = x.slice(ndarray::s![.., 1..]).to_owned();
+            let set = FeatureSet::new(raw, labels.to_vec(), None, "made up").unwrap();
+            let set = TrainingSet::try_from(set).unwrap();
+            let run = paper::train(&set, iterations, &activation, Direction::QuadraticGradient);
+            run.unwrap().weights[iterations - 1].clone()
+        }
     }
-    w
+}
+
+fn polynomial() -> OddPolynomial {
+    OddPolynomial::fit(Degree::Three, 6.0).unwrap()
 }
 
 struct Outcome {
@@ -120,10 +124,13 @@ struct Outcome {
 }
 
 fn run(program: Program) -> Outcome {
-    let (x, labels) = samples(program.shape);
-    let expected = reference(&program, x.view(), &labels);
-    let job = Job::new(program, 512).unwrap();
-    let clear = Clear::new(ring(job.levels()));
+    let shape = program.shape;
+    let (x, labels) = samples(shape);
+    let expected = reference(&program, &x, &labels);
+    let params = ring(levels(program.method, program.steps.len()));
+    let fitted = fit_scales(&program, &params);
+    let (job, _) = fitted.unwrap_or_else(|e| panic!("{shape:?}: {e:?}"));
+    let clear = Clear::new(params);
     let sealer = ClearSealer(&clear);
     let uploads = Uploads::new(&job, x.view(), &labels).unwrap();
     let source: MemorySource<_> = uploads

@@ -1,0 +1,199 @@
+//! `inspect`: what a file or directory is, without a key.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use he_core::wire::{self, Reader};
+use mlr_train::client::PrivateFile;
+use mlr_train::data;
+use mlr_train::model::Model;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::human_bytes;
+use crate::args::InspectArgs;
+use crate::artifacts::manifest::{self, Kind, Manifest};
+use crate::artifacts::private::{self, PrivateDirectory};
+use crate::artifacts::{dataset, keys, weights};
+use crate::console::Summary;
+use crate::failure::Failure;
+use crate::plan_file::PlanFile;
+
+/// What was found. The fields depend on the kind.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Inspected {
+    path: String,
+    kind: &'static str,
+    /// Who may have it.
+    place: &'static str,
+    #[serde(flatten)]
+    fields: Map<String, Value>,
+}
+
+const CLIENT_ONLY: &str = "client only";
+const SERVER: &str = "client and server";
+const ANYONE: &str = "public";
+
+/// Looks at a file or directory.
+pub(crate) fn run(args: &InspectArgs) -> Result<Inspected, Failure> {
+    let path = &args.path;
+    let (kind, place, fields) = if path.is_dir() {
+        directory(path)?
+    } else {
+        file(path)?
+    };
+    let fields = match fields {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
+    Ok(Inspected {
+        path: path.display().to_string(),
+        kind,
+        place,
+        fields,
+    })
+}
+
+type Found = (&'static str, &'static str, Value);
+
+fn directory(path: &Path) -> Result<Found, Failure> {
+    let has = |name: &str| path.join(name).is_file();
+    if has(private::FILE) {
+        let head = PrivateDirectory::read_head(path)?;
+        return Ok((
+            "client's private directory",
+            CLIENT_ONLY,
+            json!({ "plan": head.plan }),
+        ));
+    }
+    if has(manifest::FILE) {
+        let manifest = Manifest::read(path)?;
+        let (kind, binding) = match manifest.kind() {
+            Kind::Dataset => ("encrypted dataset", "plan"),
+            Kind::EvaluationKeys => ("evaluation keys", "key_binding"),
+        };
+        return Ok((
+            kind,
+            SERVER,
+            json!({
+                binding: manifest.binding(),
+                "files": manifest.files().len(),
+                "bytes": manifest.bytes(),
+            }),
+        ));
+    }
+    if has("config.json") {
+        let model = Model::read(path)?;
+        let made = model.provenance();
+        return Ok((
+            "model",
+            CLIENT_ONLY,
+            json!({
+                "method": made.method,
+                "encrypted": made.encrypted,
+                "iterations": made.iterations,
+                "training_rows": made.training_rows,
+                "features": model.features(),
+                "classes": model.classes(),
+                "class_names": model.class_names(),
+                "certified_bits": made.certified_bits,
+                "plan": made.plan_blake3,
+            }),
+        ));
+    }
+    if has("features.json") {
+        let (set, description) = data::read_bundle(path)?;
+        return Ok((
+            "feature set",
+            CLIENT_ONLY,
+            json!({
+                "rows": set.rows(),
+                "features": set.width(),
+                "classes": set.classes(),
+                "model": description.model,
+            }),
+        ));
+    }
+    Err(Failure::input(
+        "expected a directory of velum, found one without manifest.json, private.json, config.json or features.json",
+    )
+    .at(path.display().to_string())
+    .hint("a directory without its manifest was not finished"))
+}
+
+fn file(path: &Path) -> Result<Found, Failure> {
+    if keys::is_secret(path) {
+        return Ok(("secret key", CLIENT_ONLY, json!({})));
+    }
+    let (name, source, length) = wire::open_file(path)?;
+    if let Ok(reader) = Reader::inspect(source, &name, Some(length)) {
+        return container(path, &reader, length);
+    }
+    if path.extension().is_some_and(|end| end == "json") {
+        let plan = PlanFile::read(path)?;
+        let summary = serde_json::to_value(super::plan::summary(&plan, None));
+        let mut summary = summary.unwrap_or_default();
+        if let Some(fields) = summary.as_object_mut() {
+            fields.remove("check");
+        }
+        return Ok(("plan", ANYONE, summary));
+    }
+    if path.extension().is_some_and(|end| end == "safetensors")
+        && let Ok(file) = PrivateFile::read(path)
+    {
+        let fields = json!({ "features": file.whitening.features(), "kept": file.whitening.kept() });
+        return Ok(("client's whitening", CLIENT_ONLY, fields));
+    }
+    let set = data::read(path, None).map_err(|error| {
+        Failure::from(error).hint("it is no file that velum wrote, and no feature file")
+    })?;
+    let fields = json!({ "rows": set.rows(), "features": set.width(), "classes": set.classes() });
+    Ok(("feature set", CLIENT_ONLY, fields))
+}
+
+/// A file in the common envelope: its kind and what it is bound to. The content is not read.
+fn container<R: io::Read>(path: &Path, reader: &Reader<R>, length: u64) -> Result<Found, Failure> {
+    let envelope = reader.envelope();
+    let kinds = [
+        (&wire::CIPHERTEXTS, "parameters", SERVER),
+        (&wire::SWITCHING_KEY, "parameters", SERVER),
+        (&wire::PUBLIC_KEY, "parameters", ANYONE),
+        (&dataset::SHARD, "plan", SERVER),
+        (&weights::MODEL, "plan", SERVER),
+    ];
+    let known = kinds.iter().find(|(kind, ..)| kind.code == envelope.kind);
+    let Some((kind, bound, place)) = known else {
+        return Err(Failure::input(format!(
+            "expected a kind of file that this version knows, found kind number {}",
+            envelope.kind
+        ))
+        .at(path.display().to_string())
+        .hint("it was written by another version of velum"));
+    };
+    let binding = blake3::Hash::from_bytes(envelope.binding);
+    let fields = json!({
+        "format_version": envelope.version,
+        *bound: binding.to_hex().as_str(),
+        "bytes": length,
+    });
+    Ok((kind.name, place, fields))
+}
+
+impl Summary for Inspected {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{} ({})", self.kind, self.place)?;
+        for (name, value) in &self.fields {
+            let name = name.replace('_', " ");
+            match value {
+                Value::Null => {}
+                Value::String(text) => writeln!(out, "  {name}: {text}")?,
+                Value::Number(number) if name.ends_with("bytes") => {
+                    let bytes = human_bytes(number.as_u64().unwrap_or(0));
+                    writeln!(out, "  {name}: {bytes}")?;
+                }
+                other => writeln!(out, "  {name}: {other}")?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,295 @@
+//! `plan`: everything about a run, chosen and checked before any work.
+
+use std::io::{self, Write};
+
+use mlr_train::clear::whitened::Schedule;
+use mlr_train::client::CheckReport;
+use mlr_train::client::prepare::{Prepared, Recipe};
+use mlr_train::packing;
+use mlr_train::plan::{FirstGradient, Method, Plan, PlanRequest};
+use mlr_train::sigmoid::{Degree, OddPolynomial};
+use serde::Serialize;
+
+use super::human_bytes;
+use crate::args::{FirstGradientName, MethodName, PlanArgs};
+use crate::artifacts::directory;
+use crate::console::{Console, Summary};
+use crate::defaults;
+use crate::failure::Failure;
+use crate::plan_file::PlanFile;
+
+/// What a plan says; all of it is public.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Planned {
+    method: &'static str,
+    first_gradient: &'static str,
+    rows: usize,
+    columns: usize,
+    classes: usize,
+    iterations: usize,
+    log_n: u32,
+    log_qp: f64,
+    security_bits: u32,
+    levels: usize,
+    row_length: usize,
+    /// Products with evaluation keys.
+    key_switches: u64,
+    mod_downs: u64,
+    upload_ciphertexts: u64,
+    upload_bytes: u64,
+    eval_keys: usize,
+    eval_key_bytes: u64,
+    download_bytes: u64,
+    server_memory_bytes: u64,
+    predicted_weight_error: f64,
+    plan_hash: String,
+    /// What the twin saw; null when the plan was made from sizes alone, or for the paper's method.
+    check: Option<Check>,
+}
+
+/// The twin's check.
+#[derive(Clone, Debug, Serialize)]
+struct Check {
+    held_out: usize,
+    range: f64,
+    allowed_loss: usize,
+    iterations: Vec<Iteration>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Iteration {
+    iteration: usize,
+    largest_score: f64,
+    beyond_range: f64,
+    correct_polynomial: usize,
+    correct_exact: usize,
+}
+
+/// Plans as the arguments say and writes the plan.
+pub(crate) fn run(args: &PlanArgs, console: &Console) -> Result<Planned, Failure> {
+    directory::require_parent(&args.out)?;
+    refuse_foreign_options(args)?;
+    let recipe = recipe(args)?;
+    let first = match args.first_gradient {
+        Some(FirstGradientName::Server) => FirstGradient::Server,
+        _ => FirstGradient::Client,
+    };
+    let (request, prepared) = match args.features.load()? {
+        Some(set) => {
+            let keep = keep(args, set.rows(), set.width());
+            console.detail("training the clear twin");
+            let prepared = Prepared::new(set.try_into()?, recipe, keep, args.lambda)?;
+            let seen = Some((prepared.rows.view(), &prepared.twin));
+            let request = prepared.recipe.request(prepared.shape(), first, seen);
+            (request, Some(prepared))
+        }
+        None => (from_shape(args, &recipe, first), None),
+    };
+    let mut request: PlanRequest = request.ok_or_else(|| {
+        Failure::input("expected features to plan for, found sizes alone")
+            .at("--shape")
+            .hint("the paper's method trains on raw features, whose size is not known: use --features")
+    })?;
+    request.log_n = args.log_n;
+    console.detail("searching parameters and layouts");
+    let plan = Plan::search(&request)?;
+    let check = match &prepared {
+        Some(prepared) => prepared.check(plan.job().program().bounds.weight)?,
+        None => None,
+    };
+    let file = PlanFile::new(plan);
+    file.write(&args.out)?;
+    console.note(&format!(
+        "client: {} is public and goes to the server: sizes, steps and parameters, no feature, label or weight",
+        args.out.display()
+    ));
+    Ok(summary(&file, check.as_ref()))
+}
+
+/// Options of the whitened method say nothing to the paper's.
+fn refuse_foreign_options(args: &PlanArgs) -> Result<(), Failure> {
+    if args.shape.is_some() && (args.features.rows.is_some() || args.features.labels.is_some()) {
+        return Err(Failure::input("--rows and --labels choose from --features")
+            .at("arguments")
+            .hint("--shape names the sizes themselves"));
+    }
+    if args.method == MethodName::Whitened {
+        return Ok(());
+    }
+    let given = [
+        ("--keep", args.keep.is_some()),
+        ("--steps", args.steps.is_some()),
+        ("--range", args.range.is_some()),
+        (
+            "--first-gradient client",
+            args.first_gradient == Some(FirstGradientName::Client),
+        ),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(Failure::input(format!(
+            "the paper's method is run as published: expected no {option}"
+        ))
+        .at("arguments")
+        .hint("leave it out, or use --method whitened")),
+        None => Ok(()),
+    }
+}
+
+fn recipe(args: &PlanArgs) -> Result<Recipe, Failure> {
+    if args.method == MethodName::Paper {
+        return Ok(Recipe::Paper {
+            iterations: args.iterations,
+        });
+    }
+    let steps = match &args.steps {
+        Some(steps) if steps.len() == args.iterations => steps.clone(),
+        Some(steps) => {
+            return Err(Failure::input(format!(
+                "expected {} steps, one for each of --iterations, found {}",
+                args.iterations,
+                steps.len()
+            ))
+            .at("--steps"));
+        }
+        None => vec![defaults::STEP; args.iterations],
+    };
+    let range = args.range.unwrap_or(defaults::RANGE);
+    Ok(Recipe::Whitened {
+        schedule: Schedule::new(steps).map_err(|error| Failure::from(error).at("--iterations"))?,
+        polynomial: OddPolynomial::fit(Degree::Three, range)
+            .map_err(|error| Failure::from(error).at("--range"))?,
+    })
+}
+
+/// Axes to keep: those asked for, else as many as centred rows have, up to a fast number.
+fn keep(args: &PlanArgs, rows: usize, features: usize) -> usize {
+    let most = features.min(rows.saturating_sub(1)).max(1);
+    args.keep.unwrap_or(most.min(defaults::KEEP))
+}
+
+fn from_shape(args: &PlanArgs, recipe: &Recipe, first: FirstGradient) -> Option<PlanRequest> {
+    let shape = args.shape?;
+    let shape = packing::Shape {
+        samples: shape.rows,
+        columns: keep(args, shape.rows, shape.features) + 1,
+        classes: shape.classes,
+    };
+    recipe.request(shape, first, None)
+}
+
+/// The summary of a plan, for `plan` and `inspect`.
+pub(crate) fn summary(file: &PlanFile, check: Option<&CheckReport>) -> Planned {
+    let (job, params) = (file.plan.job(), file.plan.params());
+    let (program, prediction) = (job.program(), file.plan.prediction());
+    Planned {
+        method: file.method(),
+        first_gradient: match program.method {
+            Method::Whitened {
+                first_gradient: FirstGradient::Client,
+            } => "client",
+            _ => "server",
+        },
+        rows: program.shape.samples,
+        columns: program.shape.columns,
+        classes: program.shape.classes,
+        iterations: job.iterations(),
+        log_n: params.log_n(),
+        log_qp: params.log_qp(),
+        security_bits: params.security().bits(),
+        levels: prediction.levels,
+        row_length: program.row_length,
+        key_switches: prediction.key_products,
+        mod_downs: prediction.mod_downs,
+        upload_ciphertexts: prediction.uploads,
+        upload_bytes: prediction.upload_bytes,
+        eval_keys: prediction.keys.len(),
+        eval_key_bytes: prediction.key_bytes,
+        download_bytes: prediction.download_bytes,
+        server_memory_bytes: prediction.server_memory_bytes,
+        predicted_weight_error: prediction.weight_error(),
+        plan_hash: file.hash_hex(),
+        check: check.map(|report| Check {
+            held_out: report.held_out,
+            range: report.range,
+            allowed_loss: report.allowed_loss,
+            iterations: report
+                .iterations
+                .iter()
+                .map(|figures| Iteration {
+                    iteration: figures.iteration,
+                    largest_score: figures.largest_score,
+                    beyond_range: figures.beyond_range,
+                    correct_polynomial: figures.correct_polynomial,
+                    correct_exact: figures.correct_exact,
+                })
+                .collect(),
+        }),
+    }
+}
+
+impl Summary for Planned {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "plan {}", self.plan_hash)?;
+        writeln!(
+            out,
+            "  method      {}, {} iterations, first gradient by the {}",
+            self.method, self.iterations, self.first_gradient
+        )?;
+        writeln!(
+            out,
+            "  data        {} rows x {} columns (a constant included), {} classes",
+            self.rows, self.columns, self.classes
+        )?;
+        writeln!(
+            out,
+            "  parameters  N = 2^{}, log2(QP) = {:.1}, {} levels",
+            self.log_n, self.log_qp, self.levels
+        )?;
+        writeln!(
+            out,
+            "  security    at least {} bits ({})",
+            self.security_bits,
+            he_core::params::security::SOURCE
+        )?;
+        writeln!(
+            out,
+            "  upload      {} in {} ciphertexts, and {} of evaluation keys ({})",
+            human_bytes(self.upload_bytes),
+            self.upload_ciphertexts,
+            human_bytes(self.eval_key_bytes),
+            self.eval_keys
+        )?;
+        writeln!(
+            out,
+            "  server      {} key switches, about {} of memory",
+            self.key_switches,
+            human_bytes(self.server_memory_bytes)
+        )?;
+        writeln!(out, "  download    {}", human_bytes(self.download_bytes))?;
+        writeln!(
+            out,
+            "  precision   expected error of a weight {:.1e}",
+            self.predicted_weight_error
+        )?;
+        let Some(check) = &self.check else {
+            return Ok(());
+        };
+        writeln!(
+            out,
+            "  twin        passed: scores within {:.1}, accuracy on {} held-out training rows",
+            2.0 * check.range,
+            check.held_out
+        )?;
+        for figures in &check.iterations {
+            writeln!(
+                out,
+                "    iteration {}: largest score {:.2}, right with the polynomial {}, with the exact sigmoid {}",
+                figures.iteration,
+                figures.largest_score,
+                figures.correct_polynomial,
+                figures.correct_exact
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! The cost model: operations weighed in number-theoretic transforms of one limb at N = 2^15.
+//!
+//! Weights are ratios measured on the cost kernel (pointwise product 17, transform 118 microseconds); they rank layouts and parameters,
+//! and a calibration on the machine at hand turns them into seconds.
+
+use he_core::evaluator::{Level, Op, Tally};
+use he_core::params::{KeySet, Params};
+
+/// A pointwise modular product of one limb, memory traffic included.
+const POINTWISE: f64 = 0.15;
+/// One multiply-add of a base conversion, one limb to one limb.
+const CONVERSION: f64 = 0.1;
+/// A sum of one limb.
+const SUM: f64 = 0.05;
+/// The complex transform and the rounding of an encoding, in transforms of one limb.
+const EMBEDDING: f64 = 4.0;
+
+/// What one operation of `op` at `level` costs.
+pub fn operation(params: &Params, op: Op, level: Level) -> f64 {
+    let limbs = (level.0 + 1) as f64;
+    let special = params.p().len() as f64;
+    let digits = params.digits(level.0).count() as f64;
+    let alpha = (params.alpha() as f64).min(limbs);
+    let transform = params.n() as f64 / 32_768.0 * f64::from(params.log_n()) / 15.0;
+    let pointwise = POINTWISE * params.n() as f64 / 32_768.0;
+    let (transforms, products) = match op {
+        // One inverse transform of all limbs; every digit is extended to the other limbs and transformed there.
+        Op::Decompose => (
+            limbs + digits * (limbs + special - alpha),
+            digits * alpha * (limbs + special) * CONVERSION / POINTWISE,
+        ),
+        Op::KeyProduct => (0.0, 2.0 * digits * (limbs + special)),
+        Op::ModDown => (
+            2.0 * (special + limbs),
+            2.0 * (special * limbs * CONVERSION / POINTWISE + limbs),
+        ),
+        Op::Tensor => (0.0, 4.0 * limbs),
+        Op::PlainProduct => (0.0, 2.0 * limbs),
+        Op::ScalarProduct => (0.0, 2.0 * limbs),
+        Op::Rescale => (2.0 * limbs, 2.0 * limbs),
+        Op::Add => (0.0, 2.0 * limbs * SUM / POINTWISE),
+        Op::Encode => (limbs + EMBEDDING, 0.0),
+    };
+    transforms * transform + products * pointwise
+}
+
+/// What everything counted in `tally` costs.
+pub fn total(params: &Params, tally: &Tally) -> f64 {
+    let rows = tally.rows();
+    let cost =
+        |(op, level, count): &(Op, Level, u64)| operation(params, *op, *level) * *count as f64;
+    rows.iter().map(cost).sum()
+}
+
+/// Bytes of one polynomial at `level`, bit-packed.
+fn polynomial_bytes(params: &Params, level: Level) -> u64 {
+    let bits: u64 = params.literal().q_bits[..=level.0]
+        .iter()
+        .map(|&b| u64::from(b) + 1)
+        .sum();
+    bits * params.n() as u64 / 8
+}
+
+/// Bytes of a ciphertext fresh from the client: one polynomial; the other is a seed of 32 bytes.
+pub fn fresh_bytes(params: &Params, level: Level) -> u64 {
+    polynomial_bytes(params, level) + 32
+}
+
+/// Bytes of a computed ciphertext: two polynomials.
+pub fn ciphertext_bytes(params: &Params, level: Level) -> u64 {
+    2 * polynomial_bytes(params, level)
+}
+
+/// Bytes of the evaluation keys as they are stored and sent: half of each digit is a seed.
+pub fn key_bytes(params: &Params, keys: &KeySet) -> u64 {
+    let special: u64 = params
+        .literal()
+        .p_bits
+        .iter()
+        .map(|&b| u64::from(b) + 1)
+        .sum();
+    let full = polynomial_bytes(params, Level(params.max_level()));
+    let digits = params.digits(params.max_level()).count() as u64;
+    keys.len() as u64 * digits * (full + special * params.n() as u64 / 8 + 32)
+}
+
+/// Bytes that the evaluation keys take in memory: 8 a residue, both halves.
+pub fn key_memory(params: &Params, keys: &KeySet) -> u64 {
+    let limbs = params.q().len() + params.p().len();
+    let digits = params.digits(params.max_level()).count();
+    (keys.len() * digits * 2 * limbs * params.n() * 8) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use he_core::params::ParamsLiteral;
+
+    use super::*;
+
+    #[test]
+    fn a_key_switch_costs_what_the_design_counts() {
+        // L = 12 limbs, k = 4, dnum = 3 at N = 2^15: "80 transforms and about as much again".
+        let mut q_bits = vec![47];
+        q_bits.extend([36; 11]);
+        let literal = ParamsLiteral {
+            log_n: 15,
+            q_bits,
+            p_bits: vec![48; 4],
+            dnum: 3,
+        };
+        let params = Params::new(literal).unwrap();
+        let whole: f64 = [Op::Decompose, Op::KeyProduct, Op::ModDown]
+            .iter()
+            .map(|&op| operation(&params, op, Level(11)))
+            .sum();
+        assert!((80.0..170.0).contains(&whole), "{whole}");
+        let keys = KeySet {
+            relinearise: true,
+            ..KeySet::default()
+        };
+        // he-core.md: about 10 MB a key on disk, 35 MB or less in memory.
+        assert!((7_000_000..11_000_000).contains(&key_bytes(&params, &keys)));
+        assert!(key_memory(&params, &keys) <= 36_000_000);
+    }
+}

@@ -1,0 +1,90 @@
+//! What a plan is asked for.
+
+use he_core::params::ParamsLiteral;
+
+use super::program::{Bounds, Cubic, FirstGradient, Method, Step};
+use crate::clear::paper::START_WEIGHT;
+use crate::clear::whitened::Schedule;
+use crate::packing::Shape;
+use crate::sigmoid::OddPolynomial;
+
+/// Expected root mean square error of a weight that plans allow unless told otherwise. Whitened weights are of order 1, so scores move
+/// by about a thousandth: no prediction that was not a tie changes.
+pub const LARGEST_ERROR: f64 = 1.0 / 1024.0;
+/// Scores are checked up to this many ranges of the polynomial ([`crate::client::check`]).
+const RANGES: f64 = 2.0;
+
+/// What a plan is asked for; everything that is `None` is searched.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanRequest {
+    /// Samples, columns, classes.
+    pub shape: Shape,
+    /// Method.
+    pub method: Method,
+    /// The recurrence.
+    pub steps: Vec<Step>,
+    /// The sigmoid's polynomial.
+    pub polynomial: Cubic,
+    /// Bounds from the client's twin.
+    pub bounds: Bounds,
+    /// Largest expected root mean square error of a weight.
+    pub largest_error: f64,
+    /// log2 of the ring degree.
+    pub log_n: Option<u32>,
+    /// Columns of a row, a power of two.
+    pub row_length: Option<usize>,
+    /// Bits of the primes above the last.
+    pub scale_bits: Option<u32>,
+    /// Parameters as a whole; then `log_n` and `scale_bits` say nothing.
+    pub parameters: Option<ParamsLiteral>,
+}
+
+impl PlanRequest {
+    /// The full quadratic gradient on whitened data; `None` if the polynomial is no cubic. `data` and `weight` bound |x| and |weights| as
+    /// the twin saw them; a public ladder (powers of two) keeps what they tell small.
+    pub fn whitened(
+        shape: Shape,
+        first_gradient: FirstGradient,
+        schedule: &Schedule,
+        polynomial: &OddPolynomial,
+        data: f64,
+        weight: f64,
+    ) -> Option<Self> {
+        Some(Self {
+            shape,
+            method: Method::Whitened { first_gradient },
+            steps: Step::whitened(shape.samples, schedule),
+            polynomial: Cubic::new(polynomial)?,
+            bounds: Bounds {
+                data,
+                column_rms: 1.0,
+                score: RANGES * polynomial.range(),
+                weight,
+                curvature: 1.0,
+            },
+            largest_error: LARGEST_ERROR,
+            log_n: None,
+            row_length: None,
+            scale_bits: None,
+            parameters: None,
+        })
+    }
+
+    /// The seed paper's method, with its cubic, its schedule and rows that hold a whole sample.
+    pub fn paper(shape: Shape, iterations: usize, bounds: Bounds) -> Option<Self> {
+        Some(Self {
+            shape,
+            method: Method::Paper {
+                start_weight: START_WEIGHT,
+            },
+            steps: Step::paper(shape.samples, iterations),
+            polynomial: Cubic::new(&OddPolynomial::paper_cubic())?,
+            bounds,
+            largest_error: LARGEST_ERROR,
+            log_n: None,
+            row_length: Some(shape.columns.next_power_of_two()),
+            scale_bits: None,
+            parameters: None,
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! The search for scales: many traced runs of a small copy of the job, the least expected error wins.
+
+use std::sync::Arc;
+
+use he_core::evaluator::Trace;
+use he_core::params::Params;
+
+use super::predict::{Prediction, expected_error, predict};
+use super::program::{Job, Method, Program, Scales};
+use crate::packing::Shape;
+use crate::server::{ShapeSource, TrainError, Unobserved, train};
+
+/// How many of the best candidates are tried on the whole job.
+const FINALISTS: usize = 12;
+
+/// The job with the least expected error of its weights, and what it needs; `None` with the last refusal if no scales fit.
+///
+/// Every class costs and errs alike, so the candidates run with two classes; the best of them that fits the whole job wins. Candidates
+/// are centred on what the moduli suggest: products land near the size of the primes, the last gradient just fits the last modulus.
+pub(crate) fn fit_scales(
+    program: &Program,
+    params: &Arc<Params>,
+) -> Result<(Job, Prediction), Option<TrainError>> {
+    let (mut fitting, mut refusal) = (Vec::new(), None);
+    for scales in candidates(program, params) {
+        match error_with(program, params, scales) {
+            Ok(error) => fitting.push((error, scales)),
+            Err(e) => refusal = e.or(refusal),
+        }
+    }
+    fitting.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for (_, scales) in fitting.into_iter().take(FINALISTS) {
+        let whole = Program {
+            scales,
+            ..program.clone()
+        };
+        let Ok(job) = Job::new(whole, params.slots()) else {
+            continue;
+        };
+        match predict(&job, params) {
+            Ok(prediction) => return Ok((job, prediction)),
+            Err(e) => refusal = Some(e),
+        }
+    }
+    Err(refusal)
+}
+
+/// Expected error of the weights with `scales`.
+fn error_with(
+    program: &Program,
+    params: &Arc<Params>,
+    scales: Scales,
+) -> Result<f64, Option<TrainError>> {
+    let small = Program {
+        scales,
+        shape: Shape {
+            classes: 2,
+            ..program.shape
+        },
+        ..program.clone()
+    };
+    let job = Job::new(small, params.slots()).map_err(|_| None)?;
+    let trace = Trace::new(Arc::clone(params));
+    train(&job, &trace, &ShapeSource::new(&trace, &job), &Unobserved).map_err(Some)?;
+    expected_error(&job, params).map_err(Some)
+}
+
+fn candidates(program: &Program, params: &Params) -> Vec<Scales> {
+    let bits = &params.literal().q_bits;
+    let (last, prime) = (
+        f64::from(bits[0]),
+        f64::from(*bits.last().unwrap_or(&bits[0])),
+    );
+    let clamp = |x: f64| x.round().clamp(10.0, 90.0) as u32;
+    let n = program.shape.samples as f64;
+    let mut all = Vec::new();
+    match program.method {
+        // One iteration only unpacks the first gradient and relabels it.
+        Method::Whitened { .. } if program.steps.len() == 1 => {
+            for first in 14..60 {
+                all.push(Scales {
+                    data: 30,
+                    first,
+                    error: 30,
+                    curvature: 30,
+                });
+            }
+        }
+        Method::Whitened { .. } => {
+            let step = program.steps[0];
+            let first_gain = (step.gain * (1.0 + step.momentum)).log2();
+            let largest = n * program.polynomial.largest(program.bounds.score).max(1.0);
+            // The gradient before halving, at the last level.
+            let most = last - 1.0 - (largest * program.bounds.column_rms).log2().floor();
+            for down in 0..5 {
+                for data in [-9.0, -6.0, -3.0, 0.0, 3.0] {
+                    let data = prime + data;
+                    for score in [-8.0, -4.0, 0.0] {
+                        all.push(Scales {
+                            data: clamp(data),
+                            first: clamp(prime + score + prime - data + first_gain),
+                            error: clamp(most - f64::from(down) + prime - data),
+                            curvature: 30,
+                        });
+                    }
+                }
+            }
+        }
+        Method::Paper { .. } => {
+            for down in [4.0, 7.0, 10.0, 14.0] {
+                for data in [-12.0, -8.0, -4.0, 0.0] {
+                    let data = prime + data;
+                    for score in [-6.0, 0.0] {
+                        for gradient in [-9.0, -4.0, 0.0] {
+                            let gradient = prime + gradient;
+                            all.push(Scales {
+                                data: clamp(data),
+                                first: clamp(prime + score + prime - data),
+                                error: clamp(gradient - 1.0 + prime - data),
+                                curvature: clamp(last - down + prime - gradient),
+                            });
+                        }
+                    }
+                }
+            }
+        }
+    }
+    all.dedup();
+    all
+}
