@@ -140,13 +140,21 @@ mod tests {
             },
         };
         let failure = Failure::from(step);
-        assert_eq!(failure.at.as_deref(), Some("iteration 4 of 5, product of scores"));
-        assert_eq!(failure.message, "product needs level 1, the ciphertext has level 0");
+        assert_eq!(
+            failure.at.as_deref(),
+            Some("iteration 4 of 5, product of scores")
+        );
+        assert_eq!(
+            failure.message,
+            "product needs level 1, the ciphertext has level 0"
+        );
     }
 
     #[test]
     fn a_failure_goes_through_the_training_unchanged() {
-        let inner = Failure::input("expected 5 bytes, found 4").at("data-0-0.ct").hint("again");
+        let inner = Failure::input("expected 5 bytes, found 4")
+            .at("data-0-0.ct")
+            .hint("again");
         let error = TrainError::Source {
             upload: mlr_train::packing::Upload::Data { block: 0, group: 0 },
             source: Box::new(inner.clone()),

@@ -28,7 +28,9 @@ impl<const REQUIRED: bool> FeatureArgs<REQUIRED> {
     /// None was; the arguments of a verb that needs one do not parse without.
     pub fn path(&self) -> Result<&Path, Failure> {
         let path = self.features.as_deref();
-        path.ok_or_else(|| Failure::input("expected a file of features, found none").at("--features"))
+        path.ok_or_else(|| {
+            Failure::input("expected a file of features, found none").at("--features")
+        })
     }
 
     /// The chosen rows, if a file was named.

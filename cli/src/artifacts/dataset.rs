@@ -47,12 +47,13 @@ pub(crate) fn write(
             .par_iter()
             .map(|&upload| {
                 let name = upload.to_string();
-                let ct = uploads.seal(sealer, upload).map_err(|error| from_text(&error))?;
+                let ct = uploads
+                    .seal(sealer, upload)
+                    .map_err(|error| from_text(&error))?;
                 let shape = wire::Shape::of(ct.ciphertext());
                 let (sink, shapes) = (Vec::new(), vec![shape]);
-                let mut writer = CiphertextWriter::new(
-                    sink, &name, &SHARD, &plan.hash, context, shapes, &[],
-                )?;
+                let mut writer =
+                    CiphertextWriter::new(sink, &name, &SHARD, &plan.hash, context, shapes, &[])?;
                 writer.push(ct.ciphertext(), &ct.meta())?;
                 let (_, bytes) = writer.finish()?;
                 Ok((name, bytes))
@@ -86,7 +87,12 @@ impl<'a> Shards<'a> {
         plan: &'a PlanFile,
         context: &Arc<Context>,
     ) -> Result<Self, Failure> {
-        let names: Vec<String> = plan.plan.job().uploads().map(|upload| upload.to_string()).collect();
+        let names: Vec<String> = plan
+            .plan
+            .job()
+            .uploads()
+            .map(|upload| upload.to_string())
+            .collect();
         let kind = manifest::Kind::Dataset;
         let manifest = Manifest::expect(directory, kind, &plan.hash_hex(), names.into_iter())?;
         Ok(Self {
@@ -99,7 +105,11 @@ impl<'a> Shards<'a> {
 
     fn read(&self, upload: Upload) -> Result<CkksCt, Failure> {
         let name = upload.to_string();
-        let entry = self.manifest.files().iter().find(|entry| entry.name == name);
+        let entry = self
+            .manifest
+            .files()
+            .iter()
+            .find(|entry| entry.name == name);
         let entry = entry.ok_or_else(|| {
             Failure::input(format!("expected a shard {name}, found none"))
                 .at(self.directory.display().to_string())
@@ -124,11 +134,9 @@ impl<'a> Shards<'a> {
         )?;
         let read = reader.next(Some(placement))?;
         reader.finish()?;
-        let (ciphertext, meta) = read.ok_or_else(|| {
-            Failure::input("expected a ciphertext, found none").at(file.clone())
-        })?;
-        CkksCt::admit(&self.context, ciphertext, meta)
-            .map_err(|error| from_text(&error).at(file))
+        let (ciphertext, meta) = read
+            .ok_or_else(|| Failure::input("expected a ciphertext, found none").at(file.clone()))?;
+        CkksCt::admit(&self.context, ciphertext, meta).map_err(|error| from_text(&error).at(file))
     }
 }
 

@@ -88,11 +88,11 @@ pub(crate) fn refuse_existing(path: &Path, what: &str) -> Result<(), Failure> {
         Ok(_) => true,
     };
     if taken {
-        return Err(
-            Failure::input(format!("{what}: expected a new name, found one that is taken"))
-                .at(path.display().to_string())
-                .hint("velum overwrites no keys and no data: remove it or choose another name"),
-        );
+        return Err(Failure::input(format!(
+            "{what}: expected a new name, found one that is taken"
+        ))
+        .at(path.display().to_string())
+        .hint("velum overwrites no keys and no data: remove it or choose another name"));
     }
     Ok(())
 }
@@ -148,7 +148,10 @@ mod tests {
         fs::write(begun.path().join("a"), b"a").unwrap();
         assert!(!target.exists());
         begun.commit().unwrap();
-        assert_eq!((names(), fs::read(target.join("a")).unwrap()), (1, b"a".to_vec()));
+        assert_eq!(
+            (names(), fs::read(target.join("a")).unwrap()),
+            (1, b"a".to_vec())
+        );
         let again = NewDirectory::begin(&target, Access::Shared, "keys").unwrap_err();
         assert_eq!(again.exit, crate::failure::Exit::Input);
     }
@@ -160,7 +163,10 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let mode = |access| {
             let target = place.path().join(format!("{access:?}"));
-            NewDirectory::begin(&target, access, "x").unwrap().commit().unwrap();
+            NewDirectory::begin(&target, access, "x")
+                .unwrap()
+                .commit()
+                .unwrap();
             fs::metadata(&target).unwrap().permissions().mode() & 0o777
         };
         assert_eq!(mode(Access::Private), 0o700);

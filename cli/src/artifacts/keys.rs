@@ -38,11 +38,12 @@ pub(crate) fn write_secret(path: &Path, key: &SecretKey) -> Result<(), Failure> 
     };
     let text = file.to_text();
     wire::write_file(path, Existing::Keep, true, |sink| {
-        sink.write_all(text.as_bytes()).map_err(|source| WireError::Io {
-            file: path.display().to_string(),
-            op: "write",
-            source,
-        })
+        sink.write_all(text.as_bytes())
+            .map_err(|source| WireError::Io {
+                file: path.display().to_string(),
+                op: "write",
+                source,
+            })
     })?;
     Ok(())
 }
@@ -63,11 +64,11 @@ pub(crate) fn read_secret(path: &Path, context: &Arc<Context>) -> Result<SecretK
     let file = SecretKeyFile::from_text(text, &name, Some(context.fingerprint()))?;
     let key = SecretKey::from_seed(context, file.seed).map_err(|error| from_text(&error))?;
     if public_fingerprint(&key)? != file.public {
-        return Err(
-            Failure::input("expected a seed of the public key that the file names, found another")
-                .at(name)
-                .hint("the file is damaged, or was made by another version of velum"),
-        );
+        return Err(Failure::input(
+            "expected a seed of the public key that the file names, found another",
+        )
+        .at(name)
+        .hint("the file is damaged, or was made by another version of velum"));
     }
     Ok(key)
 }
@@ -79,11 +80,16 @@ pub(crate) fn read_secret(path: &Path, context: &Arc<Context>) -> Result<SecretK
 pub(crate) fn refuse_secrets(given: &[&Path]) -> Result<(), Failure> {
     for path in given {
         let entries = match fs::read_dir(path) {
-            Ok(entries) => entries.filter_map(Result::ok).map(|entry| entry.path()).collect(),
+            Ok(entries) => entries
+                .filter_map(Result::ok)
+                .map(|entry| entry.path())
+                .collect(),
             Err(_) => vec![path.to_path_buf()],
         };
         for entry in entries {
-            let private = entry.file_name().is_some_and(|name| name == super::private::FILE);
+            let private = entry
+                .file_name()
+                .is_some_and(|name| name == super::private::FILE);
             if private || is_secret(&entry) {
                 return Err(Failure::input(
                     "expected nothing secret at the server, found a file that must never leave the client",
@@ -101,7 +107,9 @@ pub(crate) fn is_secret(path: &Path) -> bool {
     let mut begin = [0; SECRET_BEGINS.len()];
     // What cannot be read cannot be a key that anybody uses here; whoever needs the file reports it.
     path.is_file()
-        && fs::File::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok()
+        && fs::File::open(path)
+            .and_then(|mut file| file.read_exact(&mut begin))
+            .is_ok()
         && begin == SECRET_BEGINS
 }
 
@@ -177,8 +185,7 @@ pub(crate) fn read_evaluation(
         .map(|(&id, entry)| {
             let (path, bytes) = manifest.load(directory, entry, LARGEST_KEY)?;
             let (file, length) = (path.display().to_string(), Some(entry.bytes));
-            let key =
-                wire::read_switching_key(bytes.as_slice(), &file, length, context, Some(id))?;
+            let key = wire::read_switching_key(bytes.as_slice(), &file, length, context, Some(id))?;
             Ok(key)
         })
         .collect();

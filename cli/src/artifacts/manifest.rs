@@ -109,7 +109,12 @@ impl Manifest {
     ///
     /// # Errors
     /// The system's.
-    pub(crate) fn add(&mut self, directory: &Path, name: String, content: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn add(
+        &mut self,
+        directory: &Path,
+        name: String,
+        content: &[u8],
+    ) -> Result<(), Failure> {
         files::write_atomic(
             &directory.join(self.kind.file(&name)),
             content,
@@ -144,16 +149,19 @@ impl Manifest {
         let text = files::read_limited(&path, LARGEST)?;
         let at = path.display().to_string();
         let manifest: Self = serde_json::from_slice(&text).map_err(|error| {
-            Failure::input(format!("expected a manifest, schema {SCHEMA}, found {error}"))
-                .at(at.clone())
-                .hint("the directory is damaged, or of another kind")
+            Failure::input(format!(
+                "expected a manifest, schema {SCHEMA}, found {error}"
+            ))
+            .at(at.clone())
+            .hint("the directory is damaged, or of another kind")
         })?;
         if manifest.schema != SCHEMA {
-            return Err(
-                Failure::input(format!("expected schema {SCHEMA}, found {}", manifest.schema))
-                    .at(at)
-                    .hint("it was written by another version of velum"),
-            );
+            return Err(Failure::input(format!(
+                "expected schema {SCHEMA}, found {}",
+                manifest.schema
+            ))
+            .at(at)
+            .hint("it was written by another version of velum"));
         }
         Ok(manifest)
     }
@@ -186,8 +194,12 @@ impl Manifest {
                 format!("files made for {}", short(binding)),
                 format!("files made for {}", short(&manifest.binding)),
                 match kind {
-                    Kind::Dataset => "it was encrypted under another plan: encrypt again, or use that plan",
-                    Kind::EvaluationKeys => "they were made for other parameters or rotations: run keygen with this plan",
+                    Kind::Dataset => {
+                        "it was encrypted under another plan: encrypt again, or use that plan"
+                    }
+                    Kind::EvaluationKeys => {
+                        "they were made for other parameters or rotations: run keygen with this plan"
+                    }
                 },
             ));
         }
@@ -215,7 +227,12 @@ impl Manifest {
     ///
     /// # Errors
     /// Names the file, with what the manifest says of it.
-    pub(crate) fn load(&self, directory: &Path, entry: &Entry, limit: u64) -> Result<(PathBuf, Vec<u8>), Failure> {
+    pub(crate) fn load(
+        &self,
+        directory: &Path,
+        entry: &Entry,
+        limit: u64,
+    ) -> Result<(PathBuf, Vec<u8>), Failure> {
         let path = directory.join(self.kind.file(&entry.name));
         let wrong = |expected: String, found: String| {
             Failure::input(format!("expected {expected}, found {found}"))
@@ -261,8 +278,12 @@ mod tests {
 
     fn sample(directory: &Path) -> Manifest {
         let mut manifest = Manifest::new(Kind::Dataset, "ab".repeat(32));
-        manifest.add(directory, "data-0-0".to_owned(), b"first").unwrap();
-        manifest.add(directory, "data-0-1".to_owned(), b"second").unwrap();
+        manifest
+            .add(directory, "data-0-0".to_owned(), b"first")
+            .unwrap();
+        manifest
+            .add(directory, "data-0-1".to_owned(), b"second")
+            .unwrap();
         manifest.write(directory).unwrap();
         manifest
     }
@@ -294,10 +315,22 @@ mod tests {
         };
         let both = vec!["data-0-0", "data-0-1"];
         for (found, part) in [
-            (message(Kind::EvaluationKeys, &binding, both.clone()), "expected evaluation keys"),
-            (message(Kind::Dataset, &"cd".repeat(32), both), "made for cdcdcdcdcdcdcdcd.., found"),
-            (message(Kind::Dataset, &binding, vec!["data-0-0"]), "expected 1 files, found 2"),
-            (message(Kind::Dataset, &binding, vec!["data-0-0", "x"]), "a file named x"),
+            (
+                message(Kind::EvaluationKeys, &binding, both.clone()),
+                "expected evaluation keys",
+            ),
+            (
+                message(Kind::Dataset, &"cd".repeat(32), both),
+                "made for cdcdcdcdcdcdcdcd.., found",
+            ),
+            (
+                message(Kind::Dataset, &binding, vec!["data-0-0"]),
+                "expected 1 files, found 2",
+            ),
+            (
+                message(Kind::Dataset, &binding, vec!["data-0-0", "x"]),
+                "a file named x",
+            ),
         ] {
             assert!(found.contains(part), "{found}");
         }
@@ -318,9 +351,23 @@ mod tests {
         fs::remove_file(&path).unwrap();
         assert!(message(100).contains("expected a file, found none"));
         let text = fs::read_to_string(dir.path().join(FILE)).unwrap();
-        fs::write(dir.path().join(FILE), text.replace("\"schema\": 1", "\"schema\": 9")).unwrap();
-        assert!(Manifest::read(dir.path()).unwrap_err().message.contains("found 9"));
+        fs::write(
+            dir.path().join(FILE),
+            text.replace("\"schema\": 1", "\"schema\": 9"),
+        )
+        .unwrap();
+        assert!(
+            Manifest::read(dir.path())
+                .unwrap_err()
+                .message
+                .contains("found 9")
+        );
         fs::write(dir.path().join(FILE), &text[..40]).unwrap();
-        assert!(Manifest::read(dir.path()).unwrap_err().message.contains("expected a manifest"));
+        assert!(
+            Manifest::read(dir.path())
+                .unwrap_err()
+                .message
+                .contains("expected a manifest")
+        );
     }
 }

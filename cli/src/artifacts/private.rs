@@ -177,7 +177,9 @@ impl PrivateDirectory {
             short(plan),
             short(&self.head.plan)
         ))
-        .at(directory::parent(&directory.join(FILE)).display().to_string())
+        .at(directory::parent(&directory.join(FILE))
+            .display()
+            .to_string())
         .hint("plan, private directory and encrypted model must belong to the same run"))
     }
 }

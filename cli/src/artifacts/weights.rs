@@ -48,11 +48,7 @@ pub(crate) fn write(
 ///
 /// # Errors
 /// A file of another plan, or damaged.
-pub(crate) fn read(
-    path: &Path,
-    plan: &PlanFile,
-    eval: &Ckks,
-) -> Result<Vec<Vec<CkksCt>>, Failure> {
+pub(crate) fn read(path: &Path, plan: &PlanFile, eval: &Ckks) -> Result<Vec<Vec<CkksCt>>, Failure> {
     let expected = expected(plan)?;
     let (name, source, length) = wire::open_file(path)?;
     let bytes = |meta: &Meta| {
@@ -91,12 +87,21 @@ pub(crate) fn read(
     Ok(weights)
 }
 
-/// What the plan's traced training says of every weight ciphertext.
+/// What the plan says of every weight ciphertext: level, scale and bound of the traced training, and the plan's expected error, which
+/// reckons with values of usual size (the trace's own, with every value at its bound, is far above any error that occurs).
 fn expected(plan: &PlanFile) -> Result<Vec<Vec<Meta>>, Failure> {
     let trace = Trace::new(Arc::clone(plan.plan.params()));
     let job = plan.plan.job();
     let weights = train(job, &trace, &ShapeSource::new(&trace, job), &Unobserved)
         .map_err(|error| from_text(&error))?;
-    let metas = |groups: &Vec<_>| groups.iter().map(|ct| trace.meta(ct)).collect();
+    let error = plan.plan.prediction().weight_error();
+    let planned = |meta: Meta| Meta {
+        noise: error * meta.scale,
+        ..meta
+    };
+    let metas = |groups: &Vec<_>| {
+        let metas = groups.iter().map(|ct| planned(trace.meta(ct)));
+        metas.collect()
+    };
     Ok(weights.iter().map(metas).collect())
 }

@@ -33,7 +33,7 @@ pub(crate) struct Opened {
     /// Bits after the binary point of a weight, as trained, that the noise leaves certain.
     certified_bits: f64,
     /// Largest difference to the twin's weights as trained, relative to the largest of them.
-    max_weight_error: Option<f64>,
+    pub(super) max_weight_error: Option<f64>,
     /// Largest distance of a replica of a weight from its mean.
     replica_spread: f64,
     expected_error: f64,
@@ -53,8 +53,8 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<Opened, Failu
     let eval = Ckks::new(EvaluationKeys::new(&context))?;
     let opener = SecretOpener::new(Arc::new(key))?;
     let encrypted = weights::read(&args.model, &plan, &eval)?;
-    let opened = decrypt(plan.plan.job(), &eval, &opener, &encrypted)
-        .map_err(|error| from_text(&error))?;
+    let opened =
+        decrypt(plan.plan.job(), &eval, &opener, &encrypted).map_err(|error| from_text(&error))?;
     let twin = &private.twin_as_trained;
     let reference = private
         .coordinates
@@ -99,7 +99,10 @@ fn warnings(opened: &Decrypted, agreement: &Agreement, bound: f64) -> Vec<String
             LARGEST_SPREAD * opened.expected_error
         ));
     }
-    let largest = opened.weights.iter().fold(0.0, |most: f64, w| most.max(w.abs()));
+    let largest = opened
+        .weights
+        .iter()
+        .fold(0.0, |most: f64, w| most.max(w.abs()));
     if largest > bound {
         warnings.push(format!(
             "precision: a weight of {largest:.1e} is beyond the plan's bound of {bound:.1e}; the values are implausible"

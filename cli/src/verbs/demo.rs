@@ -21,11 +21,11 @@ const DIGITS: &[u8] = include_bytes!("../../data/digits.csv.gz");
 const TRAINING: &str = "not every 5 offset 4";
 const TESTING: &str = "every 5 offset 4";
 
-// Chosen by five-fold cross-validation on the training rows alone: 95.3 % there.
+// Chosen by five-fold cross-validation on the training rows alone: 95.4 % there.
 const KEEP: usize = 47;
 const LAMBDA: f64 = 0.03;
 const STEPS: [f64; 3] = [4.0, 16.0, 16.0];
-const RANGE: f64 = 6.0;
+const RANGE: f64 = 6.5;
 
 /// Accuracy that the encrypted run may lose against the clear twin, either way: two of 359 rows.
 const LARGEST_DIFFERENCE: f64 = 0.006;
@@ -52,7 +52,8 @@ pub(crate) fn run(_: &DemoArgs, console: &Console) -> Result<Demo, Failure> {
         .map_err(|error| Failure::io("create a directory", Path::new("temporary"), &error))?;
     let (client, server) = (place.path().join("client"), place.path().join("server"));
     for side in [&client, &server] {
-        std::fs::create_dir(side).map_err(|error| Failure::io("create a directory", side, &error))?;
+        std::fs::create_dir(side)
+            .map_err(|error| Failure::io("create a directory", side, &error))?;
     }
     let digits = client.join("digits.csv.gz");
     std::fs::write(&digits, DIGITS).map_err(|error| Failure::io("write", &digits, &error))?;
@@ -69,7 +70,9 @@ pub(crate) fn run(_: &DemoArgs, console: &Console) -> Result<Demo, Failure> {
 
     console.note("client: plans on its own rows; the plan is public and goes to the server");
     plan::run(&plan_args(training.clone(), &plan_file), &step)?;
-    console.note("client: makes a secret key, which stays, and evaluation keys, which go to the server");
+    console.note(
+        "client: makes a secret key, which stays, and evaluation keys, which go to the server",
+    );
     let key = client.join("secret.key");
     let keys = KeygenArgs {
         plan: plan_file.clone(),
@@ -90,7 +93,9 @@ pub(crate) fn run(_: &DemoArgs, console: &Console) -> Result<Demo, Failure> {
         out: server.join("dataset"),
     };
     encrypt::run(&encryption, &step)?;
-    console.note("server: trains on ciphertexts; it has plan, evaluation keys and dataset, nothing else");
+    console.note(
+        "server: trains on ciphertexts; it has plan, evaluation keys and dataset, nothing else",
+    );
     let encrypted = server.join("model.enc");
     let started = console.seconds();
     let on_server = TrainArgs {
@@ -110,9 +115,15 @@ pub(crate) fn run(_: &DemoArgs, console: &Console) -> Result<Demo, Failure> {
         model: encrypted,
         out: model.clone(),
     };
-    decrypt::run(&opening, &step)?;
+    let opened = decrypt::run(&opening, &step)?;
     let evaluated = compare(&private, &model, &features(TESTING)?, &training)?;
-    let missing = || Failure::new(Exit::Verification, "expected every model to be compared with").at("demo");
+    let missing = || {
+        Failure::new(
+            Exit::Verification,
+            "expected every model to be compared with",
+        )
+        .at("demo")
+    };
     let demo = Demo {
         accuracy_encrypted: evaluated.accuracy,
         accuracy_clear: evaluated.accuracy_clear.ok_or_else(missing)?,
@@ -120,7 +131,7 @@ pub(crate) fn run(_: &DemoArgs, console: &Console) -> Result<Demo, Failure> {
         accuracy_best_clear: evaluated.accuracy_best_clear.ok_or_else(missing)?,
         train_seconds,
         seconds: console.seconds(),
-        max_weight_error: evaluated.max_weight_error,
+        max_weight_error: opened.max_weight_error,
         evaluated,
     };
     if (demo.accuracy_encrypted - demo.accuracy_clear).abs() > LARGEST_DIFFERENCE {
@@ -163,7 +174,9 @@ fn compare(
     testing: &FeatureArgs<true>,
     training: &FeatureArgs<true>,
 ) -> Result<evaluate::Evaluated, Failure> {
-    let load = |which: &FeatureArgs<true>| features::load(which.path()?, None, which.rows.as_ref(), "rows");
+    let load = |which: &FeatureArgs<true>| {
+        features::load(which.path()?, None, which.rows.as_ref(), "rows")
+    };
     let private = PrivateDirectory::read(private)?;
     let best = evaluate::best_clear(&load(training)?.try_into()?)?;
     let others = evaluate::Others {

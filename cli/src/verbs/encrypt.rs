@@ -107,9 +107,28 @@ fn require_shape(plan: &PlanFile, set: &mlr_train::data::FeatureSet) -> Result<(
     let whole = plan.method() == "paper";
     let (columns, width) = (shape.columns, set.width() + 1);
     let checks = [
-        ("rows", shape.samples, set.rows(), set.rows() == shape.samples),
-        ("classes", shape.classes, set.classes(), set.classes() == shape.classes),
-        ("columns", columns, width, if whole { width == columns } else { width >= columns }),
+        (
+            "rows",
+            shape.samples,
+            set.rows(),
+            set.rows() == shape.samples,
+        ),
+        (
+            "classes",
+            shape.classes,
+            set.classes(),
+            set.classes() == shape.classes,
+        ),
+        (
+            "columns",
+            columns,
+            width,
+            if whole {
+                width == columns
+            } else {
+                width >= columns
+            },
+        ),
     ];
     match checks.into_iter().find(|check| !check.3) {
         Some((what, expected, found, _)) => Err(Failure::input(format!(
@@ -157,7 +176,12 @@ fn private_directory(plan: &PlanFile, prepared: &Prepared) -> Result<PrivateDire
         )?,
     ];
     let coordinates = prepared.coordinates.clone();
-    Ok(PrivateDirectory::new(plan.hash_hex(), &prepared.set, coordinates, models))
+    Ok(PrivateDirectory::new(
+        plan.hash_hex(),
+        &prepared.set,
+        coordinates,
+        models,
+    ))
 }
 
 impl Summary for Encrypted {

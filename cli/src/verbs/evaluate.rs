@@ -19,6 +19,7 @@ use crate::features;
 pub(crate) struct Evaluated {
     method: String,
     iterations: usize,
+    encrypted: bool,
     pub(super) rows: u64,
     /// Of the model.
     pub(super) accuracy: f64,
@@ -139,20 +140,30 @@ pub(crate) fn evaluate(
     Ok(Evaluated {
         method: model.provenance().method.clone(),
         iterations: model.provenance().iterations,
+        encrypted: model.provenance().encrypted,
         rows: evaluation.rows(),
         accuracy: evaluation.accuracy(),
         accuracy_clear: accuracy(others.twin)?,
         accuracy_client_only: accuracy(others.client_only)?,
         accuracy_best_clear: accuracy(others.best)?,
         max_weight_error,
-        confusion: evaluation.confusion().rows().into_iter().map(|row| row.to_vec()).collect(),
+        confusion: evaluation
+            .confusion()
+            .rows()
+            .into_iter()
+            .map(|row| row.to_vec())
+            .collect(),
         per_class,
     })
 }
 
 fn judge(model: &Model, test: &FeatureSet) -> Result<Evaluation, Failure> {
     let predictions = model.predict(test.features().view())?;
-    Ok(Evaluation::new(test.labels(), &predictions, model.classes())?)
+    Ok(Evaluation::new(
+        test.labels(),
+        &predictions,
+        model.classes(),
+    )?)
 }
 
 impl Evaluated {
@@ -162,7 +173,8 @@ impl Evaluated {
             Some(accuracy) => writeln!(out, "{what:<44}{:>7.2} %", 100.0 * accuracy),
             None => Ok(()),
         };
-        let trained = format!("{}, {} iterations, encrypted", self.method, self.iterations);
+        let how = if self.encrypted { ", encrypted" } else { "" };
+        let trained = format!("{}, {} iterations{how}", self.method, self.iterations);
         line(&trained, Some(self.accuracy))?;
         line("  the same in clear (twin)", self.accuracy_clear)?;
         line("  client only, nothing uploaded", self.accuracy_client_only)?;
@@ -175,13 +187,27 @@ impl Summary for Evaluated {
         writeln!(out, "accuracy on {} rows", self.rows)?;
         self.comparison(out)?;
         if let Some(error) = self.max_weight_error {
-            writeln!(out, "largest weight error, relative to the twin: {error:.1e}")?;
+            writeln!(
+                out,
+                "largest weight error, relative to the twin: {error:.1e}"
+            )?;
         }
         writeln!(out, "\nlabel (down) against prediction")?;
         let classes = 0..self.confusion.len();
-        let width = self.confusion.iter().flatten().map(|n| n.to_string().len()).max();
-        let width = width.unwrap_or(1).max(self.confusion.len().to_string().len()) + 1;
-        let head: String = classes.clone().map(|class| format!("{class:>width$}")).collect();
+        let width = self
+            .confusion
+            .iter()
+            .flatten()
+            .map(|n| n.to_string().len())
+            .max();
+        let width = width
+            .unwrap_or(1)
+            .max(self.confusion.len().to_string().len())
+            + 1;
+        let head: String = classes
+            .clone()
+            .map(|class| format!("{class:>width$}"))
+            .collect();
         writeln!(out, "{:>6}{head}   rows  precision  recall     F1", "")?;
         let share = |value: Option<f64>| match value {
             Some(value) => format!("{:.1}", 100.0 * value),

@@ -141,7 +141,8 @@ fn file(path: &Path) -> Result<Found, Failure> {
     if path.extension().is_some_and(|end| end == "safetensors")
         && let Ok(file) = PrivateFile::read(path)
     {
-        let fields = json!({ "features": file.whitening.features(), "kept": file.whitening.kept() });
+        let fields =
+            json!({ "features": file.whitening.features(), "kept": file.whitening.kept() });
         return Ok(("client's whitening", CLIENT_ONLY, fields));
     }
     let set = data::read(path, None).map_err(|error| {

@@ -1,6 +1,9 @@
 //! Snapshots of what the command line says: exit code, stdout and stderr.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot run its program fails")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot run its program fails"
+)]
 
 mod errors;
 mod help;

@@ -1,6 +1,7 @@
 //! The client's side: what happens in clear before anything is encrypted, the packing into ciphertexts, and the way back.
 //!
 //! - [`whiten`]: centre, rotate, scale and fold back.
+//! - [`prepare`]: the trained matrix, its clear twin, and the way back to a model.
 //! - [`private`]: the file that stays here.
 //! - [`check`]: the twin's check of a plan, before anything is encrypted.
 //! - [`encrypt`]: rows, labels and first gradient into ciphertexts.

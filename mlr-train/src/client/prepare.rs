@@ -202,7 +202,10 @@ impl Recipe {
 
 /// The power of two that leaves a value at least a sixteenth of room.
 fn ladder(value: f64) -> f64 {
-    (value.max(f64::MIN_POSITIVE) * 17.0 / 16.0).log2().ceil().exp2()
+    (value.max(f64::MIN_POSITIVE) * 17.0 / 16.0)
+        .log2()
+        .ceil()
+        .exp2()
 }
 
 /// A training set in the trained coordinates, with its recipe and twin: all that the client knows before it encrypts.
@@ -349,8 +352,7 @@ impl Twin {
                 let sigmoid = Activation::Polynomial(OddPolynomial::paper_cubic());
                 let direction = paper::Direction::QuadraticGradient;
                 let run = paper::train(set, *iterations, &sigmoid, direction)?;
-                let start =
-                    Array2::from_elem((set.classes(), rows.ncols()), paper::START_WEIGHT);
+                let start = Array2::from_elem((set.classes(), rows.ncols()), paper::START_WEIGHT);
                 // A run has at least one iteration.
                 let weights = run.weights[run.weights.len() - 1].clone();
                 Ok(Self {
