@@ -187,12 +187,14 @@ impl Recipe {
                 let rows = rows.to_owned();
                 let squares = rows.map_axis(Axis(0), |column| column.dot(&column));
                 let most = |values: &Array1<f64>| values.iter().fold(0.0, |a: f64, &b| a.max(b));
+                // Five factors of two would cost five bits of precision that this method cannot spare: a finer ladder. Iterates between
+                // those that the twin keeps stay within twice its largest weight.
                 let bounds = Bounds {
-                    data: ladder(largest_magnitude(&rows)),
-                    column_rms: ladder((most(&squares) / rows.nrows() as f64).sqrt()),
-                    score: ladder(twin.largest_score),
-                    weight: ladder(twin.largest_weight),
-                    curvature: ladder(most(&paper::diagonal(&rows))),
+                    data: fine_ladder(largest_magnitude(&rows)),
+                    column_rms: fine_ladder((most(&squares) / rows.nrows() as f64).sqrt()),
+                    score: fine_ladder(twin.largest_score),
+                    weight: fine_ladder(2.0 * twin.largest_weight),
+                    curvature: fine_ladder(most(&paper::diagonal(&rows))),
                 };
                 PlanRequest::paper(shape, *iterations, bounds)
             }
@@ -206,6 +208,12 @@ fn ladder(value: f64) -> f64 {
         .log2()
         .ceil()
         .exp2()
+}
+
+/// The step of an eighth of an octave that leaves a value at least a hundredth of room.
+fn fine_ladder(value: f64) -> f64 {
+    let eighths = ((value.max(f64::MIN_POSITIVE) * 1.01).log2() * 8.0).ceil();
+    (eighths / 8.0).exp2()
 }
 
 /// A training set in the trained coordinates, with its recipe and twin: all that the client knows before it encrypts.
@@ -465,6 +473,7 @@ mod tests {
     fn bounds_are_powers_of_two_with_room() {
         assert_eq!((ladder(1.0), ladder(1.8), ladder(1.9)), (2.0, 2.0, 4.0));
         assert_eq!(ladder(0.039), 1.0 / 16.0);
+        assert!((1.01..1.11).contains(&fine_ladder(1.0)));
         let shape = Shape {
             samples: 60,
             columns: 4,
