@@ -4,6 +4,7 @@
 //! feature map. Every network is written once, as a list of layers that take their tensors by
 //! torchvision's names, so that torchvision's checkpoints load unchanged.
 
+pub(crate) mod compact;
 mod layers;
 mod networks;
 mod weights;
@@ -32,6 +33,8 @@ pub enum Architecture {
     MobilenetV2,
     /// SqueezeNet 1.0; features are the global average of `features.12`, after ReLU.
     Squeezenet10,
+    /// A small network of our own for characters, its weights part of the crate.
+    VelumCompact,
 }
 
 /// What is known of an architecture.
@@ -43,17 +46,18 @@ struct Facts {
     /// Prefix of the classifier's tensors, which are not read.
     head: &'static str,
     /// torchvision's published file.
-    published: &'static str,
+    published: Option<&'static str>,
 }
 
 impl Architecture {
     /// All architectures.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::RegnetX400mf,
         Self::RegnetY400mf,
         Self::Resnet18,
         Self::MobilenetV2,
         Self::Squeezenet10,
+        Self::VelumCompact,
     ];
 
     fn facts(self) -> Facts {
@@ -62,7 +66,7 @@ impl Architecture {
             features,
             tensors,
             head,
-            published,
+            published: Some(published),
         };
         match self {
             Self::RegnetX400mf => facts(
@@ -94,10 +98,17 @@ impl Architecture {
                 "classifier.",
                 "squeezenet1_0-b66bff10.pth",
             ),
+            Self::VelumCompact => Facts {
+                name: "velum-compact",
+                features: compact::FEATURES,
+                tensors: 2 * compact::CONVS.len(),
+                head: "head.",
+                published: None,
+            },
         }
     }
 
-    /// torchvision's name.
+    /// torchvision's name, or `velum-compact`.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.facts().name
@@ -109,9 +120,10 @@ impl Architecture {
         self.facts().features
     }
 
-    /// The file that torchvision publishes, under `https://download.pytorch.org/models/`.
+    /// The file that torchvision publishes, under `https://download.pytorch.org/models/`; none
+    /// for velum-compact.
     #[must_use]
-    pub fn published_weights(self) -> &'static str {
+    pub fn published_weights(self) -> Option<&'static str> {
         self.facts().published
     }
 
@@ -125,9 +137,21 @@ impl Architecture {
         self.facts().head
     }
 
-    /// 224x224 RGB in [0, 1], not normalised, as in the paper.
+    /// 224x224 RGB in [0, 1], not normalised, as in the paper; velum-compact: 24x24 grey.
     fn preprocessing(self) -> Result<Preprocessing, Error> {
-        Preprocessing::new([224, 224], Channels::Three, Normalisation::none())
+        let (side, channels) = match self {
+            Self::VelumCompact => (compact::SIDE, Channels::One),
+            _ => (224, Channels::Three),
+        };
+        Preprocessing::new([side; 2], channels, Normalisation::none())
+    }
+
+    /// Pictures that go through the network together: what is fastest on one core.
+    pub(crate) fn batch(self) -> usize {
+        match self {
+            Self::VelumCompact => 32,
+            _ => 4,
+        }
     }
 }
 
@@ -166,7 +190,28 @@ impl Extractor {
     /// tensors are missing, of another shape, not finite, or left over. The classifier may have
     /// any number of classes, or be absent.
     pub fn load(architecture: Architecture, weights: &Path) -> Result<Self, Error> {
-        let (mut from, hash) = Weights::open(weights)?;
+        let (from, hash) = Weights::open(weights)?;
+        Self::build(architecture, from, hash)
+    }
+
+    /// velum-compact with the weights that are part of the crate.
+    ///
+    /// # Errors
+    /// None that a correct build can give; as [`Extractor::load`].
+    pub fn compact() -> Result<Self, Error> {
+        Self::compact_from(compact::WEIGHTS)
+    }
+
+    pub(crate) fn compact_from(weights: &[u8]) -> Result<Self, Error> {
+        let from = Weights::from_safetensors("velum-compact", weights)?;
+        Self::build(Architecture::VelumCompact, from, blake3::hash(weights))
+    }
+
+    fn build(
+        architecture: Architecture,
+        mut from: Weights,
+        hash: blake3::Hash,
+    ) -> Result<Self, Error> {
         let layers = networks::layers(architecture, &mut from);
         from.finish(architecture)?;
         Ok(Self {
@@ -181,16 +226,26 @@ impl Extractor {
     ///
     /// # Errors
     /// [`Error::Input`] when the number of channels is not the network's, or a side is under 32
-    /// pixels, to which the networks shrink a picture.
+    /// pixels, which the large networks need; velum-compact takes 24 x 24 only.
     pub fn with_preprocessing(self, preprocessing: Preprocessing) -> Result<Self, Error> {
         let [channels, height, width] = preprocessing.shape();
         let [wanted, ..] = self.preprocessing.shape();
-        if channels != wanted || height < 32 || width < 32 {
+        let is_compact = self.architecture == Architecture::VelumCompact;
+        let fits = if is_compact {
+            [height, width] == [compact::SIDE; 2]
+        } else {
+            height >= 32 && width >= 32
+        };
+        if channels != wanted || !fits {
             return Err(Error::input(
                 Path::new("preprocessing"),
-                format!("{wanted} channels and sides of at least 32 pixels"),
+                if is_compact {
+                    "one channel of 24 x 24".to_owned()
+                } else {
+                    format!("{wanted} channels and sides of at least 32 pixels")
+                },
                 format!("{channels} channels of {height} x {width}"),
-                "leave the size at 224 x 224, as in the networks' training",
+                "leave the size as in the network's training",
             ));
         }
         Ok(Self {
@@ -272,13 +327,16 @@ impl Extractor {
     pub fn features_of(&self, pictures: ArrayView3<'_, f32>) -> Result<Array2<f32>, Error> {
         let (count, height, width) = pictures.dim();
         let mut features = Vec::with_capacity(count * self.features());
+        let batch = self.architecture.batch();
+        let mut planes = Vec::with_capacity(batch * self.preprocessing.values());
         for (index, picture) in pictures.outer_iter().enumerate() {
             let values = picture.iter().copied().collect();
             let name = format!("picture {index}");
             let picture = Picture::new(&name, [height, width], Channels::One, values)?;
-            let mut planes = Vec::with_capacity(self.preprocessing.values());
             self.preprocessing.apply(&picture, &mut planes);
-            features.extend(self.features_of_planes(planes)?);
+            if (index + 1) % batch == 0 || index + 1 == count {
+                features.extend(self.features_of_planes(std::mem::take(&mut planes))?);
+            }
         }
         let shape = (count, self.features());
         Array2::from_shape_vec(shape, features).map_err(|e| {

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `cnn` | the networks, by burn on the CPU; behind the feature `cnn`, which is on by default |
+//! | `extract` | from image files to a feature set on disk, behind the same feature |
 //! | [`mod@read`] | image sources: IDX (also gzipped), folders with one subfolder a class, `.npy` |
 //! | [`npy`] | the header of `.npy` files, read and written as a stream |
 //! | [`mod@resize`] | bilinear resize, equal to torch's `interpolate(align_corners=False)` |
@@ -13,8 +14,12 @@
 
 #[cfg(feature = "cnn")]
 pub mod cnn;
+#[cfg(feature = "cnn")]
+pub mod extract;
 pub mod npy;
 pub mod preprocess;
+#[cfg(feature = "pretrain")]
+pub mod pretrain;
 pub mod read;
 pub mod resize;
 

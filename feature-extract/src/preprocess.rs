@@ -48,6 +48,18 @@ impl Normalisation {
         }
     }
 
+    /// `none`, `imagenet`, or the path of a JSON file, as a user writes it.
+    ///
+    /// # Errors
+    /// As [`Normalisation::from_json`].
+    pub fn named(text: &str) -> Result<Self, Error> {
+        match text {
+            "none" => Ok(Self::none()),
+            "imagenet" => Ok(Self::imagenet()),
+            path => Self::from_json(Path::new(path)),
+        }
+    }
+
     /// Reads `{"mean": [m, ..], "std": [s, ..]}` with one number, or three for red, green, blue.
     ///
     /// # Errors
@@ -134,6 +146,14 @@ impl Preprocessing {
             channels,
             normalisation,
         })
+    }
+
+    /// The same with another normalisation.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when three numbers are given for one channel.
+    pub fn with_normalisation(&self, normalisation: Normalisation) -> Result<Self, Error> {
+        Self::new(self.size, self.channels, normalisation)
     }
 
     /// Values of one picture: `channels * height * width`.

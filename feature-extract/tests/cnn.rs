@@ -225,6 +225,10 @@ fn broken_checkpoints_list_what_does_not_fit() {
 fn names_are_parsed() {
     for architecture in Architecture::ALL {
         assert_eq!(
+            architecture.published_weights().is_none(),
+            architecture.name() == "velum-compact"
+        );
+        assert_eq!(
             architecture.name().parse::<Architecture>().unwrap(),
             architecture
         );
@@ -271,6 +275,33 @@ mod shared {
             "regnet_x_400mf/feat.f32",
             false,
         );
+    }
+
+    #[test]
+    fn torn_pth_is_an_error() {
+        let Some(root) = std::env::var_os("VELUM_SHARED") else {
+            println!("skipped: VELUM_SHARED is not set");
+            return;
+        };
+        let whole = PathBuf::from(root).join("data/regnet_x_400mf/regnet_x_400mf_rand.pth");
+        let whole = std::fs::read(whole).unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("torn.pth");
+        for length in [30, 10_000, whole.len() / 2, whole.len() - 1] {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            let error = Extractor::load(Architecture::RegnetX400mf, &path).unwrap_err();
+            assert!(error.to_string().contains("torn.pth"), "{error}");
+        }
+        // Bytes of the pickle, which names the tensors and their places, changed one by one: an
+        // error that names the file, or a change that means nothing, but no panic.
+        for at in (60..4_000).step_by(397) {
+            let mut changed = whole.clone();
+            changed[at] ^= 0x15;
+            std::fs::write(&path, &changed).unwrap();
+            if let Err(error) = Extractor::load(Architecture::RegnetX400mf, &path) {
+                assert!(error.to_string().contains("torn.pth"), "{error}");
+            }
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub(super) fn layers(architecture: Architecture, from: &mut Weights) -> Vec<Laye
         Architecture::Resnet18 => resnet18(from),
         Architecture::MobilenetV2 => mobilenet_v2(from),
         Architecture::Squeezenet10 => squeezenet1_0(from),
+        Architecture::VelumCompact => super::compact::layers(from),
     }
 }
 

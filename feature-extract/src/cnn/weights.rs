@@ -63,6 +63,28 @@ impl Weights {
         Ok((Self::new(path, tensors), hash))
     }
 
+    /// Reads safetensors from memory; `name` stands for the file in errors.
+    pub(super) fn from_safetensors(name: &str, bytes: &[u8]) -> Result<Self, Error> {
+        let mut store = SafetensorsStore::from_bytes(Some(bytes.to_vec()));
+        let tensors = all(&mut store).map_err(|found| {
+            Error::input(
+                Path::new(name),
+                "readable safetensors",
+                found,
+                "build the crate again",
+            )
+        })?;
+        Ok(Self::new(Path::new(name), tensors))
+    }
+
+    /// Length of a flat tensor, 0 when there is none.
+    #[cfg(any(test, feature = "pretrain"))]
+    pub(super) fn len_of(&self, name: &str) -> usize {
+        self.tensors
+            .get(name)
+            .map_or(0, |t| t.shape.as_slice().iter().product())
+    }
+
     fn new(path: &Path, tensors: BTreeMap<String, StoredTensor>) -> Self {
         Self {
             path: path.to_owned(),

@@ -90,12 +90,17 @@ pub fn mul_add_assign(m: &Modulus, dst: &mut [f64], a: &[f64], b: &[f64]) {
 /// `dst = [dst +] sum_i a_i b_i`, balanced, for reduced operands.
 ///
 /// Products are split, not reduced. Let `2^s` be the power of two nearest to `p`
-/// ([`Modulus::split_bits`]; `2^s/p` lies in `[0.707, 1.415]`). The running sum `high` starts at `2^s M`, where doubles are
-/// the multiples of `2^s`, so `high' = fma(a, b, high)` rounds the product to a multiple `t = high' - high` of `2^s`, and
-/// `fma(a, b, -t)`, of magnitude at most `2^(s-1)`, is its exact rest, which goes to `low`: four operations
-/// a product. This holds while the sum of `|a_i b_i|` stays below `2^(s+51) - 2^s`: [`MAX_TERMS`] products of reduced operands have at
-/// most `8 (5/8)^2 p^2 <= 3.125 p 2^(s + 1/2) < 2^(50.2 + s)`. At the end `high - 2^s M < 2^50.7 p` is reduced as in [`reduce`], to
-/// `p/2 + 2^(s-2.8)` at most, and `low` added: at most `p (0.71 + 0.708 n)` for `n` terms.
+/// ([`Modulus::split_bits`]; `2^s/p` lies in `[0.707, 1.415]`). The running sum `high` starts at
+/// `2^s M`, where doubles are the multiples of `2^s`, so `high' = fma(a, b, high)` rounds the product
+/// to a multiple `t = high' - high` of `2^s`, and `fma(a, b, -t)`, of magnitude at most `2^(s-1)`,
+/// is its exact rest, which goes to `low`: four operations a product, against seven for a reduced one.
+///
+/// This holds while the sum of `|a_i b_i|` stays below `2^(s+51) - 2^s`. [`MAX_TERMS`] products of
+/// reduced operands make at most `8 (5/8)^2 p^2 = 3.125 p^2 < 3.125 x 2^48 x 2^(s + 1/2) < 2^(s + 50.2)`. Then
+/// `H = high - 2^s M`, `|H| <= 2^50.7 p`, is reduced as in [`reduce`], to `p/2 + 2^(s-2.8)` at most,
+/// and `low` is added: at most `p (0.71 + 0.708 n)` for `n` terms, plus the start. Longer sums are
+/// reduced after every [`MAX_TERMS`] products. All of this is exact, so the order of terms does not
+/// matter.
 pub fn dot(m: &Modulus, accumulate: bool, dst: &mut [f64], terms: &[(&[f64], &[f64])]) {
     dispatch(Dot {
         modulus: *m,
@@ -107,9 +112,9 @@ pub fn dot(m: &Modulus, accumulate: bool, dst: &mut [f64], terms: &[(&[f64], &[f
 
 /// `dst = sum_i constants_i src_i mod p`: the inner loop of base conversion.
 ///
-/// The constants are balanced residues of `p`; the sources are any integers of magnitude at most `5/8 2^48` (reduced
-/// residues of *other* primes). The method is that of [`dot`]: the sum of [`MAX_TERMS`] products is at most
-/// `8 x 5/8 x 2^48 p/2 <= 2^(50.9 + s)`.
+/// The constants are balanced residues of `p`; the sources are any integers of magnitude at most
+/// `5/8 2^48` (reduced residues of *other* primes). The method is that of [`dot`]: the sum of
+/// [`MAX_TERMS`] products is at most `8 x 5/8 x 2^48 p/2 = 2.5 x 2^48 p < 2^(s + 49.9)`.
 ///
 /// With `reduce` the result is balanced. Without, its magnitude is at most
 /// [`linear_combination_bound`].
@@ -166,7 +171,8 @@ pub fn sub_scale(m: &Modulus, dst: &mut [f64], src: &[f64], c: Constant) {
 }
 
 /// `dst = round(sum_i src_i inverses_i)`, summed in this order: how often the modulus of a base is contained in a sum of
-/// its residues. An addition can only be off where the sum is within `2^-48` of a tie.
+/// its residues. The result can only be off by one, where the
+/// exact sum is within `2^-48` of a tie.
 pub fn overflow(dst: &mut [f64], src: &[&[f64]], inverses: &[f64]) {
     dispatch(Overflow { dst, src, inverses });
 }

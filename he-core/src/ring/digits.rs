@@ -43,25 +43,40 @@ impl Poly<Ntt> {
     /// # Panics
     /// Unless the basis is extended.
     #[must_use]
-    pub fn mod_down(mut self) -> Self {
+    pub fn mod_down(self) -> Self {
+        self.divide(0)
+    }
+
+    /// [`mod_down`](Self::mod_down) and [`rescale`](Self::rescale) at once: divides by `P q_l` and rounds, with the same bound. `k + 1`
+    /// inverse and `l` forward transforms, where one after the other takes `k + 1` and `2 l + 1`.
+    ///
+    /// # Panics
+    /// Unless the basis is extended, and at level 0.
+    #[must_use]
+    pub fn mod_down_and_rescale(self) -> Self {
+        assert!(self.level() > 0, "no prime to divide by at level 0");
+        self.divide(1)
+    }
+
+    /// Divides by the special primes and the top `chain_primes` of the chain.
+    fn divide(mut self, chain_primes: usize) -> Self {
         assert!(
             self.basis().is_extended(),
             "nothing to divide by: the basis is not extended"
         );
         let ring = self.ring().clone();
         let (n, basis) = (ring.degree(), self.basis());
-        let chain: Vec<usize> = (0..=basis.level()).collect();
-        let special: Vec<usize> = (basis.level() + 1..basis.limbs())
-            .map(|i| basis.prime(i))
-            .collect();
-        let converter = ring.converter(&special, &chain);
-        let (head, tail) = self.data_mut().split_at_mut((basis.level() + 1) * n);
+        let kept = basis.level() + 1 - chain_primes;
+        let chain: Vec<usize> = (0..kept).collect();
+        let divisors: Vec<usize> = (kept..basis.limbs()).map(|i| basis.prime(i)).collect();
+        let converter = ring.converter(&divisors, &chain);
+        let (head, tail) = self.data_mut().split_at_mut(kept * n);
         for_each_limb(tail, n, TRANSFORM, |i, limb| {
-            ring.table(special[i])
+            ring.table(divisors[i])
                 .inverse_scaled(limb, converter.hat_inverse(i));
         });
         let sources: Vec<&[f64]> = tail.chunks_exact(n).collect();
-        let mut rest = Buffer::zero(head.len());
+        let mut rest = Buffer::scratch(head.len());
         converter.convert(&ring, rest.chunks_exact_mut(n).collect(), &sources);
         for_each_limb(&mut rest, n, TRANSFORM, |j, limb| {
             ring.table(j).forward(limb)
@@ -72,10 +87,11 @@ impl Poly<Ntt> {
                 ring.modulus(j),
                 limb,
                 rest,
-                inverse_of_product(&ring, &special, j),
+                inverse_of_product(&ring, &divisors, j),
             );
         });
         self.drop_special();
+        self.drop_to_level(kept - 1);
         self
     }
 
@@ -132,7 +148,7 @@ impl Poly<Ntt> {
         let sources: Vec<&[f64]> = scaled[digit.start * n..digit.end * n]
             .chunks_exact(n)
             .collect();
-        let mut out = Self::zero(ring, basis);
+        let mut out = Self::scratch(ring, basis);
         let limbs = out.data_mut().chunks_exact_mut(n).enumerate();
         let targets = limbs
             .filter(|(i, _)| !digit.contains(i))

@@ -11,6 +11,7 @@ mod automorphism;
 mod basis;
 mod convert;
 mod digits;
+mod gadget;
 mod poly;
 mod sampler;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use automorphism::GaloisElement;
 pub use basis::Basis;
+pub(crate) use gadget::{GadgetTerm, gadget_product};
 pub use poly::{Coeff, Ntt, Poly, Representation};
 pub use sampler::{binomial, ternary};
 

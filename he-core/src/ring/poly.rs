@@ -9,6 +9,8 @@ use super::automorphism::map_coefficients;
 use super::{Basis, GaloisElement, Ring, RingError};
 use crate::arith::{Buffer, Modulus, slices};
 
+mod products;
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Ntt {}
@@ -205,7 +207,7 @@ impl<R: Representation> Poly<R> {
         &mut self.data
     }
 
-    fn check(&self, other: &Poly<impl Representation>) {
+    pub(super) fn check(&self, other: &Poly<impl Representation>) {
         assert!(
             Arc::ptr_eq(&self.ring, &other.ring),
             "polynomials of different rings"
@@ -213,7 +215,22 @@ impl<R: Representation> Poly<R> {
         assert_eq!(self.basis, other.basis, "polynomials over different bases");
     }
 
-    fn each(&mut self, weight: usize, f: impl Fn(&Modulus, usize, &mut [f64]) + Sync + Send) {
+    fn check_contains(&self, ring: &Arc<Ring>, basis: Basis) {
+        assert!(
+            Arc::ptr_eq(&self.ring, ring),
+            "polynomials of different rings"
+        );
+        assert!(
+            self.basis.contains(&basis),
+            "a factor lacks primes of the sum"
+        );
+    }
+
+    pub(super) fn each(
+        &mut self,
+        weight: usize,
+        f: impl Fn(&Modulus, usize, &mut [f64]) + Sync + Send,
+    ) {
         let (ring, basis) = (&self.ring, self.basis);
         for_each_limb(&mut self.data, ring.degree(), weight, |i, limb| {
             f(ring.modulus(basis.prime(i)), i, limb)
@@ -378,46 +395,6 @@ impl Poly<Ntt> {
         let mut out = Self::scratch(&self.ring, self.basis);
         out.each(1, |m, i, x| slices::mul(m, x, self.limb(i), other.limb(i)));
         out
-    }
-
-    /// `self += a b`. For several products at once, [`inner_product_acc`](Self::inner_product_acc) is faster.
-    pub fn mul_acc(&mut self, a: &Self, b: &Self) {
-        self.check(a);
-        self.check(b);
-        self.each(1, |m, i, x| {
-            slices::mul_add_assign(m, x, a.limb(i), b.limb(i))
-        });
-    }
-
-    /// `self += sum_i a_i b_i`. Each factor may live over more primes than `self` (a key at the top level,
-    /// say): only the limbs of `self`'s primes are read.
-    ///
-    /// # Panics
-    /// If a factor belongs to another ring or lacks a prime of `self`.
-    pub fn inner_product_acc(&mut self, terms: &[(&Self, &Self)]) {
-        let basis = self.basis;
-        for (a, b) in terms {
-            assert!(
-                Arc::ptr_eq(&self.ring, &a.ring) && Arc::ptr_eq(&self.ring, &b.ring),
-                "different rings"
-            );
-            assert!(
-                a.basis.contains(&basis) && b.basis.contains(&basis),
-                "a factor lacks primes"
-            );
-        }
-        self.each(terms.len(), |m, i, x| {
-            let limbs: Vec<(&[f64], &[f64])> = terms
-                .iter()
-                .map(|(a, b)| {
-                    (
-                        a.limb(a.basis.limb_of(&basis, i)),
-                        b.limb(b.basis.limb_of(&basis, i)),
-                    )
-                })
-                .collect();
-            slices::dot(m, true, x, &limbs);
-        });
     }
 
     /// Adds an integer constant to the polynomial: to every value.

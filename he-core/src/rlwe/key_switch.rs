@@ -1,7 +1,7 @@
 //! Key switching: digits, key products, division by P.
 
 use super::{Context, SwitchingKey};
-use crate::ring::{GaloisElement, Ntt, Poly};
+use crate::ring::{GadgetTerm, GaloisElement, Ntt, Poly, gadget_product};
 
 /// A polynomial over `q_0 .. q_l` cut into digits over the extended basis, ready for many key products.
 ///
@@ -29,15 +29,32 @@ impl Digits {
     /// If the key is of another ring.
     #[must_use]
     pub fn key_product(&self, key: &SwitchingKey) -> KeyProduct {
-        let part = |key: &[Poly<Ntt>]| {
-            let mut sum = Poly::zero(self.0[0].ring(), self.0[0].basis());
-            let terms: Vec<_> = self.0.iter().zip(key).collect();
-            sum.inner_product_acc(&terms);
-            sum
-        };
-        KeyProduct {
-            k0: part(key.b()),
-            k1: part(key.a()),
+        self.product(&[key.term(None)])
+    }
+
+    /// The sum of the key products, each at its own `X^g`, for double hoisting: one pass over the keys, `2 (l + 1 + k)` permutations a
+    /// key.
+    ///
+    /// # Panics
+    /// Without keys; if a key is of another ring.
+    #[must_use]
+    pub fn sum_of_products(&self, keys: &[(GaloisElement, &SwitchingKey)]) -> KeyProduct {
+        let terms: Vec<_> = keys.iter().map(|(g, key)| key.term(Some(*g))).collect();
+        self.product(&terms)
+    }
+
+    fn product(&self, terms: &[GadgetTerm<'_>]) -> KeyProduct {
+        let (k0, k1) = gadget_product(&self.0, terms);
+        KeyProduct { k0, k1 }
+    }
+}
+
+impl SwitchingKey {
+    fn term(&self, g: Option<GaloisElement>) -> GadgetTerm<'_> {
+        GadgetTerm {
+            b: self.b(),
+            a: self.a(),
+            g,
         }
     }
 }
@@ -50,15 +67,6 @@ pub struct KeyProduct {
 }
 
 impl KeyProduct {
-    /// The product at `X^g`: 2 (l + 1 + k) permutations.
-    #[must_use]
-    pub fn automorphism(&self, g: GaloisElement) -> Self {
-        Self {
-            k0: self.k0.automorphism(g),
-            k1: self.k1.automorphism(g),
-        }
-    }
-
     /// `self += other`, both at one level.
     ///
     /// # Panics
@@ -72,5 +80,19 @@ impl KeyProduct {
     #[must_use]
     pub fn mod_down(self) -> (Poly<Ntt>, Poly<Ntt>) {
         (self.k0.mod_down(), self.k1.mod_down())
+    }
+
+    /// `(d_0, d_1)` plus the product over P, divided by `q_l`: a relinearisation and a rescale with one division and one rounding. Each component:
+    /// `k + 1` inverse and `l` forward transforms.
+    ///
+    /// # Panics
+    /// At level 0; if levels or rings differ.
+    #[must_use]
+    pub fn add_and_rescale(self, d0: Poly<Ntt>, d1: Poly<Ntt>) -> (Poly<Ntt>, Poly<Ntt>) {
+        let divide = |mut k: Poly<Ntt>, d: Poly<Ntt>| {
+            k.add_times_special(d);
+            k.mod_down_and_rescale()
+        };
+        (divide(self.k0, d0), divide(self.k1, d1))
     }
 }

@@ -5,8 +5,9 @@ use he_core::holder::Sealer;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use thiserror::Error;
 
+use crate::clear::TrainError;
 use crate::clear::paper::diagonal;
-use crate::linalg::transposed_product;
+use crate::clear::whitened::label_moments;
 use crate::packing::{Shape, Upload, data_slots, gradient_slots, label_slots, replicated_slots};
 use crate::plan::{Job, Method};
 
@@ -26,6 +27,9 @@ pub enum EncryptError {
         /// Size of the data.
         found: usize,
     },
+    /// Labels that do not fit the rows.
+    #[error(transparent)]
+    Labels(#[from] TrainError),
     /// A value outside the bound that the plan was made for.
     #[error(
         "{what}: the plan allows up to {allowed:.4e}, the data reach {found:.4e}\n  hint: plan anew with larger bounds"
@@ -130,7 +134,7 @@ impl<'a> Uploads<'a> {
         let first_gradient = if job.has_labels() {
             Array2::zeros((0, 0))
         } else {
-            first_gradient(x, labels, classes)
+            label_moments(x, labels, classes)?
         };
         Ok(Self {
             job,
@@ -189,16 +193,4 @@ impl<'a> Uploads<'a> {
             }
         }
     }
-}
-
-/// (Y - 1/2)^T X: c x D. Over several owners of data these simply add up.
-pub fn first_gradient(x: ArrayView2<'_, f64>, labels: &[u32], classes: usize) -> Array2<f64> {
-    let y = Array2::from_shape_fn((labels.len(), classes), |(i, class)| {
-        if labels[i] as usize == class {
-            0.5
-        } else {
-            -0.5
-        }
-    });
-    transposed_product(y.view(), x)
 }

@@ -23,6 +23,8 @@ const RADICES: [usize; 4] = [2, 4, 8, 16];
 const USUAL_RADIX: usize = 4;
 /// Most evaluation keys: 10 MB each on disk at N = 2^15.
 const MOST_KEYS: usize = 64;
+/// A larger key set must bring the cost down to this part.
+const WORTH_MORE_KEYS: f64 = 0.95;
 /// Layouts whose rough cost is within this factor of the best are traced, at most this many.
 const ROUGH_FACTOR: f64 = 2.0;
 const MOST_TRACED: usize = 3;
@@ -206,6 +208,7 @@ fn with_chain(
         });
     }
     let mut best = (job, prediction);
+    // More terms a stage mean more keys: they must save a worthwhile part of the time.
     for radix in RADICES {
         let other = Program {
             radix,
@@ -217,7 +220,12 @@ fn with_chain(
         };
         let good = prediction.weight_error() <= request.largest_error
             && prediction.keys.len() <= MOST_KEYS;
-        if good && prediction.transforms < best.1.transforms {
+        let worth = if prediction.keys.len() > best.1.keys.len() {
+            WORTH_MORE_KEYS
+        } else {
+            1.0
+        };
+        if good && prediction.transforms as f64 <= worth * best.1.transforms as f64 {
             best = (job, prediction);
         }
     }

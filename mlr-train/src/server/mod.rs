@@ -213,6 +213,8 @@ impl<'a, E: Evaluator> Run<'a, E> {
 }
 
 #[cfg(test)]
+mod ckks_tests;
+#[cfg(test)]
 mod paper_tests;
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,7 @@ use crate::plan::{
 use crate::sigmoid::{Activation, Degree, OddPolynomial};
 
 /// A tiny insecure ring with 512 slots and `levels` levels of 40 bits.
-fn ring(levels: usize) -> Arc<Params> {
+pub(super) fn ring(levels: usize) -> Arc<Params> {
     static KNOWN: Mutex<BTreeMap<usize, Arc<Params>>> = Mutex::new(BTreeMap::new());
     let mut known = KNOWN.lock().unwrap();
     Arc::clone(known.entry(levels).or_insert_with(|| make_ring(levels)))
@@ -41,7 +41,7 @@ fn make_ring(levels: usize) -> Arc<Params> {
 
 /// Smooth made-up data with a constant column and rms of at most 1; the sum of squares of a row stays about the same for any width,
 /// so that scores stay within the polynomial's range.
-fn samples(shape: Shape) -> (Array2<f64>, Vec<u32>) {
+pub(super) fn samples(shape: Shape) -> (Array2<f64>, Vec<u32>) {
     let amplitude = 0.9 * (4.0 / shape.columns as f64).sqrt().min(1.0);
     let labels: Vec<u32> = (0..shape.samples)
         .map(|i| (i * 7 % shape.classes) as u32)
@@ -56,7 +56,12 @@ fn samples(shape: Shape) -> (Array2<f64>, Vec<u32>) {
     (x, labels)
 }
 
-fn program(shape: Shape, method: Method, iterations: usize, row_length: usize) -> Program {
+pub(super) fn program(
+    shape: Shape,
+    method: Method,
+    iterations: usize,
+    row_length: usize,
+) -> Program {
     let (x, _) = samples(shape);
     let curvature = paper::diagonal(&x).iter().fold(0.0f64, |a, &b| a.max(b));
     let schedule = Schedule::ladder(4.0, 6.0, iterations).unwrap();
@@ -88,7 +93,7 @@ fn program(shape: Shape, method: Method, iterations: usize, row_length: usize) -
 }
 
 /// The clear twins' weights.
-fn reference(program: &Program, x: &Array2<f64>, labels: &[u32]) -> Array2<f64> {
+pub(super) fn reference(program: &Program, x: &Array2<f64>, labels: &[u32]) -> Array2<f64> {
     let Shape {
         samples, classes, ..
     } = program.shape;
@@ -150,13 +155,13 @@ fn run(program: Program) -> Outcome {
     }
 }
 
-const CLIENT: Method = Method::Whitened {
+pub(super) const CLIENT: Method = Method::Whitened {
     first_gradient: FirstGradient::Client,
 };
-const SERVER: Method = Method::Whitened {
+pub(super) const SERVER: Method = Method::Whitened {
     first_gradient: FirstGradient::Server,
 };
-const PAPER: Method = Method::Paper {
+pub(super) const PAPER: Method = Method::Paper {
     start_weight: 0.0128,
 };
 

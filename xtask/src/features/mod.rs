@@ -31,13 +31,8 @@ struct Difference {
     workspace: BTreeSet<String>,
 }
 
-<<<<<<< HEAD
 /// Rounds of `--fix`: each pins what one package lacks, which changes what the packages above it resolve.
 const ROUNDS: usize = 3 * PACKAGES.len();
-=======
-/// Rounds of `--fix`: a pin changes what is resolved, and may ask for another.
-const ROUNDS: usize = 6;
->>>>>>> main
 
 /// Compares every package with the workspace; with `fix`, names the features in the manifests until they are equal.
 pub(crate) fn run(fix: bool) -> Result<()> {
@@ -47,11 +42,7 @@ pub(crate) fn run(fix: bool) -> Result<()> {
             return Ok(());
         }
         if fix {
-<<<<<<< HEAD
             pins.write_lowest(&cargo::root())?;
-=======
-            pins.write(&cargo::root())?;
->>>>>>> main
         } else {
             eprint!("{pins}");
         }

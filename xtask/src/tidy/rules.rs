@@ -245,6 +245,7 @@ pub(crate) struct ForbiddenText {
 }
 
 const MACHINE: &str = "a path of one machine means nothing elsewhere";
+const MERGE: &str = "a merge that nobody finished";
 const REGISTRY: &str = "which registry serves a build is the builder's choice";
 
 // Each text is written in two parts, so that this table does not match itself.
@@ -303,5 +304,15 @@ pub(crate) const FORBIDDEN_TEXT: &[ForbiddenText] = &[
         text: concat!("to", "do!"),
         except: &[],
         reason: "every commit is whole",
+    },
+    ForbiddenText {
+        text: concat!("<<<<", "<<< "),
+        except: &[],
+        reason: MERGE,
+    },
+    ForbiddenText {
+        text: concat!(">>>>", ">>> "),
+        except: &[],
+        reason: MERGE,
     },
 ];

@@ -25,6 +25,7 @@ fn transform_is_direct_evaluation() {
         for bits in [36, 47, 48] {
             let m = modulus(bits, log_n);
             let table = NttTable::new(log_n, m).unwrap();
+            assert!(table.input_limit() >= if log_n <= 16 { 5.0 } else { 4.0 } * m.p());
             let n = table.n();
             let x: Vec<f64> = (0..n).map(|_| rng.within(table.input_limit())).collect();
             let mut y = x.clone();
@@ -63,7 +64,7 @@ fn inputs_at_the_limit_stay_exact() {
             for pattern in [0, 1, table.n() / 2, table.n() - 1] {
                 let limit = table.input_limit();
                 let sign = |i: usize| {
-                    if (i & pattern).count_ones() % 2 == 0 {
+                    if (i & pattern).count_ones().is_multiple_of(2) {
                         limit
                     } else {
                         -limit

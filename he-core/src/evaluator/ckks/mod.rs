@@ -175,13 +175,15 @@ impl RotationSum {
         self.c1.add_assign(c1);
     }
 
-    /// Adds a rotation: `c0` at `X^g`, and the key product of `digits` at `X^g`.
-    fn rotate(&mut self, c0: &Poly<Ntt>, digits: &Digits, g: GaloisElement, key: &SwitchingKey) {
-        self.c0.add_assign(&c0.automorphism(g));
-        let product = digits.key_product(key).automorphism(g);
+    /// Adds rotations of one ciphertext: `c0` at each `X^g`, and the key products of the digits of `c1`.
+    fn rotate(&mut self, c0: &Poly<Ntt>, digits: &Digits, keys: &[(GaloisElement, &SwitchingKey)]) {
+        for (g, _) in keys {
+            self.c0.add_automorphism(c0, *g);
+        }
+        let products = digits.sum_of_products(keys);
         match &mut self.products {
-            Some(sum) => sum.add_assign(&product),
-            None => self.products = Some(product),
+            Some(sum) => sum.add_assign(&products),
+            None => self.products = Some(products),
         }
     }
 
@@ -330,13 +332,10 @@ impl Evaluator for Ckks {
         let sum = sum.0.ok_or(EvalError::Empty { op })?;
         let key = self.key(op, KeyId::Relinearisation, || "relinearisation".into())?;
         let meta = self.ledger().finish(&sum.meta)?;
-        let [mut d0, mut d1, d2] = sum.finish().ok_or(EvalError::Empty { op })?;
-        let (k0, k1) = Digits::of(self.context(), &d2).key_product(key).mod_down();
-        for (d, k) in [(&mut d0, k0), (&mut d1, k1)] {
-            d.add_assign(&k);
-            d.rescale();
-        }
-        Ok(made(d0, d1, meta))
+        let [d0, d1, d2] = sum.finish().ok_or(EvalError::Empty { op })?;
+        let product = Digits::of(self.context(), &d2).key_product(key);
+        let (c0, c1) = product.add_and_rescale(d0, d1);
+        Ok(made(c0, c1, meta))
     }
 
     fn drop_to(&self, a: &CkksCt, level: Level) -> Result<CkksCt, EvalError> {
@@ -424,10 +423,7 @@ impl Evaluator for Ckks {
             sum.add(c0, c1);
         }
         if !keys.is_empty() {
-            let digits = Digits::of(self.context(), c1);
-            for (g, key) in keys {
-                sum.rotate(c0, &digits, g, key);
-            }
+            sum.rotate(c0, &Digits::of(self.context(), c1), &keys);
         }
         Ok(sum.finish(meta))
     }
@@ -453,7 +449,7 @@ impl Evaluator for Ckks {
             let (c0, c1) = copied(a, meta.level);
             match key {
                 None => sum.add(&c0, &c1),
-                Some((g, key)) => sum.rotate(&c0, &Digits::of(self.context(), &c1), g, key),
+                Some(key) => sum.rotate(&c0, &Digits::of(self.context(), &c1), &[key]),
             }
         }
         Ok(sum.finish(meta))

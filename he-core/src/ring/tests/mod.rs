@@ -1,6 +1,7 @@
 //! Rings against big integers.
 
 mod conversion;
+mod gadget;
 mod operations;
 mod samplers;
 
@@ -91,22 +92,34 @@ fn rescale_rounds_to_within_a_half() {
     }
 }
 
+/// `b` must be `a` over the divisors, rounded: to within a half, modulo what `b` is modulo.
+fn assert_quotient(a: Poly<Ntt>, b: Poly<Ntt>, divisor: BigInt) {
+    let exact = lift(&a.into_coeff());
+    let b = b.into_coeff();
+    let q = product(&b) * &divisor;
+    for (x, y) in exact.iter().zip(lift(&b)) {
+        // Equal modulo Q: the lifted quotient may wrap.
+        let error = centred(x - y * &divisor, &q);
+        assert!(error.magnitude() * 2u32 <= *divisor.magnitude(), "{error}");
+    }
+}
+
 #[test]
 fn mod_down_rounds_to_within_a_half() {
     let ring = ring(6, 4, 3);
-    let a = random(&ring, ring.extended_basis(2), 2);
-    let exact = lift(&a.clone().into_coeff());
-    let b = a.mod_down();
-    assert_eq!(b.basis(), ring.basis(2));
     let p: BigInt = (0..3)
         .map(|i| BigInt::from(ring.special(i).value()))
         .product();
-    let b = b.into_coeff();
-    let whole = &p * product(&b);
-    for (x, y) in exact.iter().zip(lift(&b)) {
-        // Equal modulo P Q: the lifted quotient may wrap.
-        let error = centred(x - y * &p, &whole);
-        assert!(error.magnitude() * 2u32 <= *p.magnitude(), "{error}");
+    for level in 0..4 {
+        let a = random(&ring, ring.extended_basis(level), 2);
+        let b = a.clone().mod_down();
+        assert_eq!(b.basis(), ring.basis(level));
+        assert_quotient(a.clone(), b, p.clone());
+        if level > 0 {
+            let b = a.clone().mod_down_and_rescale();
+            assert_eq!(b.basis(), ring.basis(level - 1));
+            assert_quotient(a, b, &p * ring.q(level).value());
+        }
     }
 }
 

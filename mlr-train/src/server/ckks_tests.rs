@@ -1,0 +1,53 @@
+//! The training on ciphertexts, on a tiny insecure ring: errors within what the trace expects.
+
+use std::sync::Arc;
+
+use he_core::evaluator::{Ckks, Evaluator, Op};
+use he_core::holder::{SecretOpener, SecretSealer};
+use he_core::rlwe::{Context, SecretKey};
+
+use super::tests::{CLIENT, PAPER, SERVER, program, reference, ring, samples};
+use super::{MemorySource, Unobserved, train};
+use crate::client::decrypt::decrypt;
+use crate::client::encrypt::Uploads;
+use crate::packing::Shape;
+use crate::plan::{fit_scales, levels};
+
+#[test]
+fn training_on_ciphertexts_errs_as_expected() {
+    let shape = Shape {
+        samples: 150,
+        columns: 11,
+        classes: 3,
+    };
+    for (method, iterations) in [(CLIENT, 3), (SERVER, 2), (PAPER, 2)] {
+        let program = program(shape, method, iterations, 8);
+        let (x, labels) = samples(shape);
+        let params = ring(levels(method, iterations));
+        let (job, prediction) = fit_scales(&program, &params).unwrap();
+        let context = Context::new(Arc::clone(&params)).unwrap();
+        let key = Arc::new(SecretKey::generate(&context).unwrap());
+        let sealer = SecretSealer::new(Arc::clone(&key)).unwrap();
+        let opener = SecretOpener::new(Arc::clone(&key)).unwrap();
+        let eval = Ckks::new(key.evaluation_keys(&prediction.keys).unwrap()).unwrap();
+        let source: MemorySource<_> = Uploads::new(&job, x.view(), &labels)
+            .unwrap()
+            .seal_all::<Ckks>(&sealer)
+            .collect::<Result<_, _>>()
+            .unwrap();
+        let weights = train(&job, &eval, &source, &Unobserved).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(eval.tally().total(Op::KeyProduct), prediction.key_products);
+        let opened = decrypt(&job, &eval, &opener, &weights).unwrap();
+        let distance = (&opened.weights - &reference(&program, &x, &labels))
+            .iter()
+            .fold(0.0f64, |a, b| a.max(b.abs()));
+        // Some 10^4 slots: the largest error of honest noise stays below six standard errors; the expectation takes typical sizes of
+        // values, right within a factor of about four. An expectation 2^10 too large would say nothing.
+        let expected = prediction.weight_error();
+        assert!(
+            distance < 24.0 * expected && distance > expected / 1024.0,
+            "{method:?}: {distance:e} against {expected:e}"
+        );
+        assert!(opened.replica_spread < 24.0 * expected);
+    }
+}
