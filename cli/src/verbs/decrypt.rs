@@ -7,6 +7,7 @@ use he_core::evaluator::Ckks;
 use he_core::holder::SecretOpener;
 use he_core::rlwe::EvaluationKeys;
 use mlr_train::client::decrypt::{Decrypted, decrypt};
+use mlr_train::client::prepare::certified_by_twin;
 use mlr_train::metrics::Agreement;
 use mlr_train::model::{Model, Provenance};
 use serde::Serialize;
@@ -66,6 +67,8 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<Opened, Failu
     for warning in &warnings {
         console.warn(warning);
     }
+    let expected_error = opened.expected_error;
+    let opened = certified_by_twin(opened, reference.view());
     let (weights, intercept) = private.coordinates.fold_back(opened.rounded().view())?;
     let provenance = Provenance {
         method: plan.method().to_owned(),
@@ -84,7 +87,7 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<Opened, Failu
         certified_bits: opened.certified_bits(),
         max_weight_error: Some(agreement.max_relative_error),
         replica_spread: opened.replica_spread,
-        expected_error: opened.expected_error,
+        expected_error,
         warnings,
     })
 }

@@ -6,6 +6,7 @@
 )]
 
 mod errors;
+mod files;
 mod help;
 
 use std::path::Path;
