@@ -4,6 +4,7 @@ mod bench;
 mod cargo;
 mod check;
 mod features;
+mod pretrain;
 mod tidy;
 
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ enum Verb {
         #[arg(long)]
         fix: bool,
     },
+    /// Makes the weights of velum-compact anew: about a quarter of an hour.
+    Pretrain(pretrain::Pretrain),
     /// Measurements.
     Bench {
         #[command(subcommand)]
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Verb::Check { full } => check::run(full),
         Verb::Tidy => tidy::run(),
         Verb::Features { fix } => features::run(fix),
+        Verb::Pretrain(arguments) => pretrain::run(&arguments),
         Verb::Bench { bench } => bench::run(&bench),
     };
     match outcome {
