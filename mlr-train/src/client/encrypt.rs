@@ -123,6 +123,8 @@ impl<'a> Uploads<'a> {
         let squares = x.map_axis(Axis(0), |column| column.dot(&column));
         let rms = (squares.iter().fold(0.0f64, |a, &b| a.max(b)) / samples as f64).sqrt();
         within("root mean square of a column", bounds.column_rms, rms)?;
+        let rms = (squares.sum() / x.len() as f64).sqrt();
+        within("root mean square of all values", bounds.data_rms, rms)?;
         let paper = matches!(job.program().method, Method::Paper { .. });
         let curvature = if paper {
             diagonal(&x.to_owned())

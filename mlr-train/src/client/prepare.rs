@@ -193,6 +193,7 @@ impl Recipe {
                 let bounds = Bounds {
                     data: fine_ladder(largest_magnitude(&rows)),
                     column_rms: fine_ladder((most(&squares) / rows.nrows() as f64).sqrt()),
+                    data_rms: fine_ladder((squares.sum() / rows.len() as f64).sqrt()),
                     score: fine_ladder(twin.largest_score),
                     weight: fine_ladder(2.0 * twin.largest_weight),
                     curvature: fine_ladder(most(&paper::diagonal(&rows))),

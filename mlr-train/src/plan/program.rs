@@ -107,6 +107,8 @@ pub struct Bounds {
     pub data: f64,
     /// Largest root mean square of a column.
     pub column_rms: f64,
+    /// Root mean square of all data: what the estimate of the weights' error reckons with. No run is refused for it but the client's own.
+    pub data_rms: f64,
     /// Largest |score| of a training sample in any iteration (2R for a polynomial of range R).
     pub score: f64,
     /// Largest |weight| of any iterate or extrapolated point.
@@ -233,6 +235,7 @@ impl Job {
         for (what, value) in [
             ("bound of the data", b.data),
             ("bound of the columns' rms", b.column_rms),
+            ("bound of the data's rms", b.data_rms),
             ("bound of the scores", b.score),
             ("bound of the weights", b.weight),
             ("bound of the diagonal B", b.curvature),
@@ -373,11 +376,11 @@ impl Job {
     /// The same job with typical sizes of values instead of bounds: the noise of a product is its operands' noise times the *usual* size
     /// of the other operand, and bounds overstate that a hundredfold in every product. For estimates alone; no run may declare these.
     ///
-    /// Scores stand at a quarter of their bound, data at the columns' root mean square, weights where D of them make such a score.
+    /// Scores stand at a quarter of their bound, data at their root mean square, weights where D of them make such a score.
     pub(crate) fn typical(&self) -> Self {
         let b = self.program.bounds;
         let score = b.score / TYPICAL_PART;
-        let data = b.data.min(b.column_rms);
+        let data = b.data.min(b.data_rms);
         let start = match self.program.method {
             Method::Paper { start_weight } => start_weight.abs(),
             Method::Whitened { .. } => 0.0,
@@ -386,7 +389,8 @@ impl Job {
         let mut typical = self.clone();
         typical.program.bounds = Bounds {
             data,
-            column_rms: b.column_rms,
+            column_rms: data,
+            data_rms: data,
             score,
             weight: weight.min(b.weight).max(start),
             curvature: b.curvature / TYPICAL_PART,

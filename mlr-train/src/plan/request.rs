@@ -58,6 +58,7 @@ impl PlanRequest {
             bounds: Bounds {
                 data,
                 column_rms: 1.0,
+                data_rms: 1.0,
                 score: RANGES * polynomial.range(),
                 weight,
                 curvature: 1.0,

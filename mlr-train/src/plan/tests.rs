@@ -117,6 +117,7 @@ fn tiny() -> Plan {
         bounds: Bounds {
             data: 4.0,
             column_rms: 1.0,
+            data_rms: 1.0,
             score: 12.0,
             weight: 4.0,
             curvature: 1.0,

@@ -68,6 +68,7 @@ fn the_paper_s_job_on_clear_slots_reaches_the_paper_s_accuracy() {
     let bounds = Bounds {
         data: largest(&rows),
         column_rms: squares.iter().fold(0.0, |a: f64, &b| a.max(b)),
+        data_rms: squares.mapv(|rms| rms * rms).mean().unwrap().sqrt(),
         score: twin.largest_score.iter().fold(0.0, |a: f64, &b| a.max(b)) * 1.01,
         // Between the twin's iterates; the last V is not among its matrices.
         weight: 2.0 * matrices.map(largest).fold(0.0, f64::max),

@@ -77,6 +77,7 @@ pub(super) fn program(
         bounds: Bounds {
             data: 1.0,
             column_rms: 1.0,
+            data_rms: 1.0,
             score: 12.0,
             weight: 4.0,
             curvature,
