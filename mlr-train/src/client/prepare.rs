@@ -478,7 +478,7 @@ mod tests {
                     },
                 };
                 assert_eq!(Recipe::of(&program), Some(recipe));
-                program.steps[0].gain *= 1.000_001;
+                program.steps[0].momentum += 0.1;
                 assert_eq!(Recipe::of(&program), None);
             }
         }
