@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::extraction::ExtractArgs;
 use crate::features::FeatureArgs;
 use crate::shape::Shape;
 
@@ -15,7 +16,7 @@ use crate::shape::Shape;
     subcommand_required = true,
     arg_required_else_help = true,
     disable_help_subcommand = true,
-    after_help = "Order of work: plan, keygen, encrypt (client) -> train (server) -> decrypt, evaluate (client).\n\
+    after_help = "Order of work: extract, plan, keygen, encrypt (client) -> train (server) -> decrypt, evaluate (client).\n\
                   Exit codes: 0 done, 1 wrong input or refused, 2 environment, 3 verification failed, 130 interrupted."
 )]
 pub struct Cli {
@@ -50,6 +51,8 @@ pub struct Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Client: turn images into features by a pretrained network.
+    Extract(ExtractArgs),
     /// Client: choose and check everything about a training run before any work.
     Plan(PlanArgs),
     /// Client: make the secret key and exactly the evaluation keys that the plan needs.
@@ -64,7 +67,7 @@ pub enum Verb {
     Evaluate(EvaluateArgs),
     /// Anyone: what a file or directory of velum is, without a key.
     Inspect(InspectArgs),
-    /// Client and server in one process: train on encrypted handwritten digits, embedded.
+    /// Client and server in one process: train on encrypted features of handwritten digits, embedded.
     Demo(DemoArgs),
 }
 
@@ -72,6 +75,7 @@ impl Verb {
     /// The verb's name, as in every JSON object.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Extract(_) => "extract",
             Self::Plan(_) => "plan",
             Self::Keygen(_) => "keygen",
             Self::Encrypt(_) => "encrypt",
@@ -85,8 +89,8 @@ impl Verb {
 }
 
 /// The names of all verbs, for errors in arguments that do not parse.
-pub(crate) const VERBS: [&str; 8] = [
-    "plan", "keygen", "encrypt", "train", "decrypt", "evaluate", "inspect", "demo",
+pub(crate) const VERBS: [&str; 9] = [
+    "extract", "plan", "keygen", "encrypt", "train", "decrypt", "evaluate", "inspect", "demo",
 ];
 
 /// How the training goes.

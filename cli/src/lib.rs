@@ -13,6 +13,7 @@ mod artifacts;
 pub mod console;
 mod convert;
 mod defaults;
+pub mod extraction;
 pub mod failure;
 pub mod features;
 mod interrupt;
@@ -77,6 +78,8 @@ fn threads(wanted: Option<std::num::NonZeroUsize>) -> Result<(), Failure> {
 
 fn dispatch(verb: &Verb, console: &Console) -> Result<(), Failure> {
     match verb {
+        #[cfg(feature = "extract")]
+        Verb::Extract(args) => console.finish("extract", &verbs::extract::run(args, console)?),
         Verb::Plan(args) => console.finish("plan", &verbs::plan::run(args, console)?),
         Verb::Keygen(args) => console.finish("keygen", &verbs::keygen::run(args, console)?),
         Verb::Encrypt(args) => console.finish("encrypt", &verbs::encrypt::run(args, console)?),
@@ -84,7 +87,10 @@ fn dispatch(verb: &Verb, console: &Console) -> Result<(), Failure> {
         Verb::Decrypt(args) => console.finish("decrypt", &verbs::decrypt::run(args, console)?),
         Verb::Evaluate(args) => console.finish("evaluate", &verbs::evaluate::run(args, console)?),
         Verb::Inspect(args) => console.finish("inspect", &verbs::inspect::run(args)?),
+        #[cfg(feature = "extract")]
         Verb::Demo(args) => console.finish("demo", &verbs::demo::run(args, console)?),
+        #[cfg(not(feature = "extract"))]
+        Verb::Extract(_) | Verb::Demo(_) => Err(verbs::without_networks(verb.name())),
     }
 }
 

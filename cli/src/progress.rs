@@ -54,8 +54,13 @@ impl Stage {
 
     /// `done` of the stage's units are done; `what` names the step at work.
     pub fn set(&self, done: u64, what: &str) {
+        self.show(done, &status(what, self.left(done)));
+    }
+
+    /// As [`Stage::set`], for a step that knows better what to say and how long it still takes.
+    pub fn show(&self, done: u64, status: &str) {
         if let Some(bar) = &self.bar {
-            bar.set_message(status(what, self.left(done)));
+            bar.set_message(status.to_owned());
             bar.set_position(done);
         }
         if let Some(last) = &self.last_line {
@@ -63,7 +68,6 @@ impl Stage {
             if last.elapsed() >= LINE_EVERY {
                 *last = Instant::now();
                 let percent = 100 * done / self.total.max(1);
-                let status = status(what, self.left(done));
                 let _ = writeln!(io::stderr().lock(), "{}: {percent} %  {status}", self.label);
             }
         }

@@ -22,7 +22,11 @@ fn demo() {
     let folder = tempfile::tempdir().unwrap();
     let result = done(folder.path(), &["demo"]);
     let encrypted = figure(&result, "accuracy_encrypted");
-    assert!(encrypted >= 0.925, "{result}");
+    assert!(encrypted >= 0.96, "{result}");
+    assert!(
+        encrypted >= figure(&result, "accuracy_pixels") + 0.02,
+        "{result}"
+    );
     assert!((encrypted - figure(&result, "accuracy_clear")).abs() <= 0.006);
     for name in [
         "accuracy_client_only",

@@ -1,13 +1,26 @@
 //! One module a verb: arguments in, summary out.
 
 pub(crate) mod decrypt;
+#[cfg(feature = "extract")]
 pub(crate) mod demo;
 pub(crate) mod encrypt;
 pub(crate) mod evaluate;
+#[cfg(feature = "extract")]
+pub(crate) mod extract;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod plan;
 pub(crate) mod train;
+
+/// The failure of a verb that needs the networks, in a build that is without them.
+#[cfg(not(feature = "extract"))]
+pub(crate) fn without_networks(verb: &str) -> crate::failure::Failure {
+    crate::failure::Failure::input(format!(
+        "velum {verb} needs the networks, and this build is without them: it is a server's"
+    ))
+    .at("arguments")
+    .hint("build velum with its default features, at the client")
+}
 
 /// Bytes for people: three digits and a unit.
 pub(crate) fn human_bytes(bytes: u64) -> String {

@@ -135,7 +135,7 @@ fn refuse_foreign_options(args: &PlanArgs) -> Result<(), Failure> {
     }
 }
 
-fn recipe(args: &PlanArgs) -> Result<Recipe, Failure> {
+pub(super) fn recipe(args: &PlanArgs) -> Result<Recipe, Failure> {
     if args.method == MethodName::Paper {
         return Ok(Recipe::Paper {
             iterations: args.iterations,

@@ -85,7 +85,7 @@ impl Observer<Ckks> for Watch {
 }
 
 /// `VmHWM` of the process, which Linux keeps.
-fn peak_rss_mb() -> Option<f64> {
+pub(super) fn peak_rss_mb() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()

@@ -13,7 +13,7 @@ fn pages() {
     insta::assert_snapshot!("help", page(&["--help"]));
     insta::assert_snapshot!("no_arguments", page(&[]));
     for verb in [
-        "plan", "keygen", "encrypt", "train", "decrypt", "evaluate", "inspect", "demo",
+        "extract", "plan", "keygen", "encrypt", "train", "decrypt", "evaluate", "inspect", "demo",
     ] {
         let text = page(&[verb, "--help"]);
         assert!(text.starts_with("exit code 0"), "{verb}: {text}");

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measurements, kept as data that name the commit and the machine.
 
+mod extract;
 mod machine;
 mod ops;
 mod paper;
@@ -27,6 +28,8 @@ pub(crate) enum Bench {
         #[arg(long, value_name = "N", default_value = "3")]
         runs: std::num::NonZeroUsize,
     },
+    /// Images to features: speed and memory, on request beside torch.
+    Extract(extract::Extract),
     /// Single operations on ciphertexts.
     Ops {
         /// Where the results go, besides the table.
@@ -48,6 +51,11 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
             let mut document = document("paper", results);
             document["runs"] = runs.get().into();
             write(json.as_deref(), &document)
+        }
+        Bench::Extract(given) => {
+            let results = extract::run(given)?;
+            print!("{}", table::extract(&results));
+            write(given.json.as_deref(), &document("extract", results))
         }
         Bench::Ops { json } => {
             let results = ops::run()?;

@@ -74,7 +74,7 @@ pub(super) fn run(features: &Path, runs: usize) -> Result<Value> {
 }
 
 /// Builds the binary and asks cargo where it is.
-fn build() -> Result<PathBuf> {
+pub(super) fn build() -> Result<PathBuf> {
     let messages = cargo::output_of(cargo::cargo().args([
         "build",
         "--package",

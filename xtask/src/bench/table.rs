@@ -73,6 +73,29 @@ pub(super) fn paper(results: &Value, runs: usize) -> String {
     )
 }
 
+/// The table of `bench extract`.
+pub(super) fn extract(results: &Value) -> String {
+    let heads = [
+        "network",
+        "images/s",
+        "torch images/s",
+        "ratio",
+        "peak memory",
+    ];
+    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    let number = |value: &Value| value.as_f64().map_or_else(missing, |x| format!("{x:.2}"));
+    for (network, result) in results.as_object().into_iter().flatten() {
+        rows.push(vec![
+            network.clone(),
+            number(&result["images_per_second"]),
+            number(&result["torch_images_per_second"]),
+            number(&result["ratio"]),
+            megabytes(&result["peak_rss_mb"]),
+        ]);
+    }
+    align(&rows)
+}
+
 /// The table of `bench ops`.
 pub(super) fn ops(results: &Value) -> String {
     let heads = ["op", "log_n", "limbs", "log_qp", "threads", "median_ms"];
