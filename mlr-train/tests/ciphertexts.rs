@@ -1,5 +1,7 @@
 //! Training on real ciphertexts: keys, sealing, the server's code, opening, against the clear twin. The seed paper's own job.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 use std::sync::Arc;
 
