@@ -1,5 +1,7 @@
 //! Training on real ciphertexts: keys, sealing, the server's code, opening, against the clear twin. The seed paper's own job.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -80,7 +82,7 @@ fn run(
     let uploads = Uploads::new(plan.job(), rows.view(), set.labels()).unwrap();
     let sealed: Result<MemorySource<_>, _> = uploads.seal_all::<Ckks>(&sealer).collect();
     let sealed = sealed.unwrap();
-    assert_eq!(sealed.len() as u64, plan.prediction().uploads as u64);
+    assert_eq!(sealed.len() as u64, plan.prediction().uploads);
 
     let eval = Ckks::new(keys).unwrap();
     let weights = train(plan.job(), &eval, &sealed, &Unobserved).unwrap();
