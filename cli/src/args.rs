@@ -152,7 +152,7 @@ pub struct PlanArgs {
     /// log2 of the ring degree [default: the cheapest that fits].
     #[arg(long, value_name = "N")]
     pub log_n: Option<u32>,
-    /// Where the plan goes.
+    /// Where the plan goes; a file of that name is replaced.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
 }
@@ -192,7 +192,7 @@ pub struct EncryptArgs {
         required_unless_present = "public_key"
     )]
     pub key: Option<PathBuf>,
-    /// The public key to encrypt with.
+    /// The public key to encrypt with, for an owner of data who has no secret key.
     #[arg(long, value_name = "FILE")]
     pub public_key: Option<PathBuf>,
     /// Features to encrypt.
@@ -223,7 +223,7 @@ pub struct TrainArgs {
     /// The encrypted dataset.
     #[arg(long, value_name = "DIR")]
     pub dataset: PathBuf,
-    /// Where the encrypted model goes.
+    /// Where the encrypted model goes; a file of that name is replaced.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
 }
@@ -298,5 +298,56 @@ fn positive(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
         _ => Err("expected a finite number above 0".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn every_verb_says_where_it_runs_and_what_leaves_the_machine() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        assert!(
+            command
+                .get_version()
+                .is_some_and(|version| !version.is_empty())
+        );
+        let names: Vec<&str> = command
+            .get_subcommands()
+            .map(|verb| verb.get_name())
+            .collect();
+        assert_eq!(names, VERBS);
+        for verb in command.get_subcommands() {
+            let name = verb.get_name();
+            let about = verb.get_about().unwrap().to_string();
+            let place = ["Client: ", "Server: ", "Anyone: ", "Client and server "];
+            assert!(place.iter().any(|place| about.starts_with(place)), "{name}");
+            let help = verb.clone().render_long_help().to_string();
+            assert!(help.contains("Runs at: "), "{name}");
+            assert!(help.contains("Leaves the machine: "), "{name}");
+            for argument in verb.get_arguments() {
+                assert!(argument.get_help().is_some(), "{name} {argument}");
+            }
+        }
+    }
+
+    #[test]
+    fn defaults_are_shown() {
+        let mut command = Cli::command();
+        let plan = command.find_subcommand_mut("plan").unwrap();
+        let help = plan.render_long_help().to_string();
+        for default in [
+            "whitened".to_owned(),
+            "2".to_owned(),
+            format!("{}", crate::defaults::LAMBDA),
+            format!("{}", crate::defaults::RANGE),
+            format!("{} each", crate::defaults::STEP),
+            format!("all, at most {}", crate::defaults::KEEP),
+        ] {
+            assert!(help.contains(&format!("[default: {default}]")), "{default}");
+        }
     }
 }

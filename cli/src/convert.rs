@@ -25,7 +25,7 @@ impl From<FileError> for Failure {
                 action,
                 file,
                 source,
-            } => Self::io(action, &file, &source),
+            } => Self::io(action, &file, &source).hint_for_system(),
             FileError::Content(fault) => Self::input(format!(
                 "expected {}, found {}",
                 fault.expected, fault.found

@@ -74,6 +74,12 @@ impl Failure {
         Self::new(exit, format!("cannot {action}: {error}")).at(path.display().to_string())
     }
 
+    /// The hint for whatever the system refuses.
+    #[must_use]
+    pub fn hint_for_system(self) -> Self {
+        self.hint("check the path, its permissions and the space that is left, then try again")
+    }
+
     /// Adds the place, unless one is known already.
     #[must_use]
     pub fn at(mut self, at: impl Into<String>) -> Self {

@@ -206,6 +206,34 @@ pub(crate) fn size(path: &Path) -> Result<u64, FileError> {
     }
 }
 
+/// What was found where JSON of some form was expected, in the words of the file rather than of the types that read it.
+#[must_use]
+pub fn describe_json(text: &[u8], error: &serde_json::Error) -> String {
+    use serde_json::error::Category;
+    if text.trim_ascii().is_empty() {
+        return "an empty file".to_owned();
+    }
+    // Reading into a type ends at the first value that does not fit it, before all of the text has been seen to be JSON.
+    let whole = serde_json::from_slice::<serde::de::IgnoredAny>(text).err();
+    let error = whole.as_ref().unwrap_or(error);
+    let place = format!("line {}, column {}", error.line(), error.column());
+    match (error.classify(), text.trim_ascii_start().first()) {
+        (Category::Eof, Some(b'{' | b'[')) => format!("JSON that is cut off at {place}"),
+        (Category::Eof | Category::Syntax | Category::Io, _) => format!("no JSON ({place})"),
+        (Category::Data, Some(b'{')) => {
+            let text = error.to_string();
+            let what = text.split([',', ':']).next().unwrap_or_default();
+            match what.split_once(" at line ") {
+                Some((what, _)) => format!("JSON with a {what} ({place})"),
+                None if what.contains('`') => format!("JSON with an {what} ({place})"),
+                None => format!("JSON with a value of another kind ({place})"),
+            }
+        }
+        (Category::Data, Some(b'[')) => "a list in JSON".to_owned(),
+        (Category::Data, _) => "a single value in JSON".to_owned(),
+    }
+}
+
 /// Who may read a new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -226,6 +254,8 @@ pub fn write_atomic(path: &Path, bytes: &[u8], access: Access) -> Result<(), Fil
         _ => Path::new("."),
     };
     let failed = |error| FileError::io("write", path)(error);
+    // The error of a temporary file shows its name, which means nothing to a user.
+    let unnamed = |error: io::Error| failed(error.kind().into());
     let mut builder = tempfile::Builder::new();
     builder.prefix(".velum-").suffix(".tmp");
     #[cfg(unix)]
@@ -240,7 +270,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8], access: Access) -> Result<(), Fil
     }
     #[cfg(not(unix))]
     let _ = access;
-    let mut temporary = builder.tempfile_in(parent).map_err(failed)?;
+    let mut temporary = builder.tempfile_in(parent).map_err(unnamed)?;
     temporary.write_all(bytes).map_err(failed)?;
     temporary.as_file().sync_all().map_err(failed)?;
     temporary
@@ -256,6 +286,39 @@ pub fn write_atomic(path: &Path, bytes: &[u8], access: Access) -> Result<(), Fil
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_the_expected_json_is_named_in_words() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only read")]
+        struct Inner {
+            schema: u32,
+        }
+        for (text, found) in [
+            ("", "an empty file"),
+            (" \n", "an empty file"),
+            ("{\"schema\":", "JSON that is cut off at line 1, column 10"),
+            ("1,2,3", "no JSON (line 1, column 2)"),
+            ("[]", "a list in JSON"),
+            ("7", "a single value in JSON"),
+            (
+                "{}",
+                "JSON with a missing field `schema` (line 1, column 2)",
+            ),
+            (
+                "{\"a\":1}",
+                "JSON with an unknown field `a` (line 1, column 4)",
+            ),
+            (
+                "{\"schema\":\"x\"}",
+                "JSON with a value of another kind (line 1, column 13)",
+            ),
+        ] {
+            let error = serde_json::from_str::<Inner>(text).unwrap_err();
+            assert_eq!(describe_json(text.as_bytes(), &error), found);
+        }
+    }
 
     #[test]
     fn a_write_replaces_and_leaves_nothing_beside() {

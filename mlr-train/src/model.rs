@@ -14,7 +14,9 @@ use ndarray::{Array1, Array2, ArrayView2};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::files::{Access, At, FileError, Location, Problem, read_limited, write_atomic};
+use crate::files::{
+    Access, At, FileError, Location, Problem, describe_json, read_limited, write_atomic,
+};
 use crate::linalg::affine;
 use crate::metrics::predicted;
 
@@ -246,7 +248,7 @@ impl Model {
             )
         };
         let config: Config =
-            serde_json::from_slice(&text).map_err(|error| kind(error.to_string()))?;
+            serde_json::from_slice(&text).map_err(|error| kind(describe_json(&text, &error)))?;
         if config.kind != KIND || config.schema != SCHEMA {
             return Err(kind(format!("{:?}, schema {}", config.kind, config.schema)));
         }

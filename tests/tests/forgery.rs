@@ -45,8 +45,8 @@ fn repair(manifest: &Path, name: &str, content: &Path) {
     std::fs::write(manifest, value.to_string()).unwrap();
 }
 
-/// Decrypts and evaluates an encrypted model at the client: the accuracy, or `None` if velum refused it.
-fn accuracy_of(model: &Path) -> Option<f64> {
+/// Decrypts and evaluates an encrypted model at the client: the accuracy and whether velum warned of it, or `None` if velum refused it.
+fn accuracy_of(model: &Path) -> Option<(f64, bool)> {
     let client = JOB.copy(&JOB.client());
     let at = client.path();
     std::fs::copy(model, at.join("forged.enc")).unwrap();
@@ -59,14 +59,18 @@ fn accuracy_of(model: &Path) -> Option<f64> {
     }
     let evaluate = "evaluate --model forged --features rows.csv --rows 90..";
     let result = done(at, &evaluate.split(' ').collect::<Vec<_>>());
-    Some(figure(&result, "accuracy"))
+    let warned = outcome.stderr.contains("warning: precision");
+    Some((figure(&result, "accuracy"), warned))
 }
 
 #[test]
 fn a_changed_ciphertext_never_gives_the_right_model() {
     let right = figure(&JOB.evaluate, "accuracy");
     // The harness itself finds the right accuracy where nothing was changed.
-    assert_eq!(accuracy_of(&JOB.server().join("model.enc")), Some(right));
+    assert_eq!(
+        accuracy_of(&JOB.server().join("model.enc")),
+        Some((right, false))
+    );
 
     let manifest = std::fs::read(JOB.server().join("dataset/manifest.json")).unwrap();
     let manifest: Value = serde_json::from_slice(&manifest).unwrap();
@@ -79,8 +83,9 @@ fn a_changed_ciphertext_never_gives_the_right_model() {
         forge(&shard);
         repair(&dataset.join("manifest.json"), name, &shard);
         done(server.path(), &TRAIN_ARGUMENTS);
-        if let Some(accuracy) = accuracy_of(&server.path().join("model.enc")) {
+        if let Some((accuracy, warned)) = accuracy_of(&server.path().join("model.enc")) {
             // With one class in three a guess is right on a third of the rows, give or take 0.15 (three standard deviations of 90 rows).
+            assert!(warned, "{name}");
             assert!(accuracy < right - 0.3, "{name}: {accuracy} of {right}");
         }
     }
@@ -92,7 +97,8 @@ fn a_changed_model_never_gives_the_right_model() {
     let server = JOB.copy(&JOB.server());
     let model = server.path().join("model.enc");
     forge(&model);
-    if let Some(accuracy) = accuracy_of(&model) {
+    if let Some((accuracy, warned)) = accuracy_of(&model) {
+        assert!(warned);
         // One ciphertext may hold the weights of one class alone: the other two thirds of the rows can still be right.
         assert!(accuracy < right - 0.1, "{accuracy} of {right}");
     }

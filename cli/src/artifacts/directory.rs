@@ -30,6 +30,7 @@ impl NewDirectory {
     /// Something is at `target` already, or its parent cannot be written to.
     pub(crate) fn begin(target: &Path, access: Access, what: &str) -> Result<Self, Failure> {
         refuse_existing(target, what)?;
+        require_parent(target)?;
         let parent = parent(target);
         let mut builder = tempfile::Builder::new();
         builder.prefix(".velum-").suffix(".tmp");
@@ -47,7 +48,10 @@ impl NewDirectory {
         let _ = access;
         let filling = builder
             .tempdir_in(parent)
-            .map_err(|error| Failure::io("create a directory", parent, &error))?;
+            // The kind alone: the whole text has the temporary name in it, which means nothing to a user.
+            .map_err(|error| {
+                Failure::io("create a directory", parent, &error.kind().into()).hint_for_system()
+            })?;
         Ok(Self {
             filling,
             target: target.to_owned(),

@@ -150,7 +150,8 @@ impl Manifest {
         let at = path.display().to_string();
         let manifest: Self = serde_json::from_slice(&text).map_err(|error| {
             Failure::input(format!(
-                "expected a manifest, schema {SCHEMA}, found {error}"
+                "expected a manifest, schema {SCHEMA}, found {}",
+                files::describe_json(&text, &error)
             ))
             .at(at.clone())
             .hint("the directory is damaged, or of another kind")

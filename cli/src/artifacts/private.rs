@@ -124,7 +124,8 @@ impl PrivateDirectory {
                 .at(path.display().to_string())
                 .hint("name the directory that encrypt wrote with --private")
         };
-        let head: Head = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
+        let head: Head = serde_json::from_slice(&text)
+            .map_err(|error| wrong(files::describe_json(&text, &error)))?;
         if head.kind != KIND || head.schema != SCHEMA {
             let kind = short(&head.kind);
             return Err(wrong(format!("{kind:?}, schema {}", head.schema)));

@@ -10,6 +10,7 @@ use mlr_train::client::decrypt::{Decrypted, decrypt};
 use mlr_train::client::prepare::certified_by_twin;
 use mlr_train::metrics::Agreement;
 use mlr_train::model::{Model, Provenance};
+use ndarray::ArrayView2;
 use serde::Serialize;
 
 use crate::args::DecryptArgs;
@@ -18,7 +19,7 @@ use crate::artifacts::private::PrivateDirectory;
 use crate::artifacts::{keys, weights};
 use crate::console::{Console, Summary};
 use crate::convert::from_text;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::plan_file::PlanFile;
 
 /// Replicas of a weight may differ by this many expected errors. Of 2^20 Gaussian values the largest stays below 5.5 standard
@@ -26,6 +27,9 @@ use crate::plan_file::PlanFile;
 const LARGEST_SPREAD: f64 = 16.0;
 /// Largest error of a weight relative to the twin's largest before the model counts as implausible.
 const LARGEST_ERROR: f64 = 1e-2;
+
+/// Weights beyond the plan's bound by this factor are no result of the plan's training, whatever the noise.
+const IMPOSSIBLE_WEIGHT: f64 = 16.0;
 
 /// What was decrypted.
 #[derive(Clone, Debug, Serialize)]
@@ -63,6 +67,8 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<Opened, Failu
         .map_err(|error| from_text(&error))?;
     let agreement = Agreement::new(opened.weights.view(), reference.view())?;
     let bound = plan.plan.job().program().bounds.weight;
+    require_plausible(&opened, bound, largest(reference.view()))
+        .map_err(|failure| failure.at(args.model.display().to_string()))?;
     let warnings = warnings(&opened, &agreement, bound);
     for warning in &warnings {
         console.warn(warning);
@@ -92,6 +98,29 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<Opened, Failu
     })
 }
 
+/// Refuses what only another key or other ciphertexts can give: no bit of a weight is certain, or the weights are far beyond the plan's
+/// bound. `usual` is the twin's largest weight.
+fn require_plausible(opened: &Decrypted, bound: f64, usual: f64) -> Result<(), Failure> {
+    let (found, spread) = (largest(opened.weights.view()), opened.replica_spread);
+    // Written so that a value that is not a number is refused too.
+    let certain = opened.certified_bits() > 0.0 && spread < usual;
+    if certain && found <= IMPOSSIBLE_WEIGHT * bound {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Verification,
+        format!(
+            "expected weights of at most {bound:.1e} whose replicas agree within {:.1e}, found {found:.1e} and {spread:.1e}: this key did not make these ciphertexts, or the ciphertexts were changed",
+            LARGEST_SPREAD * opened.expected_error
+        ),
+    )
+    .hint("use the secret key that was made with this job's evaluation keys; if it is that key, the server must train again on the dataset as encrypted"))
+}
+
+fn largest(weights: ArrayView2<'_, f64>) -> f64 {
+    weights.iter().fold(0.0, |most: f64, w| most.max(w.abs()))
+}
+
 /// What speaks against the weights.
 fn warnings(opened: &Decrypted, agreement: &Agreement, bound: f64) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -102,10 +131,7 @@ fn warnings(opened: &Decrypted, agreement: &Agreement, bound: f64) -> Vec<String
             LARGEST_SPREAD * opened.expected_error
         ));
     }
-    let largest = opened
-        .weights
-        .iter()
-        .fold(0.0, |most: f64, w| most.max(w.abs()));
+    let largest = largest(opened.weights.view());
     if largest > bound {
         warnings.push(format!(
             "precision: a weight of {largest:.1e} is beyond the plan's bound of {bound:.1e}; the values are implausible"
@@ -127,5 +153,48 @@ impl Summary for Opened {
             write!(out, ", largest error against the clear twin {error:.1e}")?;
         }
         writeln!(out, ", in {:.1} s", self.seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    fn opened(weight: f64, spread: f64) -> Decrypted {
+        Decrypted {
+            weights: array![[weight, -0.25]],
+            replica_spread: spread,
+            expected_error: 1e-6,
+        }
+    }
+
+    #[test]
+    fn gross_disagreement_is_refused() {
+        // The twin's largest weight is 0.5, the plan's bound 2.
+        for (weight, spread) in [(0.5, 1.5), (0.5, 0.6), (33.0, 1e-6), (0.5, f64::NAN)] {
+            let failure = require_plausible(&opened(weight, spread), 2.0, 0.5).unwrap_err();
+            assert_eq!(failure.exit, Exit::Verification, "{weight} {spread}");
+            assert!(failure.message.contains("did not make these ciphertexts"));
+            assert!(failure.hint.is_some());
+        }
+    }
+
+    #[test]
+    fn less_precision_is_a_warning_and_none_is_lost_for_nothing() {
+        let twin = array![[0.5, -0.25]];
+        // Weight, spread, warnings: replicas apart, beyond the bound (and so off the twin), off the twin, nothing.
+        for (weight, spread, count) in [
+            (0.5, 1e-3, 1),
+            (2.5, 1e-6, 2),
+            (0.51, 1e-6, 1),
+            (0.5, 1e-6, 0),
+        ] {
+            let opened = opened(weight, spread);
+            require_plausible(&opened, 2.0, 0.5).unwrap();
+            let agreement = Agreement::new(opened.weights.view(), twin.view()).unwrap();
+            let warnings = warnings(&opened, &agreement, 2.0);
+            assert_eq!(warnings.len(), count, "{warnings:?}");
+        }
     }
 }

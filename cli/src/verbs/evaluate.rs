@@ -79,8 +79,12 @@ pub(crate) fn run(args: &EvaluateArgs, console: &Console) -> Result<Evaluated, F
         client_only: private.as_ref().map(|private| &private.client_only),
         best: best.as_ref(),
     };
-    evaluate(&model, test, &others)
-        .map_err(|failure| failure.at(format!("model {}", args.model.display())))
+    evaluate(&model, test, &others).map_err(|failure| {
+        failure.at(args.features.path().map_or_else(
+            |_| "--features".to_owned(),
+            |path| path.display().to_string(),
+        ))
+    })
 }
 
 /// Models to compare with.

@@ -1,6 +1,7 @@
 //! `inspect`: what a file or directory is, without a key.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read as _, Write};
 use std::path::Path;
 
 use he_core::wire::{self, Reader};
@@ -30,6 +31,10 @@ pub(crate) struct Inspected {
     fields: Map<String, Value>,
 }
 
+/// How files in the common envelope begin.
+const MAGIC: [u8; 8] = *b"\x89VLM\r\n\x1a\n";
+/// Ends of the names of feature files.
+const FEATURE_FILES: [&str; 4] = [".npy", ".csv", ".csv.gz", ".safetensors"];
 const CLIENT_ONLY: &str = "client only";
 const SERVER: &str = "client and server";
 const ANYONE: &str = "public";
@@ -126,8 +131,11 @@ fn file(path: &Path) -> Result<Found, Failure> {
         return Ok(("secret key", CLIENT_ONLY, json!({})));
     }
     let (name, source, length) = wire::open_file(path)?;
-    if let Ok(reader) = Reader::inspect(source, &name, Some(length)) {
-        return container(path, &reader, length);
+    match Reader::inspect(source, &name, Some(length)) {
+        Ok(reader) => return container(path, &reader, length),
+        // It begins as files of velum do, and then something is wrong with it.
+        Err(error) if begins(path).starts_with(&MAGIC) => return Err(broken(path, error.into())),
+        Err(_) => {}
     }
     if path.extension().is_some_and(|end| end == "json") {
         let plan = PlanFile::read(path)?;
@@ -145,6 +153,9 @@ fn file(path: &Path) -> Result<Found, Failure> {
             json!({ "features": file.whitening.features(), "kept": file.whitening.kept() });
         return Ok(("client's whitening", CLIENT_ONLY, fields));
     }
+    if !FEATURE_FILES.iter().any(|end| name.ends_with(end)) {
+        return Err(unknown(path, length));
+    }
     let set = data::read(path, None).map_err(|error| {
         Failure::from(error).hint("it is no file that velum wrote, and no feature file")
     })?;
@@ -152,18 +163,62 @@ fn file(path: &Path) -> Result<Found, Failure> {
     Ok(("feature set", CLIENT_ONLY, fields))
 }
 
-/// A file in the common envelope: its kind and what it is bound to. The content is not read.
-fn container<R: io::Read>(path: &Path, reader: &Reader<R>, length: u64) -> Result<Found, Failure> {
-    let envelope = reader.envelope();
-    let kinds = [
+/// The first bytes of a file; none if it cannot be read.
+fn begins(path: &Path) -> Vec<u8> {
+    let mut begin = Vec::new();
+    // What cannot be read is reported by whoever needs it.
+    let _ = File::open(path).and_then(|file| file.take(16).read_to_end(&mut begin));
+    begin
+}
+
+/// A file whose envelope cannot be read: what it claims to be, and what is wrong.
+fn broken(path: &Path, mut failure: Failure) -> Failure {
+    let claimed = match begins(path).get(MAGIC.len()..) {
+        Some(&[low, high, ..]) => kind(u16::from_le_bytes([low, high])).map(|(kind, ..)| kind.name),
+        _ => None,
+    };
+    let claimed = claimed.unwrap_or("file of velum of an unknown kind");
+    failure.message = format!("{claimed}, cut off or damaged: {}", failure.message);
+    failure
+}
+
+/// A file of no known kind.
+fn unknown(path: &Path, length: u64) -> Failure {
+    let begin = begins(path);
+    let found = if length == 0 {
+        "an empty file".to_owned()
+    } else if std::str::from_utf8(&begin).is_ok_and(|text| !text.contains('\0')) {
+        format!("{length} bytes of other text")
+    } else {
+        let hex: String = begin
+            .iter()
+            .take(4)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        format!("{length} bytes that begin with {hex}")
+    };
+    Failure::input(format!("expected a file that velum knows, found {found}"))
+        .at(path.display().to_string())
+        .hint("velum knows: plan (.json), secret key, public key, evaluation key, shard of a dataset, encrypted model, features (.npy, .csv, .csv.gz, .safetensors); and the directories that keygen, encrypt and decrypt write")
+}
+
+/// Kinds of files in the common envelope: what they are bound to, and who may have them.
+fn kind(code: u16) -> Option<(&'static wire::Kind, &'static str, &'static str)> {
+    [
         (&wire::CIPHERTEXTS, "parameters", SERVER),
         (&wire::SWITCHING_KEY, "parameters", SERVER),
         (&wire::PUBLIC_KEY, "parameters", ANYONE),
         (&dataset::SHARD, "plan", SERVER),
         (&weights::MODEL, "plan", SERVER),
-    ];
-    let known = kinds.iter().find(|(kind, ..)| kind.code == envelope.kind);
-    let Some((kind, bound, place)) = known else {
+    ]
+    .into_iter()
+    .find(|(kind, ..)| kind.code == code)
+}
+
+/// A file in the common envelope: its kind and what it is bound to. The content is not read.
+fn container<R: io::Read>(path: &Path, reader: &Reader<R>, length: u64) -> Result<Found, Failure> {
+    let envelope = reader.envelope();
+    let Some((kind, bound, place)) = kind(envelope.kind) else {
         return Err(Failure::input(format!(
             "expected a kind of file that this version knows, found kind number {}",
             envelope.kind
@@ -174,7 +229,7 @@ fn container<R: io::Read>(path: &Path, reader: &Reader<R>, length: u64) -> Resul
     let binding = blake3::Hash::from_bytes(envelope.binding);
     let fields = json!({
         "format_version": envelope.version,
-        *bound: binding.to_hex().as_str(),
+        bound: binding.to_hex().as_str(),
         "bytes": length,
     });
     Ok((kind.name, place, fields))

@@ -29,6 +29,11 @@ pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Result<Keygen, Failur
     let started = console.seconds();
     let plan = PlanFile::read(&args.plan)?;
     directory::refuse_existing(&args.key, "secret key")?;
+    // Its own directory is made if need be, but no more than that.
+    let home = directory::parent(&args.key);
+    if !home.is_dir() {
+        directory::require_parent(home)?;
+    }
     if let Some(path) = &args.public_key {
         directory::refuse_existing(path, "public key")?;
         directory::require_parent(path)?;

@@ -91,12 +91,13 @@ pub(crate) fn run(args: &PlanArgs, console: &Console) -> Result<Planned, Failure
             .hint("the paper's method trains on raw features, whose size is not known: use --features")
     })?;
     request.log_n = args.log_n;
-    console.detail("searching parameters and layouts");
-    let plan = Plan::search(&request)?;
+    // Steps that overshoot also make values that fit no parameters: the twin's check says so more plainly than the search.
     let check = match &prepared {
-        Some(prepared) => prepared.check(plan.job().program().bounds.weight)?,
+        Some(prepared) => prepared.check(request.bounds.weight)?,
         None => None,
     };
+    console.detail("searching parameters and layouts");
+    let plan = Plan::search(&request)?;
     let file = PlanFile::new(plan);
     file.write(&args.out)?;
     console.note(&format!(

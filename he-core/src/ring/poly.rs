@@ -85,7 +85,7 @@ impl<R: Representation> Poly<R> {
     }
 
     /// A polynomial whose residues the caller writes, all of them.
-    pub(super) fn scratch(ring: &Arc<Ring>, basis: Basis) -> Self {
+    pub(crate) fn scratch(ring: &Arc<Ring>, basis: Basis) -> Self {
         Self::from_data(ring, basis, Buffer::scratch(basis.limbs() * ring.degree()))
     }
 
@@ -139,16 +139,18 @@ impl<R: Representation> Poly<R> {
                 found: residues.len(),
             });
         }
-        if let Some(found) = residues.iter().find(|r| **r >= m.value()) {
+        let prime = m.value();
+        // The largest first: without an early exit, this is a vector loop.
+        if residues.iter().fold(0, |a, r| a.max(*r)) >= prime
+            && let Some(found) = residues.iter().find(|r| **r >= prime)
+        {
             return Err(RingError::NotCanonical {
                 limb: i,
-                prime: m.value(),
+                prime,
                 found: *found,
             });
         }
-        for (x, r) in limb.iter_mut().zip(residues) {
-            *x = m.to_balanced(*r);
-        }
+        m.balance(limb, residues);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rand_core::Rng;
 
 use super::{Basis, Poly, Representation, Ring};
+use crate::arith::Modulus;
 
 impl<R: Representation> Poly<R> {
     /// Uniform residues: limb by limb, value by value, each from as many `next_u64` calls as rejection needs. A
@@ -15,17 +16,32 @@ impl<R: Representation> Poly<R> {
         let mut poly = Self::scratch(ring, basis);
         for i in 0..basis.limbs() {
             let m = *poly.modulus(i);
-            let mask = u64::MAX >> m.value().leading_zeros();
-            for x in poly.limb_mut(i) {
-                *x = loop {
-                    let candidate = rng.next_u64() & mask;
-                    if candidate < m.value() {
-                        break m.to_balanced(candidate);
-                    }
-                };
-            }
+            fill_uniform(&m, poly.limb_mut(i), rng);
         }
         poly
+    }
+}
+
+/// Candidates drawn at a time.
+const DRAWN: usize = 512;
+
+/// Fills a limb. Never draws more candidates than values are missing, so that the stream goes on where one at a time would leave it.
+/// Rejects without a branch: for a prime just above a power of two nobody can predict it.
+fn fill_uniform(m: &Modulus, limb: &mut [f64], rng: &mut impl Rng) {
+    let p = m.value();
+    let mask = u64::MAX >> p.leading_zeros();
+    let mut kept = [0; DRAWN];
+    let mut done = 0;
+    while done < limb.len() {
+        let mut count = 0;
+        for _ in 0..DRAWN.min(limb.len() - done) {
+            let candidate = rng.next_u64() & mask;
+            // A rejected candidate is overwritten by the next.
+            kept[count] = candidate;
+            count += usize::from(candidate < p);
+        }
+        m.balance(&mut limb[done..done + count], &kept[..count]);
+        done += count;
     }
 }
 

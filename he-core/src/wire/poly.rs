@@ -56,7 +56,7 @@ pub(super) fn read_poly<R: Read>(
         });
     }
     let n = ring.degree();
-    let mut poly = Poly::zero(ring, basis);
+    let mut poly = Poly::scratch(ring, basis);
     let (mut bytes, mut residues) = (vec![], vec![0; n]);
     for i in 0..basis.limbs() {
         let width = width(poly.modulus(i).value());

@@ -12,7 +12,9 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::whiten::Whitening;
-use crate::files::{Access, At, FileError, Location, Problem, read_limited, write_atomic};
+use crate::files::{
+    Access, At, FileError, Location, Problem, describe_json, read_limited, write_atomic,
+};
 
 /// Word in the metadata that tells this kind from others.
 const KIND: &str = "velum client private";
@@ -144,7 +146,8 @@ impl PrivateFile {
             .as_ref()
             .and_then(|entries| entries.get("velum"))
             .ok_or_else(|| kind("another safetensors file".to_owned()))?;
-        let head: Head = serde_json::from_str(text).map_err(|error| kind(error.to_string()))?;
+        let head: Head = serde_json::from_str(text)
+            .map_err(|error| kind(describe_json(text.as_bytes(), &error)))?;
         if head.kind != KIND || head.version != VERSION {
             return Err(kind(format!("{:?}, version {}", head.kind, head.version)));
         }

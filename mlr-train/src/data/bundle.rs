@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::npy::{read_features, read_labels, write_features, write_labels};
 use super::set::FeatureSet;
-use crate::files::{Access, At, FileError, Location, Problem, read_limited, write_atomic};
+use crate::files::{
+    Access, At, FileError, Location, Problem, describe_json, read_limited, write_atomic,
+};
 
 /// Version of `features.json` that is written and read.
 const SCHEMA: u32 = 1;
@@ -51,7 +53,7 @@ pub fn read_bundle(directory: &Path) -> Result<(FeatureSet, Description), FileEr
             Problem::Kind,
             Location::Whole,
             format!("the description of a feature set, schema {SCHEMA}"),
-            error.to_string(),
+            describe_json(&text, &error),
             "extract the features again",
         )
     })?;

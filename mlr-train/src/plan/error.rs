@@ -57,7 +57,7 @@ pub enum PlanError {
         found: usize,
     },
     /// No JSON of a plan's form.
-    #[error("plan: not readable: {0}")]
+    #[error("expected a plan, found {0}")]
     Json(String),
     /// Another schema.
     #[error("plan: expected schema {expected}, found {found}\n  hint: plan anew with this version")]

@@ -10,6 +10,7 @@ use super::predict::{Prediction, predict};
 use super::program::{Job, Program};
 use super::request::PlanRequest;
 use super::search::search;
+use crate::files::describe_json;
 
 /// Version of the JSON.
 const SCHEMA: u32 = 1;
@@ -111,7 +112,7 @@ impl Plan {
                 found: bytes.len(),
             });
         }
-        let unreadable = |e: serde_json::Error| PlanError::Json(e.to_string());
+        let unreadable = |e: serde_json::Error| PlanError::Json(describe_json(bytes, &e));
         let AnySchema { schema } = serde_json::from_slice(bytes).map_err(unreadable)?;
         if schema != SCHEMA {
             return Err(PlanError::Schema {

@@ -68,15 +68,6 @@ fn a_small_job_of_three_iterations_is_planned() {
 }
 
 #[test]
-fn the_whole_of_mnist_is_planned() {
-    for (columns, iterations) in [(128, 5), (512, 3)] {
-        let plan = Plan::search(&request(60_000, columns, iterations)).unwrap();
-        assert_eq!(plan.params().log_n(), 15);
-        insta::assert_snapshot!(summary(&plan));
-    }
-}
-
-#[test]
 fn more_iterations_than_levels_are_refused() {
     let error = Plan::search(&request(1438, 64, 9)).unwrap_err();
     insta::assert_snapshot!(error);

@@ -81,6 +81,11 @@ fn plan() {
             "plan --features rows.csv --range 0.5 --iterations 4 --steps 4,16,16,16 --out new.json",
         ),
         case(
+            "steps beyond all measure",
+            nothing,
+            "plan --features rows.csv --iterations 4 --steps 4,1000000000,1000000000,1000000000 --out new.json",
+        ),
+        case(
             "more axes than features",
             nothing,
             "plan --features rows.csv --keep 500 --out new.json",
@@ -122,6 +127,16 @@ fn keygen() {
                 std::fs::write(at.join("new-keys/file"), "").unwrap();
             },
             KEYGEN,
+        ),
+        case(
+            "a folder that is not there, for the secret key",
+            nothing,
+            "keygen --plan plan.json --key no/such/folder/secret.key --eval-keys new-keys",
+        ),
+        case(
+            "a folder that is not there, for the evaluation keys",
+            nothing,
+            "keygen --plan plan.json --key new/secret.key --eval-keys no/such/new-keys",
         ),
         case(
             "a plan of an insecure ring",
@@ -179,6 +194,11 @@ fn encrypt() {
                 std::fs::write(at.join("new-dataset/file"), "").unwrap();
             },
             ENCRYPT_GOOD,
+        ),
+        case(
+            "folders that are not there",
+            nothing,
+            "encrypt --plan plan.json --key keys/secret.key --features rows.csv --rows 0..90 --private no/such/private --out new-dataset",
         ),
         #[cfg(unix)]
         case(

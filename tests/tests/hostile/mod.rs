@@ -150,9 +150,9 @@ fn snapshot(name: &str, text: String) {
         filters => [
             (r"\b[0-9a-f]{16,}(\.\.|…)?", "[hash]"),
             (r"\b\d+(\.\d+)? ?(ms|s)\b", "[time]"),
-            (r"\b\d{4,}\b", "[count]"),
             (r"\b\d+\.\d+\b", "[number]"),
-            (r"line \d+ column \d+", "line [count] column [count]"),
+            (r"\b\d{4,}\b", "[count]"),
+            (r"line \d+, column \d+", "line [count], column [count]"),
         ],
         prepend_module_to_snapshot => false,
     }, {

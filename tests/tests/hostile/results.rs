@@ -2,7 +2,7 @@
 
 use super::{case, check, cut, flip, nothing, replace, snapshot};
 use crate::journey::{FEATURES, JOB};
-use crate::program::{copy, done, velum};
+use crate::program::{copy, done, files, velum};
 use crate::table;
 
 const DECRYPT: &str = "decrypt --plan plan.json --key keys/secret.key --private private --model model.enc --out new-model";
@@ -35,6 +35,16 @@ fn decrypt() {
             "a model that exists",
             nothing,
             "decrypt --plan plan.json --key keys/secret.key --private private --model model.enc --out model",
+        ),
+        case(
+            "a folder that is not there",
+            nothing,
+            "decrypt --plan plan.json --key keys/secret.key --private private --model model.enc --out no/such/model",
+        ),
+        case(
+            "a private directory of nonsense",
+            |at| replace(&at.join("private/private.json"), b"7"),
+            DECRYPT,
         ),
     ];
     snapshot("decrypt", check(&JOB.client(), &cases));
@@ -91,8 +101,28 @@ fn inspect() {
         ),
         case(
             "bytes of no kind",
-            |at| std::fs::write(at.join("noise"), [0x5A; 999]).unwrap(),
+            |at| std::fs::write(at.join("noise"), [0xE5; 999]).unwrap(),
             "inspect noise",
+        ),
+        case(
+            "text of no kind",
+            |at| std::fs::write(at.join("notes"), "a note\n").unwrap(),
+            "inspect notes",
+        ),
+        case(
+            "an empty encrypted model",
+            |at| replace(&at.join("model.enc"), b""),
+            "inspect model.enc",
+        ),
+        case(
+            "an encrypted model of which only the beginning is there",
+            |at| replace(&at.join("model.enc"), b"\x89VLM\r\n\x1a\n\x01\x01"),
+            "inspect model.enc",
+        ),
+        case(
+            "JSON that is no plan",
+            |at| std::fs::write(at.join("other.json"), "{}").unwrap(),
+            "inspect other.json",
         ),
         case(
             "a truncated encrypted model",
@@ -120,11 +150,19 @@ fn a_key_of_another_owner_opens_nothing_unnoticed() {
         ],
     );
     let arguments: Vec<&str> = "decrypt --plan plan.json --key other/secret.key --private private --model model.enc --out new-model".split(' ').collect();
+    let before = files(place.path());
     let outcome = velum(place.path(), &arguments);
-    // Either it is refused, or the user is told that the numbers mean nothing.
-    if outcome.code == 0 {
-        assert!(outcome.stderr.contains("warning: precision"), "{outcome}");
-    } else {
-        assert!(!place.path().join("new-model").exists(), "{outcome}");
-    }
+    assert_eq!(outcome.code, 3, "{outcome}");
+    let said = "this key did not make these ciphertexts";
+    assert!(outcome.stderr.contains(said), "{outcome}");
+    assert!(outcome.stderr.contains("at: model.enc"), "{outcome}");
+    assert!(outcome.stderr.contains("hint: "), "{outcome}");
+    let script = velum(place.path(), &[&["--json"], &arguments[..]].concat());
+    let error = &script.json()["error"];
+    assert_eq!((script.code, &error["exit_code"]), (3, &3.into()));
+    assert!(
+        error["message"].as_str().unwrap().contains(said),
+        "{script}"
+    );
+    assert_eq!(files(place.path()), before, "{outcome}");
 }

@@ -1,7 +1,7 @@
 //! Samplers: frozen streams and moments.
 
 use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng;
+use rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::arith::tests::hash;
@@ -21,6 +21,27 @@ fn samplers_never_change() {
         found,
         ["1dd68cb442d97997", "509f54d8d61469f0", "73af0a1e86812f3e"]
     );
+}
+
+/// Limbs longer than what is drawn at a time: the values, and where the stream goes on, are those of the definition.
+#[test]
+fn uniform_residues_are_drawn_one_after_the_other() {
+    let ring = ring(12, 3, 1);
+    let basis = ring.extended_basis(2);
+    let mut rng = ChaCha20Rng::seed_from_u64(8);
+    let mut reference = rng.clone();
+    let uniform = Poly::<Ntt>::uniform(&ring, basis, &mut rng);
+    for i in 0..basis.limbs() {
+        let p = uniform.modulus(i).value();
+        let mask = p.next_power_of_two() - 1;
+        let expected = std::iter::repeat_with(|| reference.next_u64() & mask)
+            .filter(|candidate| *candidate < p)
+            .take(ring.degree());
+        assert!(uniform.limb_canonical(i).eq(expected), "prime {p}");
+        let half = (p / 2) as f64;
+        assert!(uniform.limb(i).iter().all(|x| x.abs() <= half));
+    }
+    assert_eq!(rng.next_u64(), reference.next_u64());
 }
 
 /// Means and variances within 6 standard deviations of the estimates: a right sampler fails for one seed in 10^8, and the seed is
