@@ -24,7 +24,7 @@ use mlr_train::model::Model;
 const TRAINING: &str = "not every 5 offset 4";
 const TESTING: &str = "every 5 offset 4";
 
-// Chosen by five-fold cross-validation on the training rows alone, the steps being the defaults: 98.8 % there.
+// As many axes as the 64 pixels can usefully give, the default steps, and the lambda of thousands of rows: nothing is tuned on the test rows.
 const KEEP: usize = 61;
 const LAMBDA: f64 = 0.001;
 const STEPS: [f64; 2] = [4.0, 4.0];
