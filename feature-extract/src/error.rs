@@ -104,7 +104,7 @@ impl Error {
     }
 }
 
-/// Tensors that do not fit an architecture, as "name [shape]".
+/// Tensors that do not fit an architecture, as `name [shape]`.
 #[cfg(feature = "cnn")]
 #[derive(Debug, Clone, Default)]
 pub struct Mismatch {
