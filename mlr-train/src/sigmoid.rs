@@ -65,6 +65,9 @@ pub struct OddPolynomial {
     range: f64,
 }
 
+/// Ranges that polynomials are fitted on.
+const RANGES: std::ops::RangeInclusive<f64> = 0.5..=64.0;
+
 /// Panels of the quadrature behind the fit; four times fewer give the same 13 digits.
 const PANELS: usize = 4096;
 
@@ -85,7 +88,7 @@ impl OddPolynomial {
     /// # Errors
     /// [`RangeError`] unless `0.5 <= range <= 64`.
     pub fn fit(degree: Degree, range: f64) -> Result<Self, RangeError> {
-        if !(0.5..=64.0).contains(&range) {
+        if !RANGES.contains(&range) {
             return Err(RangeError { found: range });
         }
         // Odd Legendre polynomials in u = z / range, by ascending odd power.
@@ -109,6 +112,19 @@ impl OddPolynomial {
             }
         }
         Ok(Self {
+            coefficients,
+            range,
+        })
+    }
+
+    /// The polynomial with these coefficients, said to be good on `[-range, range]`; none unless there are two to four of them, finite,
+    /// on a range that [`OddPolynomial::fit`] accepts.
+    #[must_use]
+    pub fn from_coefficients(coefficients: Vec<f64>, range: f64) -> Option<Self> {
+        let good = (2..=4).contains(&coefficients.len())
+            && coefficients.iter().all(|c| c.is_finite())
+            && RANGES.contains(&range);
+        good.then_some(Self {
             coefficients,
             range,
         })

@@ -15,7 +15,7 @@ pub enum DecryptError {
     /// Another number of ciphertexts than the plan has.
     #[error("expected {expected} {what}, found {found}")]
     Count {
-        /// Classes or column groups.
+        /// Classes or parts of a vector over the columns.
         what: &'static str,
         /// Number in the plan.
         expected: usize,
@@ -85,7 +85,7 @@ pub fn decrypt<E: Evaluator>(
     count("classes of weights", layout.shape().classes, weights.len())?;
     let (mut vectors, mut replica_spread, mut expected_error) = (vec![], 0.0f64, 0.0f64);
     for (class, groups) in weights.iter().enumerate() {
-        count("column groups", layout.groups(), groups.len())?;
+        count("parts of a vector", layout.parts(), groups.len())?;
         for (group, ct) in groups.iter().enumerate() {
             let slots = opener.open(ct).map_err(|source| DecryptError::Open {
                 class,

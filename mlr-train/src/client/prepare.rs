@@ -11,8 +11,8 @@ use crate::clear::{TrainError, paper};
 use crate::data::TrainingSet;
 use crate::linalg::largest_magnitude;
 use crate::packing::Shape;
-use crate::plan::{Bounds, Cubic, FirstGradient, Method, PlanRequest, Program, Step};
-use crate::sigmoid::{Activation, Degree, OddPolynomial};
+use crate::plan::{Bounds, FirstGradient, Method, PlanRequest, Program, Step};
+use crate::sigmoid::{Activation, OddPolynomial};
 
 /// What the columns of the trained matrix are.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,11 +141,10 @@ impl Recipe {
                 let whole = |gain: f64| (gain * samples as f64 * 1e9).round() / 1e9;
                 let steps = program.steps.iter().map(|step| whole(step.gain)).collect();
                 let schedule = Schedule::new(steps).ok()?;
-                let polynomial =
-                    OddPolynomial::fit(Degree::Three, program.bounds.score / 2.0).ok()?;
-                let same = Step::whitened(samples, &schedule) == program.steps
-                    && Cubic::new(&polynomial) == Some(program.polynomial);
-                same.then_some(Self::Whitened {
+                let coefficients = program.polynomial.coefficients().to_vec();
+                let range = program.bounds.score / 2.0;
+                let polynomial = OddPolynomial::from_coefficients(coefficients, range)?;
+                (Step::whitened(samples, &schedule) == program.steps).then_some(Self::Whitened {
                     schedule,
                     polynomial,
                 })
@@ -181,7 +180,14 @@ impl Recipe {
                     ),
                     None => (ladder((shape.samples as f64).sqrt()), USUAL_WEIGHT),
                 };
-                PlanRequest::whitened(shape, first_gradient, schedule, polynomial, data, weight)
+                Some(PlanRequest::whitened(
+                    shape,
+                    first_gradient,
+                    schedule,
+                    polynomial,
+                    data,
+                    weight,
+                ))
             }
             Self::Paper { iterations } => {
                 let (rows, twin) = seen?;
@@ -198,7 +204,7 @@ impl Recipe {
                     weight: fine_ladder(2.0 * twin.largest_weight),
                     curvature: fine_ladder(most(&paper::diagonal(&rows))),
                 };
-                PlanRequest::paper(shape, *iterations, bounds)
+                Some(PlanRequest::paper(shape, *iterations, bounds))
             }
         }
     }

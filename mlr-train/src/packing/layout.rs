@@ -41,6 +41,26 @@ pub enum LayoutError {
         /// Slots of a ciphertext.
         slots: usize,
     },
+    /// A vector over the columns that does not fit a ciphertext, which the diagonal arrangement needs.
+    #[error("{columns} columns, padded, in {slots} slots: expected no more columns than slots")]
+    Columns {
+        /// Columns, padded to a power of two.
+        columns: usize,
+        /// Slots of a ciphertext.
+        slots: usize,
+    },
+}
+
+/// Which columns of its sample a row of a ciphertext holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arrangement {
+    /// Ciphertext j of a block holds column group j of every sample (Volley Revolver of arXiv 2304.03807). A vector over the columns
+    /// takes g ciphertexts.
+    RowMajor,
+    /// Ciphertext j of a block holds, in row r, column group (r + j) mod g. A vector over the columns is one ciphertext, which has all
+    /// groups in g successive rows; its rotations by whole rows meet every ciphertext of a block.
+    Diagonal,
 }
 
 /// A shape laid out in rows of `row_length` columns: checked, so that every derived size is at least one and none overflows.
@@ -49,6 +69,7 @@ pub struct Layout {
     shape: Shape,
     slots: usize,
     row_length: usize,
+    arrangement: Arrangement,
 }
 
 /// Largest sizes that a plan may name: far above any use, small enough that no product of sizes overflows.
@@ -61,7 +82,12 @@ impl Layout {
     ///
     /// # Errors
     /// [`LayoutError`].
-    pub fn new(shape: Shape, slots: usize, row_length: usize) -> Result<Self, LayoutError> {
+    pub fn new(
+        shape: Shape,
+        slots: usize,
+        row_length: usize,
+        arrangement: Arrangement,
+    ) -> Result<Self, LayoutError> {
         let check = |what, low, high, found| {
             if (low..=high).contains(&found) {
                 Ok(())
@@ -80,11 +106,19 @@ impl Layout {
         if !slots.is_power_of_two() || !row_length.is_power_of_two() || row_length > slots {
             return Err(LayoutError::RowLength { row_length, slots });
         }
-        Ok(Self {
+        let layout = Self {
             shape,
             slots,
             row_length,
-        })
+            arrangement,
+        };
+        if arrangement == Arrangement::Diagonal && layout.period() > slots {
+            return Err(LayoutError::Columns {
+                columns: layout.period(),
+                slots,
+            });
+        }
+        Ok(layout)
     }
 
     /// The shape.
@@ -107,9 +141,42 @@ impl Layout {
         self.slots / self.row_length
     }
 
-    /// Column groups g = ceil(D/p).
+    /// Which columns stand where.
+    pub fn arrangement(&self) -> Arrangement {
+        self.arrangement
+    }
+
+    /// Column groups g = ceil(D/p), one ciphertext of a block each; the diagonal arrangement rounds g up to a power of two.
     pub fn groups(&self) -> usize {
-        self.shape.columns.div_ceil(self.row_length)
+        let groups = self.shape.columns.div_ceil(self.row_length);
+        match self.arrangement {
+            Arrangement::RowMajor => groups,
+            Arrangement::Diagonal => groups.next_power_of_two(),
+        }
+    }
+
+    /// The column group that row `row` of ciphertext `group` of a block holds.
+    pub fn group_at(&self, row: usize, group: usize) -> usize {
+        match self.arrangement {
+            Arrangement::RowMajor => group,
+            Arrangement::Diagonal => (row + group) % self.groups(),
+        }
+    }
+
+    /// Ciphertexts of a vector over the columns: g, or one for the diagonal arrangement.
+    pub fn parts(&self) -> usize {
+        match self.arrangement {
+            Arrangement::RowMajor => self.groups(),
+            Arrangement::Diagonal => 1,
+        }
+    }
+
+    /// Slots after which a vector over the columns repeats: p, or g p for the diagonal arrangement.
+    pub fn period(&self) -> usize {
+        match self.arrangement {
+            Arrangement::RowMajor => self.row_length,
+            Arrangement::Diagonal => self.row_length * self.groups(),
+        }
     }
 
     /// Samples of a full block: 2r.
@@ -122,17 +189,20 @@ impl Layout {
         self.shape.samples.div_ceil(self.block_samples())
     }
 
-    /// Row vectors of a matrix over classes and columns: c g.
+    /// Ciphertexts of a matrix over classes and columns: c g, or c for the diagonal arrangement.
     pub fn vectors(&self) -> usize {
-        self.shape.classes * self.groups()
+        self.shape.classes * self.parts()
     }
 
-    /// Ciphertexts of the packed first gradient: its c g row vectors, r to a ciphertext.
+    /// Ciphertexts of the first gradient: its c g row vectors, r to a ciphertext; a class each for the diagonal arrangement.
     pub fn gradient_parts(&self) -> usize {
-        self.vectors().div_ceil(self.rows())
+        match self.arrangement {
+            Arrangement::RowMajor => self.vectors().div_ceil(self.rows()),
+            Arrangement::Diagonal => self.vectors(),
+        }
     }
 
-    /// Rows after which a packed first gradient repeats: the next power of two of the vectors, at most r.
+    /// Rows after which a packed first gradient (row-major) repeats: the next power of two of the vectors, at most r.
     pub fn gradient_period(&self) -> usize {
         self.vectors().next_power_of_two().min(self.rows())
     }
@@ -174,7 +244,7 @@ mod tests {
 
     #[test]
     fn sizes_follow_from_the_shape() {
-        let layout = Layout::new(SHAPE, 64, 4).unwrap();
+        let layout = Layout::new(SHAPE, 64, 4, Arrangement::RowMajor).unwrap();
         assert_eq!(
             (layout.rows(), layout.groups(), layout.blocks()),
             (16, 3, 4)
@@ -185,13 +255,32 @@ mod tests {
     }
 
     #[test]
+    fn the_diagonal_arrangement_holds_a_vector_in_one_ciphertext() {
+        let layout = Layout::new(SHAPE, 64, 4, Arrangement::Diagonal).unwrap();
+        assert_eq!(
+            (layout.groups(), layout.parts(), layout.period()),
+            (4, 1, 16)
+        );
+        assert_eq!((layout.vectors(), layout.gradient_parts()), (3, 3));
+        assert_eq!(layout.group_at(3, 2), 1);
+        let wide = Shape {
+            columns: 65,
+            ..SHAPE
+        };
+        assert!(matches!(
+            Layout::new(wide, 64, 4, Arrangement::Diagonal),
+            Err(LayoutError::Columns { columns: 128, .. })
+        ));
+    }
+
+    #[test]
     fn unusable_sizes_are_refused() {
         assert!(matches!(
-            Layout::new(SHAPE, 64, 128),
+            Layout::new(SHAPE, 64, 128, Arrangement::RowMajor),
             Err(LayoutError::RowLength { .. })
         ));
         assert!(matches!(
-            Layout::new(SHAPE, 64, 3),
+            Layout::new(SHAPE, 64, 3, Arrangement::RowMajor),
             Err(LayoutError::RowLength { .. })
         ));
         let one_class = Shape {
@@ -199,7 +288,7 @@ mod tests {
             ..SHAPE
         };
         assert!(matches!(
-            Layout::new(one_class, 64, 4),
+            Layout::new(one_class, 64, 4, Arrangement::RowMajor),
             Err(LayoutError::Size {
                 what: "classes",
                 ..

@@ -4,7 +4,10 @@
 //! columns. A sample occupies one row of each of g = ceil(D/p) ciphertexts, its *column groups*. Data are real, so a slot carries
 //! feature f of two samples, `x_a[f] + i x_b[f]`: a *block* of g ciphertexts holds 2r samples, the first r as real parts.
 //!
-//! A vector over the columns (weights, gradients) lies in g ciphertexts that repeat it in every row. Sums over rows wrap around the
+//! Diagonal layout, for many columns: ciphertext j of a block holds column group (row + j) mod g, so that a vector over the columns is one
+//! ciphertext of period g p. Scores take its rotations by j rows; sums of products are rotated back by j rows and added.
+//!
+//! Row-major, a vector over the columns (weights, gradients) lies in g ciphertexts that repeat it in every row. Sums over rows wrap around the
 //! whole ciphertext, so gradients come out in exactly this form. Sums over columns are window sums, right in column 0 only; masks
 //! clear the other columns.
 
@@ -13,7 +16,7 @@ mod slots;
 mod upload;
 
 pub(crate) use layout::folds;
-pub use layout::{Layout, LayoutError, Shape};
+pub use layout::{Arrangement, Layout, LayoutError, Shape};
 pub(crate) use slots::{column_zero, first_gradient_row, packed_rows, row_indicator};
 pub use slots::{data_slots, gradient_slots, label_slots, read_replicated, replicated_slots};
 pub use upload::Upload;

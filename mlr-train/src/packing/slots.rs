@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use num_complex::Complex64;
 
-use super::Layout;
+use super::{Arrangement, Layout};
 
 /// Slots of block `block`, column group `group` of the n x D matrix `x`; zero where a sample or a column is missing.
 pub fn data_slots(
@@ -22,7 +22,7 @@ pub fn data_slots(
     (0..layout.slots())
         .map(|slot| {
             let (a, b) = layout.samples_at(block, slot / p);
-            let column = group * p + slot % p;
+            let column = layout.group_at(slot / p, group) * p + slot % p;
             Complex64::new(value(a, column), value(b, column))
         })
         .collect()
@@ -48,8 +48,15 @@ pub fn label_slots(layout: &Layout, labels: &[u32], block: usize, part: usize) -
         .collect()
 }
 
-/// Slots of part `part` of the packed c x D matrix `m`: row vector k g + j (class k, column group j) in one row, repeated periodically.
+/// Slots of part `part` of the packed c x D matrix `m`. Row-major: row vector k g + j (class k, column group j) in one row, repeated
+/// periodically. Diagonal: class `part` as a vector over the columns.
 pub fn gradient_slots(layout: &Layout, m: ArrayView2<'_, f64>, part: usize) -> Vec<Complex64> {
+    if layout.arrangement() == Arrangement::Diagonal {
+        return match m.outer_iter().nth(part) {
+            Some(class) => replicated_slots(layout, class, 0),
+            None => vec![Complex64::ZERO; layout.slots()],
+        };
+    }
     let p = layout.row_length();
     let period = layout.gradient_period();
     (0..layout.slots())
@@ -68,27 +75,32 @@ pub(crate) fn first_gradient_row(layout: &Layout, class: usize, group: usize) ->
     (vector / layout.rows(), vector % layout.rows())
 }
 
-/// Slots of column group `group` of the vector `v` over D columns, repeated in every row.
-pub fn replicated_slots(layout: &Layout, v: ArrayView1<'_, f64>, group: usize) -> Vec<Complex64> {
-    let p = layout.row_length();
+/// Slots of part `part` of the vector `v` over D columns, repeated with the layout's period.
+pub fn replicated_slots(layout: &Layout, v: ArrayView1<'_, f64>, part: usize) -> Vec<Complex64> {
+    let period = layout.period();
     (0..layout.slots())
-        .map(|slot| Complex64::new(v.get(group * p + slot % p).copied().unwrap_or(0.0), 0.0))
+        .map(|slot| {
+            Complex64::new(
+                v.get(part * period + slot % period).copied().unwrap_or(0.0),
+                0.0,
+            )
+        })
         .collect()
 }
 
-/// The way back from [`replicated_slots`]: the mean over the rows of every column, and the largest distance of a slot from it.
+/// The way back from [`replicated_slots`]: the mean over the replicas of every column, and the largest distance of a slot from it.
 /// Honest replicas differ by noise alone, so a large distance means lost precision or a foreign ciphertext.
 pub fn read_replicated(layout: &Layout, slots: &[Complex64]) -> (Array1<f64>, f64) {
-    let p = layout.row_length();
-    let mut mean = Array1::zeros(p);
+    let period = layout.period();
+    let mut mean = Array1::zeros(period);
     for (slot, value) in slots.iter().enumerate() {
-        mean[slot % p] += value.re;
+        mean[slot % period] += value.re;
     }
-    mean /= layout.rows() as f64;
+    mean /= (layout.slots() / period) as f64;
     let spread = slots
         .iter()
         .enumerate()
-        .map(|(slot, value)| (value.re - mean[slot % p]).abs().max(value.im.abs()));
+        .map(|(slot, value)| (value.re - mean[slot % period]).abs().max(value.im.abs()));
     let spread = spread.fold(0.0, f64::max);
     (mean, spread)
 }
@@ -110,12 +122,12 @@ pub(crate) fn row_indicator(layout: &Layout, row: usize, period: usize) -> Vec<C
         .collect()
 }
 
-/// The c x D matrix whose row vectors the replicated vectors `read` of [`read_replicated`] are, class by class, group by group.
+/// The c x D matrix whose row vectors the replicated vectors `read` of [`read_replicated`] are, class by class, part by part.
 pub(crate) fn packed_rows(layout: &Layout, vectors: &[Array1<f64>]) -> Array2<f64> {
-    let (p, groups) = (layout.row_length(), layout.groups());
+    let (period, parts) = (layout.period(), layout.parts());
     Array2::from_shape_fn(
         (layout.shape().classes, layout.shape().columns),
-        |(class, column)| vectors[class * groups + column / p][column % p],
+        |(class, column)| vectors[class * parts + column / period][column % period],
     )
 }
 
@@ -130,7 +142,7 @@ mod tests {
             columns: 10,
             classes: 5,
         };
-        Layout::new(shape, 32, 4).unwrap()
+        Layout::new(shape, 32, 4, Arrangement::RowMajor).unwrap()
     }
 
     fn matrix(rows: usize, columns: usize) -> Array2<f64> {
@@ -151,6 +163,32 @@ mod tests {
         // Block 1 holds samples 16..32: row 2 pairs 18 and 26; group 1 starts at column 4.
         let slots = data_slots(&layout, x.view(), 1, 1);
         assert_eq!(slots[2 * 4 + 3], Complex64::new(x[[18, 7]], x[[26, 7]]));
+    }
+
+    #[test]
+    fn diagonals_hold_every_value_once_too() {
+        let x = matrix(37, 10);
+        let layout = Layout::new(layout().shape(), 32, 4, Arrangement::Diagonal).unwrap();
+        let mut sum = 0.0;
+        for block in 0..layout.blocks() {
+            for group in 0..layout.groups() {
+                let slots = data_slots(&layout, x.view(), block, group);
+                sum += slots.iter().map(|z| z.re + z.im).sum::<f64>();
+            }
+        }
+        assert_eq!(sum, x.sum());
+        // Row 2 of ciphertext 3 holds column group (2 + 3) mod 4.
+        let slots = data_slots(&layout, x.view(), 1, 3);
+        assert_eq!(slots[2 * 4 + 3], Complex64::new(x[[18, 7]], x[[26, 7]]));
+        // A vector over the columns stands in g successive rows, and comes back.
+        let v = Array1::from_shape_fn(10, |i| i as f64);
+        let slots = replicated_slots(&layout, v.view(), 0);
+        assert_eq!(
+            (slots[9].re, slots[16 + 9].re, slots[10].re),
+            (9.0, 9.0, 0.0)
+        );
+        let (mean, spread) = read_replicated(&layout, &slots);
+        assert_eq!((mean.slice(ndarray::s![..10]), spread), (v.view(), 0.0));
     }
 
     #[test]

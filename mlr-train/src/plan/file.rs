@@ -13,7 +13,7 @@ use super::search::search;
 use crate::files::describe_json;
 
 /// Version of the JSON.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 /// Largest plan file.
 const MOST_BYTES: usize = 1 << 20;
 

@@ -4,6 +4,7 @@ mod chains;
 pub mod cost;
 mod error;
 mod file;
+mod polynomial;
 mod predict;
 mod program;
 mod request;
@@ -12,10 +13,9 @@ mod search;
 
 pub use error::PlanError;
 pub use file::Plan;
+pub use polynomial::Polynomial;
 pub use predict::{Prediction, predict};
-#[cfg(test)]
-pub(crate) use program::levels;
-pub use program::{Bounds, Cubic, FirstGradient, Job, Method, Program, ProgramError, Scales, Step};
+pub use program::{Bounds, FirstGradient, Job, Method, Program, ProgramError, Scales, Step};
 pub use request::{LARGEST_ERROR, PlanRequest};
 #[cfg(test)]
 pub(crate) use scales::fit_scales;

@@ -4,16 +4,16 @@ use he_core::evaluator::{Level, Placement};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::polynomial::Polynomial;
 use crate::clear::paper::{Direction, multipliers};
 use crate::clear::whitened::Schedule;
-use crate::packing::{Layout, LayoutError, Shape, Upload};
-use crate::sigmoid::OddPolynomial;
+use crate::packing::{Arrangement, Layout, LayoutError, Shape, Upload};
 
 /// Which training runs on ciphertexts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Method {
-    /// Full quadratic gradient on whitened data, weights starting at zero. 4 levels an iteration after the first.
+    /// Full quadratic gradient on whitened data, weights starting at zero. 4 levels an iteration after the first (5 with degree 5 or 7).
     Whitened {
         /// Who computes the first gradient.
         first_gradient: FirstGradient,
@@ -71,34 +71,6 @@ impl Step {
     }
 }
 
-/// The sigmoid on ciphertexts: sigma(z) - 1/2 ~ linear z + cubic z^3.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cubic {
-    /// Coefficient of z.
-    pub linear: f64,
-    /// Coefficient of z^3; not zero.
-    pub cubic: f64,
-}
-
-impl Cubic {
-    /// The coefficients of a polynomial of degree 3; none for other degrees.
-    pub fn new(polynomial: &OddPolynomial) -> Option<Self> {
-        match polynomial.coefficients() {
-            &[linear, cubic] => Some(Self { linear, cubic }),
-            _ => None,
-        }
-    }
-
-    /// The largest value on [-range, range]: at an end or where the slope vanishes.
-    pub fn largest(&self, range: f64) -> f64 {
-        let at = |z: f64| (self.linear * z + self.cubic * z.powi(3)).abs();
-        let turn = (-self.linear / (3.0 * self.cubic)).sqrt();
-        let inner = if turn < range { at(turn) } else { 0.0 };
-        at(range).max(inner)
-    }
-}
-
 /// What is known of the values before training, from the client's clear twin. [`he_core::evaluator::Clear`] checks every one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -142,11 +114,15 @@ pub struct Program {
     /// The recurrence, one entry an iteration.
     pub steps: Vec<Step>,
     /// The sigmoid's polynomial.
-    pub polynomial: Cubic,
+    pub polynomial: Polynomial,
     /// Bounds of values.
     pub bounds: Bounds,
+    /// Which columns stand where.
+    pub arrangement: Arrangement,
     /// Columns p of a row, a power of two.
     pub row_length: usize,
+    /// Classes trained in one pass over the data; fewer take less memory and read the data more often.
+    pub classes_per_pass: usize,
     /// Terms of one stage of a fold: 2, 4, 8 or 16.
     pub radix: usize,
     /// Scales.
@@ -196,7 +172,12 @@ impl Job {
     /// # Errors
     /// [`ProgramError`] names the number that is out of range.
     pub fn new(program: Program, slots: usize) -> Result<Self, ProgramError> {
-        let layout = Layout::new(program.shape, slots, program.row_length)?;
+        let layout = Layout::new(
+            program.shape,
+            slots,
+            program.row_length,
+            program.arrangement,
+        )?;
         let check = |what, expected, found: f64, good: bool| {
             if found.is_finite() && good {
                 Ok(())
@@ -224,14 +205,21 @@ impl Job {
                 step.momentum > -1.0,
             )?;
         }
-        let (Cubic { linear, cubic }, b) = (program.polynomial, program.bounds);
+        let (polynomial, b) = (&program.polynomial, program.bounds);
+        let terms = polynomial.coefficients().len();
         check(
-            "linear coefficient",
-            "a positive number",
-            linear,
-            linear > 0.0,
+            "coefficients of the polynomial",
+            "2, 3 or 4 (degree 3, 5 or 7)",
+            terms as f64,
+            polynomial.degree().is_some(),
         )?;
-        check("cubic coefficient", "not zero", cubic, cubic != 0.0)?;
+        for (k, &c) in polynomial.coefficients().iter().enumerate() {
+            if k == 0 {
+                check("linear coefficient", "a positive number", c, c > 0.0)?;
+            } else {
+                check("higher coefficient", "not zero", c, c != 0.0)?;
+            }
+        }
         for (what, value) in [
             ("bound of the data", b.data),
             ("bound of the columns' rms", b.column_rms),
@@ -271,7 +259,22 @@ impl Job {
                 start_weight.abs() <= b.weight,
             )?;
         }
-        let vectors = layout.vectors();
+        let per_pass = program.classes_per_pass;
+        check(
+            "classes of a pass",
+            "1 to the number of classes",
+            per_pass as f64,
+            (1..=program.shape.classes).contains(&per_pass),
+        )?;
+        if program.arrangement == Arrangement::Diagonal {
+            check(
+                "method in the diagonal arrangement",
+                "the whitened one",
+                0.0,
+                matches!(program.method, Method::Whitened { .. }),
+            )?;
+        }
+        let vectors = program.shape.classes * layout.groups();
         check(
             "row vectors (classes times column groups)",
             "at most 2^17",
@@ -285,7 +288,12 @@ impl Job {
             products as f64,
             products <= MOST_PRODUCTS,
         )?;
-        let levels = levels(program.method, iterations);
+        let levels = levels(
+            program.method,
+            iterations,
+            program.polynomial.levels(),
+            program.arrangement,
+        );
         Ok(Self {
             program,
             layout,
@@ -346,12 +354,12 @@ impl Job {
     pub fn placement(&self, upload: Upload) -> Placement {
         let (scales, top) = (self.program.scales, self.levels);
         let paper = matches!(self.program.method, Method::Paper { .. });
+        let polynomial = self.program.polynomial.levels();
         let (level, bits) = match upload {
             Upload::FirstGradient { .. } | Upload::Weights { .. } => (top, scales.first),
-            Upload::Curvature { .. } => (top - 4, scales.curvature),
-            Upload::Data { .. } if paper => (top, scales.data),
-            Upload::Data { .. } => (top.saturating_sub(1), scales.data),
-            Upload::Labels { .. } if paper => (top - 2, scales.error),
+            Upload::Curvature { .. } => (top - 2 - polynomial, scales.curvature),
+            Upload::Data { .. } => (top - self.levels_before_data(), scales.data),
+            Upload::Labels { .. } if paper => (top - polynomial, scales.error),
             Upload::Labels { .. } => (top, scales.data),
         };
         Placement {
@@ -398,6 +406,18 @@ impl Job {
         typical
     }
 
+    /// Levels that the first gradient has spent when data are first multiplied: its unpacking, or the mask of the labels.
+    fn levels_before_data(&self) -> usize {
+        let packed = self.program.arrangement == Arrangement::RowMajor;
+        match self.program.method {
+            Method::Whitened {
+                first_gradient: FirstGradient::Client,
+            } => usize::from(packed),
+            Method::Whitened { .. } => 1,
+            Method::Paper { .. } => 0,
+        }
+    }
+
     fn samples(&self) -> f64 {
         self.program.shape.samples as f64
     }
@@ -430,15 +450,21 @@ impl Job {
     }
 }
 
-/// Levels that a method consumes in `iterations` iterations.
-pub(crate) fn levels(method: Method, iterations: usize) -> usize {
+/// Levels that a method consumes in `iterations` iterations with a polynomial that takes `polynomial` levels.
+pub(crate) fn levels(
+    method: Method,
+    iterations: usize,
+    polynomial: usize,
+    arrangement: Arrangement,
+) -> usize {
+    let later = (2 + polynomial) * (iterations - 1);
     match method {
         Method::Whitened {
             first_gradient: FirstGradient::Client,
-        } => 1 + 4 * (iterations - 1),
+        } => usize::from(arrangement == Arrangement::RowMajor) + later,
         Method::Whitened {
             first_gradient: FirstGradient::Server,
-        } => 2 + 4 * (iterations - 1),
-        Method::Paper { .. } => 5 * iterations,
+        } => 2 + later,
+        Method::Paper { .. } => (3 + polynomial) * iterations,
     }
 }

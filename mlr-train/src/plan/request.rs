@@ -2,10 +2,11 @@
 
 use he_core::params::ParamsLiteral;
 
-use super::program::{Bounds, Cubic, FirstGradient, Method, Step};
+use super::polynomial::Polynomial;
+use super::program::{Bounds, FirstGradient, Method, Step, levels};
 use crate::clear::paper::START_WEIGHT;
 use crate::clear::whitened::Schedule;
-use crate::packing::Shape;
+use crate::packing::{Arrangement, Shape};
 use crate::sigmoid::OddPolynomial;
 
 /// Expected root mean square error of a weight that plans allow unless told otherwise. Whitened weights are of order 1, so scores move
@@ -24,7 +25,7 @@ pub struct PlanRequest {
     /// The recurrence.
     pub steps: Vec<Step>,
     /// The sigmoid's polynomial.
-    pub polynomial: Cubic,
+    pub polynomial: Polynomial,
     /// Bounds from the client's twin.
     pub bounds: Bounds,
     /// Largest expected root mean square error of a weight.
@@ -40,7 +41,18 @@ pub struct PlanRequest {
 }
 
 impl PlanRequest {
-    /// The full quadratic gradient on whitened data; `None` if the polynomial is no cubic. `data` and `weight` bound |x| and |weights| as
+    /// Levels of the whole run.
+    pub(super) fn levels(&self, arrangement: Arrangement) -> usize {
+        let iterations = self.steps.len().max(1);
+        levels(
+            self.method,
+            iterations,
+            self.polynomial.levels(),
+            arrangement,
+        )
+    }
+
+    /// The full quadratic gradient on whitened data. `data` and `weight` bound |x| and |weights| as
     /// the twin saw them; a public ladder (powers of two) keeps what they tell small.
     pub fn whitened(
         shape: Shape,
@@ -49,12 +61,12 @@ impl PlanRequest {
         polynomial: &OddPolynomial,
         data: f64,
         weight: f64,
-    ) -> Option<Self> {
-        Some(Self {
+    ) -> Self {
+        Self {
             shape,
             method: Method::Whitened { first_gradient },
             steps: Step::whitened(shape.samples, schedule),
-            polynomial: Cubic::new(polynomial)?,
+            polynomial: Polynomial::new(polynomial),
             bounds: Bounds {
                 data,
                 column_rms: 1.0,
@@ -68,24 +80,24 @@ impl PlanRequest {
             row_length: None,
             scale_bits: None,
             parameters: None,
-        })
+        }
     }
 
     /// The seed paper's method, with its cubic, its schedule and rows that hold a whole sample.
-    pub fn paper(shape: Shape, iterations: usize, bounds: Bounds) -> Option<Self> {
-        Some(Self {
+    pub fn paper(shape: Shape, iterations: usize, bounds: Bounds) -> Self {
+        Self {
             shape,
             method: Method::Paper {
                 start_weight: START_WEIGHT,
             },
             steps: Step::paper(shape.samples, iterations),
-            polynomial: Cubic::new(&OddPolynomial::paper_cubic())?,
+            polynomial: Polynomial::new(&OddPolynomial::paper_cubic()),
             bounds,
             largest_error: LARGEST_ERROR,
             log_n: None,
             row_length: Some(shape.columns.next_power_of_two()),
             scale_bits: None,
             parameters: None,
-        })
+        }
     }
 }

@@ -57,6 +57,7 @@ fn error_with(
             classes: 2,
             ..program.shape
         },
+        classes_per_pass: 2,
         ..program.clone()
     };
     let job = Job::new(small, params.slots()).map_err(|_| None)?;

@@ -7,10 +7,10 @@ use he_core::params::Params;
 use super::chains::{Chains, room};
 use super::error::PlanError;
 use super::predict::{Prediction, predict};
-use super::program::{Job, Method, Program, Scales, levels};
+use super::program::{Job, Method, Program, Scales};
 use super::request::PlanRequest;
 use super::scales::fit_scales;
-use crate::packing::Layout;
+use crate::packing::{Arrangement, Layout};
 
 /// Ring degrees tried.
 const RINGS: [u32; 3] = [13, 14, 15];
@@ -33,6 +33,7 @@ const MOST_TRACED: usize = 3;
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
     log_n: u32,
+    arrangement: Arrangement,
     row_length: usize,
     rough: f64,
 }
@@ -77,7 +78,7 @@ fn worse(old: Option<PlanError>, new: PlanError) -> PlanError {
 /// Layouts in ascending order of rough cost.
 fn candidates(request: &PlanRequest) -> Result<Vec<Candidate>, PlanError> {
     let (needed, iterations) = (
-        levels(request.method, request.steps.len().max(1)),
+        request.levels(Arrangement::RowMajor),
         request.steps.len() as f64,
     );
     let fixed = request.parameters.as_ref().map(|p| p.log_n);
@@ -107,10 +108,11 @@ fn candidates(request: &PlanRequest) -> Result<Vec<Candidate>, PlanError> {
             None => (0..=widest.ilog2()).map(|bits| 1 << bits).collect(),
         };
         for row_length in lengths {
-            let layout = Layout::new(request.shape, slots, row_length);
+            let layout = Layout::new(request.shape, slots, row_length, Arrangement::RowMajor);
             let layout = layout.map_err(super::program::ProgramError::from)?;
             all.push(Candidate {
                 log_n,
+                arrangement: Arrangement::RowMajor,
                 row_length,
                 rough: rough_cost(&layout, log_n, iterations),
             });
@@ -147,7 +149,7 @@ fn place(
     chains: &mut Chains,
     candidate: Candidate,
 ) -> Result<(Job, Arc<Params>, Prediction), PlanError> {
-    let needed = levels(request.method, request.steps.len().max(1));
+    let needed = request.levels(Arrangement::RowMajor);
     let usual: &[u32] = match request.method {
         Method::Whitened { .. } => &WHITENED_BITS,
         Method::Paper { .. } => &PAPER_BITS,
@@ -186,9 +188,11 @@ fn with_chain(
         shape: request.shape,
         method: request.method,
         steps: request.steps.clone(),
-        polynomial: request.polynomial,
+        polynomial: request.polynomial.clone(),
         bounds: request.bounds,
+        arrangement: candidate.arrangement,
         row_length: candidate.row_length,
+        classes_per_pass: request.shape.classes,
         radix: USUAL_RADIX,
         scales: Scales {
             data: 30,

@@ -4,7 +4,7 @@ use he_core::params::ParamsLiteral;
 
 use super::*;
 use crate::clear::whitened::Schedule;
-use crate::packing::Shape;
+use crate::packing::{Arrangement, Shape};
 use crate::sigmoid::{Degree, OddPolynomial};
 
 fn request(samples: usize, columns: usize, iterations: usize) -> PlanRequest {
@@ -15,7 +15,7 @@ fn request(samples: usize, columns: usize, iterations: usize) -> PlanRequest {
     };
     let cubic = OddPolynomial::fit(Degree::Three, 6.0).unwrap();
     let schedule = Schedule::ladder(4.0, 8.0, iterations).unwrap();
-    PlanRequest::whitened(shape, FirstGradient::Client, &schedule, &cubic, 16.0, 4.0).unwrap()
+    PlanRequest::whitened(shape, FirstGradient::Client, &schedule, &cubic, 16.0, 4.0)
 }
 
 fn summary(plan: &Plan) -> String {
@@ -101,10 +101,9 @@ fn tiny() -> Plan {
                 momentum: 0.25,
             },
         ],
-        polynomial: Cubic {
-            linear: 0.1875,
-            cubic: -0.0025,
-        },
+        polynomial: Polynomial::new(
+            &OddPolynomial::from_coefficients(vec![0.1875, -0.0025], 6.0).unwrap(),
+        ),
         bounds: Bounds {
             data: 4.0,
             column_rms: 1.0,
@@ -113,7 +112,9 @@ fn tiny() -> Plan {
             weight: 4.0,
             curvature: 1.0,
         },
+        arrangement: Arrangement::RowMajor,
         row_length: 8,
+        classes_per_pass: 3,
         radix: 4,
         scales: Scales {
             data: 34,
@@ -159,11 +160,11 @@ fn a_file_that_says_anything_else_is_refused() {
         Plan::parse_insecure_test(json.replacen(from, to, 1).as_bytes()).unwrap_err()
     };
     assert!(matches!(
-        changed("\"schema\":1", "\"schema\":2"),
-        PlanError::Schema { found: 2, .. }
+        changed("\"schema\":2", "\"schema\":3"),
+        PlanError::Schema { found: 3, .. }
     ));
     assert!(matches!(
-        changed("\"schema\":1", "\"schema\": 1"),
+        changed("\"schema\":2", "\"schema\": 2"),
         PlanError::NotCanonical
     ));
     assert!(matches!(

@@ -10,8 +10,8 @@ use super::tests::{CLIENT, PAPER, SERVER, program, reference, ring, samples};
 use super::{MemorySource, Unobserved, train};
 use crate::client::decrypt::decrypt;
 use crate::client::encrypt::Uploads;
-use crate::packing::Shape;
-use crate::plan::{fit_scales, levels};
+use crate::packing::{Arrangement, Shape};
+use crate::plan::{Job, Program, fit_scales};
 
 #[test]
 fn training_on_ciphertexts_errs_as_expected() {
@@ -20,10 +20,18 @@ fn training_on_ciphertexts_errs_as_expected() {
         columns: 11,
         classes: 3,
     };
-    for (method, iterations) in [(CLIENT, 3), (SERVER, 2), (PAPER, 2)] {
-        let program = program(shape, method, iterations, 8);
+    for (method, iterations, arrangement) in [
+        (CLIENT, 3, Arrangement::RowMajor),
+        (SERVER, 2, Arrangement::RowMajor),
+        (PAPER, 2, Arrangement::RowMajor),
+        (CLIENT, 3, Arrangement::Diagonal),
+    ] {
+        let program = Program {
+            arrangement,
+            ..program(shape, method, iterations, 8)
+        };
         let (x, labels) = samples(shape);
-        let params = ring(levels(method, iterations));
+        let params = ring(Job::new(program.clone(), 512).unwrap().levels());
         let (job, prediction) = fit_scales(&program, &params).unwrap();
         let context = Context::new(Arc::clone(&params)).unwrap();
         let key = Arc::new(SecretKey::generate(&context).unwrap());

@@ -1,21 +1,28 @@
 //! Sums over samples: errors times data, folded over the rows.
 
+use std::ops::Range;
+
 use he_core::evaluator::{EvalError, Evaluator};
 use rayon::prelude::*;
 
 use super::{At, Run, TrainError};
-use crate::packing::{Upload, folds};
+use crate::packing::{Arrangement, Upload, folds};
 
 impl<E: Evaluator> Run<'_, E> {
-    /// sum_b conj(E_bk) X_bj for every class and column group, as open sums of products, blocks in order.
-    /// `errors` gives the spread conjugate errors of a block from its data.
-    pub(super) fn accumulate<F>(&self, at: At, errors: F) -> Result<Vec<E::Acc>, TrainError>
+    /// sum_b conj(E_bk) X_bj for some classes and every column group, as open sums of products, blocks in order.
+    /// `errors` gives the spread conjugate errors of these classes in a block from its data.
+    pub(super) fn accumulate<F>(
+        &self,
+        at: At,
+        classes: usize,
+        errors: F,
+    ) -> Result<Vec<E::Acc>, TrainError>
     where
         F: Fn(usize, &[E::Ct]) -> Result<Vec<E::Ct>, TrainError>,
     {
         let layout = self.job.layout();
         let groups = layout.groups();
-        let mut sums: Vec<_> = (0..layout.vectors())
+        let mut sums: Vec<_> = (0..classes * groups)
             .map(|_| self.eval.accumulator())
             .collect();
         for block in 0..layout.blocks() {
@@ -35,7 +42,7 @@ impl<E: Evaluator> Run<'_, E> {
     }
 
     /// Closes the sums: one relinearisation, the diagonal B where the method has one, the fold over the rows, the real part.
-    /// `error` bounds the errors' components. 1 level (2 with B); every row of the results holds the same D_kj.
+    /// `error` bounds the errors' components. 1 level (2 with B); every replica in the results holds the same D_k.
     pub(super) fn directions(
         &self,
         at: At,
@@ -43,18 +50,24 @@ impl<E: Evaluator> Run<'_, E> {
         error: f64,
         curvature: &[E::Ct],
     ) -> Result<Vec<Vec<E::Ct>>, TrainError> {
-        let groups = self.job.layout().groups();
-        let flat: Vec<_> = sums
-            .into_par_iter()
-            .enumerate()
-            .map(|(vector, sum)| {
-                let diagonal = curvature.get(vector % groups);
-                self.direction(sum, error, diagonal)
-                    .map_err(at.step("sum over samples"))
-            })
-            .collect::<Result<_, _>>()?;
+        let layout = self.job.layout();
+        let groups = layout.groups();
+        let failed = at.step("sum over samples");
+        let flat: Vec<_> = match layout.arrangement() {
+            Arrangement::RowMajor => sums
+                .into_par_iter()
+                .enumerate()
+                .map(|(vector, sum)| self.direction(sum, error, curvature.get(vector % groups)))
+                .collect::<Result<_, _>>(),
+            Arrangement::Diagonal => self.turned_back(sums, error).and_then(|classes| {
+                let folded = classes.into_par_iter();
+                let folded = folded.map(|ct| self.folded(ct, error, 1.0));
+                folded.collect()
+            }),
+        }
+        .map_err(failed)?;
         self.report(at, "sums over samples")?;
-        Ok(by_class(flat, groups))
+        Ok(by_class(flat, layout.parts()))
     }
 
     fn direction(
@@ -63,17 +76,24 @@ impl<E: Evaluator> Run<'_, E> {
         error: f64,
         curvature: Option<&E::Ct>,
     ) -> Result<E::Ct, EvalError> {
-        let (eval, layout) = (self.eval, self.job.layout());
-        let mut ct = eval.finish(sum)?;
-        let mut pairs = layout.blocks();
+        let mut ct = self.eval.finish(sum)?;
+        let pairs = self.job.layout().blocks();
         self.tighten(&mut ct, self.job.partial_bound(error, pairs))?;
-        let mut factor = 1.0;
-        if let Some(b) = curvature {
-            ct = eval.mul(&ct, b)?;
-            factor = self.job.program().bounds.curvature;
+        match curvature {
+            None => self.folded(ct, error, 1.0),
+            Some(b) => {
+                let scaled = self.eval.mul(&ct, b)?;
+                self.folded(scaled, error, self.job.program().bounds.curvature)
+            }
         }
-        let stride = layout.row_length() as i64;
-        for stage in folds(layout.rows(), stride, self.job.program().radix) {
+    }
+
+    /// Sums over the rows that hold the same columns, and takes the real part. `factor` bounds what the sums were multiplied with.
+    fn folded(&self, mut ct: E::Ct, error: f64, factor: f64) -> Result<E::Ct, EvalError> {
+        let (eval, layout) = (self.eval, self.job.layout());
+        let (count, stride) = (layout.slots() / layout.period(), layout.period() as i64);
+        let mut pairs = layout.blocks() * layout.rows() / count;
+        for stage in folds(count, stride, self.job.program().radix) {
             ct = eval.rotate_sum(&ct, &stage)?;
             pairs *= stage.len();
             self.tighten(&mut ct, factor * self.job.partial_bound(error, pairs))?;
@@ -85,14 +105,133 @@ impl<E: Evaluator> Run<'_, E> {
         Ok(real)
     }
 
+    /// For every class the sum over j of its j-th sum of products turned back by j rows, in two steps: by j mod b rows, then by the rest.
+    fn turned_back(&self, sums: Vec<E::Acc>, error: f64) -> Result<Vec<E::Ct>, EvalError> {
+        let (eval, layout) = (self.eval, self.job.layout());
+        let turns = Turns::new(layout.groups(), layout.row_length());
+        let giants: Vec<E::Ct> = by_class(sums, turns.small)
+            .into_par_iter()
+            .map(|sums| {
+                let closed = sums.into_iter().map(|sum| {
+                    let mut ct = eval.finish(sum)?;
+                    self.tighten(&mut ct, self.job.partial_bound(error, layout.blocks()))?;
+                    Ok(ct)
+                });
+                let closed: Vec<E::Ct> = closed.collect::<Result<_, EvalError>>()?;
+                let terms: Vec<_> = closed.iter().zip(turns.small_steps()).collect();
+                let mut sum = eval.rotate_each_and_sum(&terms)?;
+                let pairs = layout.blocks() * turns.small;
+                self.tighten(&mut sum, self.job.partial_bound(error, pairs))?;
+                Ok(sum)
+            })
+            .collect::<Result<_, EvalError>>()?;
+        by_class(giants, turns.large)
+            .into_par_iter()
+            .map(|giants| {
+                let terms: Vec<_> = giants.iter().zip(turns.large_steps()).collect();
+                let mut sum = eval.rotate_each_and_sum(&terms)?;
+                let pairs = layout.blocks() * layout.groups();
+                self.tighten(&mut sum, self.job.partial_bound(error, pairs))?;
+                Ok(sum)
+            })
+            .collect()
+    }
+
+    /// Look-ahead weights as the scores of some classes want them: a ciphertext for every column group of a block. In the diagonal
+    /// arrangement these are rotations: g - 1 key products and g divisions by P a class.
+    pub(super) fn spread_weights(
+        &self,
+        at: At,
+        classes: Range<usize>,
+        look_ahead: &[Vec<E::Ct>],
+    ) -> Result<Vec<Vec<E::Ct>>, TrainError> {
+        let layout = self.job.layout();
+        if layout.arrangement() == Arrangement::RowMajor {
+            // One class may stand for all.
+            let shared = look_ahead.len() == 1;
+            let own = if shared { 0..1 } else { classes };
+            return Ok(look_ahead[own].to_vec());
+        }
+        let turns = Turns::new(layout.groups(), layout.row_length());
+        let rotated = |ct: &E::Ct| -> Result<Vec<E::Ct>, EvalError> {
+            // The weights repeat after g rows, so turning on by j rows is turning back by g - j: the sums' keys serve here too.
+            let digits = self.eval.hoist(ct)?;
+            let large: Vec<_> = turns.large_steps().collect();
+            let back: Vec<Vec<E::Ct>> = large
+                .into_par_iter()
+                .map(|step| {
+                    let turned = self.eval.rotate_hoisted(&digits, step)?;
+                    let digits = self.eval.hoist(&turned)?;
+                    turns
+                        .small_steps()
+                        .map(|step| self.eval.rotate_hoisted(&digits, step))
+                        .collect()
+                })
+                .collect::<Result<_, EvalError>>()?;
+            let back: Vec<E::Ct> = back.into_iter().flatten().collect();
+            let groups = layout.groups();
+            Ok((0..groups)
+                .map(|j| back[(groups - j) % groups].clone())
+                .collect())
+        };
+        let all: Result<_, _> = look_ahead[classes]
+            .iter()
+            .map(|parts| match parts.as_slice() {
+                [ct] => rotated(ct),
+                _ => Err(EvalError::Empty {
+                    op: "rotation of the weights",
+                }),
+            })
+            .collect();
+        all.map_err(at.step("rotations of the weights"))
+    }
+
     pub(super) fn load_curvature(&self, at: At) -> Result<Vec<E::Ct>, TrainError> {
         (0..self.job.layout().groups())
             .map(|group| self.load(at, Upload::Curvature { group }))
             .collect()
     }
+
+    /// The classes of every pass over the data.
+    pub(super) fn passes(&self) -> impl Iterator<Item = Range<usize>> + use<'_, E> {
+        let all = self.job.layout().shape().classes;
+        let step = self.job.program().classes_per_pass;
+        (0..all)
+            .step_by(step)
+            .map(move |first| first..(first + step).min(all))
+    }
 }
 
-/// Row vectors class by class.
+/// Rotations back by 0..g rows, cut into small steps of one row and large ones of `small` rows: few keys instead of g
+/// (baby steps and giant steps).
+#[derive(Clone, Copy)]
+struct Turns {
+    small: usize,
+    large: usize,
+    row_length: usize,
+}
+
+impl Turns {
+    /// For g (a power of two) groups.
+    fn new(groups: usize, row_length: usize) -> Self {
+        let small = 1 << groups.ilog2().div_ceil(2);
+        Self {
+            small,
+            large: groups / small,
+            row_length,
+        }
+    }
+
+    fn small_steps(self) -> impl Iterator<Item = i64> {
+        (0..self.small).map(move |j| -((j * self.row_length) as i64))
+    }
+
+    fn large_steps(self) -> impl Iterator<Item = i64> {
+        (0..self.large).map(move |j| -((j * self.small * self.row_length) as i64))
+    }
+}
+
+/// Consecutive items, `groups` to a class.
 pub(super) fn by_class<T>(flat: Vec<T>, groups: usize) -> Vec<Vec<T>> {
     let mut rest = flat.into_iter();
     let mut classes = Vec::new();

@@ -4,9 +4,11 @@
 //!
 //! | step | levels | key switches |
 //! |---|---|---|
+//! | diagonal arrangement: V_kj, the rotations of V_k by j rows | 0 | c g |
 //! | scores z = sum_j X_bj V_kj, summed over the columns | 1 | S c (1 + fold p) |
-//! | conjugate errors 1/2 - sigma(z) by the masked cubic, spread over the row | 2 | S c (4 + spread p) |
-//! | direction D_kj = sum_b conj(E_bk) X_bj, summed over the rows, real part | 1 | c g (1 + fold r + 1) |
+//! | conjugate errors 1/2 - sigma(z) by the masked polynomial of degree 3, 5 or 7, spread over the row | 2, 3, 3 | S c (4, 7 or 9 + spread p) |
+//! | row-major direction D_kj = sum_b conj(E_bk) X_bj, summed over the rows, real part | 1 | c g (1 + fold r + 1) |
+//! | diagonal direction D_k: the sums turned back by j rows and added, summed over the rows, real part | 1 | c (2 g + fold r/g + 1) |
 //! | the paper's method: D_kj times the diagonal B_j | 1 | c g |
 //! | the recurrence of [`crate::plan::Step`], with M + D for the direction | 0 | 0 |
 //!
@@ -16,17 +18,20 @@
 mod error;
 mod gradient;
 mod observer;
+mod polynomial;
 mod recurrence;
 mod scores;
 mod source;
 mod start;
 
 use he_core::evaluator::{EvalError, Evaluator, Op, scales_match};
+use rayon::prelude::*;
 
 pub use error::{SourceError, TrainError};
 pub use observer::{Observer, Progress, State, Unobserved};
 pub use source::{BlockSource, MemorySource, ShapeSource};
 
+use self::polynomial::Masks;
 use crate::packing::{Upload, column_zero};
 use crate::plan::Job;
 
@@ -68,10 +73,8 @@ struct Run<'a, E: Evaluator> {
     source: &'a dyn BlockSource<E>,
     observer: &'a dyn Observer<E>,
     key_products_before: u64,
-    /// Minus a quarter of the cubic coefficient in column 0: the mask of the errors.
-    cubic_mask: E::Plain,
-    /// Four times the linear over the cubic coefficient, everywhere.
-    cubic_constant: E::Plain,
+    /// What the errors' polynomial multiplies with.
+    polynomial: Masks<E>,
     /// 1 in column 0: the mask of the labels.
     label_mask: E::Plain,
 }
@@ -118,8 +121,6 @@ impl<'a, E: Evaluator> Run<'a, E> {
             iteration: 1,
             iterations: job.iterations(),
         };
-        let polynomial = job.program().polynomial;
-        let ratio = 4.0 * polynomial.linear / polynomial.cubic;
         let plain = |slots| eval.plain(slots).map_err(at.step("masks"));
         Ok(Self {
             job,
@@ -127,8 +128,7 @@ impl<'a, E: Evaluator> Run<'a, E> {
             source,
             observer,
             key_products_before: eval.tally().total(Op::KeyProduct),
-            cubic_mask: plain(column_zero(layout, -0.25 * polynomial.cubic))?,
-            cubic_constant: plain(vec![ratio.into(); layout.slots()])?,
+            polynomial: Masks::new(job, eval).map_err(at.step("masks"))?,
             label_mask: plain(column_zero(layout, 1.0))?,
         })
     }
@@ -192,6 +192,7 @@ impl<'a, E: Evaluator> Run<'a, E> {
     fn load_data(&self, at: At, block: usize) -> Result<Vec<E::Ct>, TrainError> {
         let groups = 0..self.job.layout().groups();
         groups
+            .into_par_iter()
             .map(|group| self.load(at, Upload::Data { block, group }))
             .collect()
     }

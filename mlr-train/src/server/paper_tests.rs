@@ -82,7 +82,7 @@ fn the_paper_s_job_on_clear_slots_reaches_the_paper_s_accuracy() {
             columns: 401,
             classes: 10,
         };
-        let mut request = PlanRequest::paper(shape, iterations, bounds).unwrap();
+        let mut request = PlanRequest::paper(shape, iterations, bounds);
         request.parameters = Some(parameters());
         let plan = Plan::search(&request).unwrap();
         // Two data, two labels, one B, one start weight.

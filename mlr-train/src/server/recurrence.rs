@@ -10,26 +10,32 @@ use crate::plan::Method;
 type Pair<Ct> = (Ct, Option<Ct>);
 
 impl<E: Evaluator> Run<'_, E> {
-    /// One iteration. 4 levels; 5 for the paper's method.
+    /// One iteration. 4 levels, 5 with degree 5 or 7; one more for the paper's method.
     pub(super) fn iterate(&self, state: State<E::Ct>) -> Result<State<E::Ct>, TrainError> {
         let at = self.at(state.done + 1);
         let paper = matches!(self.job.program().method, Method::Paper { .. });
         let level = state.look_ahead.iter().flatten().next();
         let level = level.map_or(Level(0), |ct| self.eval.meta(ct).level);
-        // Labels are masked to the level of the errors, three below the weights.
-        let label_level = Level(level.0.saturating_sub(2));
-        let sums = self.accumulate(at, |block, data| {
-            let labels = paper
-                .then(|| self.labels(at, block, label_level))
-                .transpose()?;
-            self.errors(at, data, &state.look_ahead, labels.as_ref())
-        })?;
+        // Labels are masked to the level of the errors, which the polynomial leaves.
+        let spent = self.job.program().polynomial.levels();
+        let label_level = Level(level.0.saturating_sub(spent));
         let (error, curvature) = if paper {
             (self.job.sigmoid_bound() + 0.5, self.load_curvature(at)?)
         } else {
             (self.job.sigmoid_bound(), vec![])
         };
-        let directions = self.directions(at, sums, error, &curvature)?;
+        let mut directions = Vec::new();
+        for classes in self.passes() {
+            let ahead = self.spread_weights(at, classes.clone(), &state.look_ahead)?;
+            let sums = self.accumulate(at, classes.len(), |block, data| {
+                let labels = paper
+                    .then(|| self.labels(at, block, label_level))
+                    .transpose()?;
+                self.errors(at, classes.clone(), data, &ahead, labels.as_ref())
+            })?;
+            drop(ahead);
+            directions.extend(self.directions(at, sums, error, &curvature)?);
+        }
         let next = directions
             .into_par_iter()
             .enumerate()
@@ -159,8 +165,8 @@ impl<E: Evaluator> Run<'_, E> {
         ] {
             check(what, expected, vectors.len(), vectors.len() == expected)?;
             for class in vectors {
-                let (groups, found) = (layout.groups(), class.len());
-                check("column groups", groups, found, groups == found)?;
+                let (parts, found) = (layout.parts(), class.len());
+                check("parts of a vector", parts, found, parts == found)?;
             }
         }
         Ok(())

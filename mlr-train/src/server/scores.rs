@@ -1,6 +1,8 @@
 //! Scores, errors, labels: everything in the rows of one block.
 
-use he_core::evaluator::{EvalError, Evaluator, Level};
+use std::ops::Range;
+
+use he_core::evaluator::{Evaluator, Level};
 use rayon::prelude::*;
 
 use super::{At, Run, TrainError};
@@ -25,39 +27,6 @@ impl<E: Evaluator> Run<'_, E> {
         folded.map_err(at.step("sum of scores over columns"))
     }
 
-    /// The conjugate of 1/2 - sigma(z), componentwise, in column 0; zero elsewhere. 2 levels, 4 key switches.
-    ///
-    /// With sigma(z) - 1/2 ~ a z + b z^3 on both components and m the mask of column 0,
-    /// `conj(a z + b (re^3 + i im^3)) = (m b/4 conj z)(3 z conj z + 4a/b) + (m b/4 z) z^2`: the mask costs no level.
-    fn masked_cubic(&self, at: At, z: &E::Ct) -> Result<E::Ct, TrainError> {
-        let eval = self.eval;
-        let conj = eval.conjugate(z).map_err(at.step("conjugate of scores"))?;
-        let squares = || -> Result<_, EvalError> {
-            let norm = eval.mul_small(&eval.mul(z, &conj)?, 3)?;
-            Ok((
-                eval.add_plain(&norm, &self.cubic_constant)?,
-                eval.mul(z, z)?,
-            ))
-        };
-        let (norm, square) = squares().map_err(at.step("squares of scores"))?;
-        let last = || {
-            let meta = eval.meta(&square);
-            // The factor's scale that makes the errors land at the planned scale.
-            let prime = eval.params().q()[meta.level.0] as f64;
-            let scale = f64::from(self.job.program().scales.error).exp2() * prime / meta.scale;
-            let mut sum = eval.accumulator();
-            let factor = eval.mul_plain(&conj, &self.cubic_mask, scale)?;
-            eval.mul_acc(&mut sum, &factor, &norm)?;
-            let factor = eval.mul_plain(z, &self.cubic_mask, scale)?;
-            eval.mul_acc(&mut sum, &factor, &square)?;
-            let mut error = eval.finish(sum)?;
-            let bound = self.job.sigmoid_bound() * std::f64::consts::SQRT_2;
-            self.tighten(&mut error, bound)?;
-            Ok(error)
-        };
-        last().map_err(at.step("cubic of scores"))
-    }
-
     /// Copies column 0 to the whole row; the other columns are zero.
     fn spread(&self, at: At, ct: E::Ct) -> Result<E::Ct, TrainError> {
         let (p, radix) = (self.job.layout().row_length(), self.job.program().radix);
@@ -69,28 +38,31 @@ impl<E: Evaluator> Run<'_, E> {
         spread.map_err(at.step("spreading over columns"))
     }
 
-    /// The conjugate errors of a block for every class, spread over the rows: 1/2 - sigma, plus y - 1/2 where labels are given.
+    /// The conjugate errors of a block for some classes, spread over the rows: 1/2 - sigma, plus y - 1/2 where labels are given.
+    /// `look_ahead` holds a ciphertext for every column group, for each of the classes or for one that all share.
     pub(super) fn errors(
         &self,
         at: At,
+        classes: Range<usize>,
         data: &[E::Ct],
         look_ahead: &[Vec<E::Ct>],
         labels: Option<&Labels<E>>,
     ) -> Result<Vec<E::Ct>, TrainError> {
-        let cubics: Vec<_> = look_ahead
+        let sigmoids: Vec<_> = look_ahead
             .par_iter()
-            .map(|weights| self.masked_cubic(at, &self.scores(at, data, weights)?))
+            .map(|weights| self.masked_sigmoid(at, &self.scores(at, data, weights)?))
             .collect::<Result<_, _>>()?;
-        (0..self.job.layout().shape().classes)
+        classes
             .into_par_iter()
-            .map(|class| {
-                let cubic = &cubics[class.min(cubics.len() - 1)];
+            .enumerate()
+            .map(|(k, class)| {
+                let sigmoid = &sigmoids[k.min(sigmoids.len() - 1)];
                 let error = match labels {
-                    None => cubic.clone(),
+                    None => sigmoid.clone(),
                     Some(labels) => {
-                        let scale = self.eval.meta(cubic).scale;
+                        let scale = self.eval.meta(sigmoid).scale;
                         let label = self.label(at, labels, class, scale)?;
-                        let sum = self.eval.add(cubic, &label);
+                        let sum = self.eval.add(sigmoid, &label);
                         sum.map_err(at.step("errors of samples"))?
                     }
                 };
@@ -136,14 +108,15 @@ impl<E: Evaluator> Run<'_, E> {
             .map_err(at.step("labels"))
     }
 
-    /// Labels of every class, spread over the rows, at `scale`. 1 level.
+    /// Labels of some classes, spread over the rows, at `scale`. 1 level.
     pub(super) fn spread_labels(
         &self,
         at: At,
+        classes: Range<usize>,
         labels: &Labels<E>,
         scale: f64,
     ) -> Result<Vec<E::Ct>, TrainError> {
-        (0..self.job.layout().shape().classes)
+        classes
             .into_par_iter()
             .map(|class| self.spread(at, self.label(at, labels, class, scale)?))
             .collect()

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::gradient::by_class;
 use super::{At, Run, State, TrainError};
-use crate::packing::{Upload, first_gradient_row, folds, row_indicator};
+use crate::packing::{Arrangement, Upload, first_gradient_row, folds, row_indicator};
 use crate::plan::{FirstGradient, Method};
 
 /// The largest error that a label alone makes: |y - 1/2|.
@@ -69,15 +69,25 @@ impl<E: Evaluator> Run<'_, E> {
         })
     }
 
-    /// Every row vector of the packed first gradient in a ciphertext of its own, repeated in every row. 1 level.
+    /// Every row vector of the packed first gradient in a ciphertext of its own, repeated in every row. 1 level; none in the diagonal
+    /// arrangement, where nothing is packed.
     ///
     /// Few rows (no more than the radix): their rotations once, then c g sums of products with row indicators. Many: mask a row, fold it
     /// over the period. Both use rotations that the fold over rows needs anyway.
     fn unpack(&self, at: At) -> Result<Vec<Vec<E::Ct>>, TrainError> {
         let layout = self.job.layout();
-        let packed: Vec<_> = (0..layout.gradient_parts())
+        let mut packed: Vec<_> = (0..layout.gradient_parts())
             .map(|part| self.load(at, Upload::FirstGradient { part }))
             .collect::<Result<_, _>>()?;
+        if layout.arrangement() == Arrangement::Diagonal {
+            // A class each, ready for use.
+            let bound = self.job.total_bound(LABEL_BOUND);
+            for ct in &mut packed {
+                let tightened = self.tighten(ct, bound);
+                tightened.map_err(at.step("first gradient"))?;
+            }
+            return Ok(by_class(packed, 1));
+        }
         let flat = if layout.gradient_period() <= self.job.program().radix {
             self.unpack_by_rotations(&packed)
         } else {
@@ -155,10 +165,14 @@ impl<E: Evaluator> Run<'_, E> {
         // Labels at this scale, times data, rescaled and halved by the real part, land at the planned scale.
         let data = f64::from(self.job.program().scales.data).exp2();
         let scale = 0.5 * self.first_scale() * self.eval.params().q()[top - 1] as f64 / data;
-        let sums = self.accumulate(at, |block, _| {
-            let labels = self.labels(at, block, Level(top))?;
-            self.spread_labels(at, &labels, scale)
-        })?;
-        self.directions(at, sums, LABEL_BOUND, &[])
+        let mut directions = Vec::new();
+        for classes in self.passes() {
+            let sums = self.accumulate(at, classes.len(), |block, _| {
+                let labels = self.labels(at, block, Level(top))?;
+                self.spread_labels(at, classes.clone(), &labels, scale)
+            })?;
+            directions.extend(self.directions(at, sums, LABEL_BOUND, &[])?);
+        }
+        Ok(directions)
     }
 }

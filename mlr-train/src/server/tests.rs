@@ -14,9 +14,9 @@ use crate::clear::whitened::{self, Schedule};
 use crate::client::decrypt::decrypt;
 use crate::client::encrypt::Uploads;
 use crate::data::{FeatureSet, TrainingSet};
-use crate::packing::Shape;
+use crate::packing::{Arrangement, Shape};
 use crate::plan::{
-    Bounds, Cubic, FirstGradient, Job, Method, Program, Scales, Step, fit_scales, levels,
+    Bounds, FirstGradient, Job, Method, Polynomial, Program, Scales, Step, fit_scales,
 };
 use crate::sigmoid::{Activation, Degree, OddPolynomial};
 
@@ -73,7 +73,7 @@ pub(super) fn program(
         shape,
         method,
         steps,
-        polynomial: Cubic::new(&polynomial()).unwrap(),
+        polynomial: Polynomial::new(&polynomial()),
         bounds: Bounds {
             data: 1.0,
             column_rms: 1.0,
@@ -82,7 +82,9 @@ pub(super) fn program(
             weight: 4.0,
             curvature,
         },
+        arrangement: Arrangement::RowMajor,
         row_length,
+        classes_per_pass: shape.classes,
         radix: 4,
         scales: Scales {
             data: 36,
@@ -98,7 +100,9 @@ pub(super) fn reference(program: &Program, x: &Array2<f64>, labels: &[u32]) -> A
     let Shape {
         samples, classes, ..
     } = program.shape;
-    let activation = Activation::Polynomial(polynomial());
+    let coefficients = program.polynomial.coefficients().to_vec();
+    let polynomial = OddPolynomial::from_coefficients(coefficients, 6.0).unwrap();
+    let activation = Activation::Polynomial(polynomial);
     let iterations = program.steps.len();
     match program.method {
         Method::Whitened { .. } => {
@@ -133,7 +137,7 @@ fn run(program: Program) -> Outcome {
     let shape = program.shape;
     let (x, labels) = samples(shape);
     let expected = reference(&program, &x, &labels);
-    let params = ring(levels(program.method, program.steps.len()));
+    let params = ring(Job::new(program.clone(), 512).unwrap().levels());
     let fitted = fit_scales(&program, &params);
     let (job, _) = fitted.unwrap_or_else(|e| panic!("{shape:?}: {e:?}"));
     let clear = Clear::new(params);
@@ -198,6 +202,90 @@ fn training_on_clear_slots_equals_the_recurrence_on_matrices() {
         if iterations <= 2 {
             let out = run(program(shape, PAPER, iterations, row_length));
             assert!(out.distance < 1e-9, "{shape:?}: {}", out.distance);
+        }
+    }
+}
+
+#[test]
+fn the_diagonal_arrangement_trains_the_same() {
+    // (samples, columns, classes, iterations, row length): one group, square and oblong turns, columns that pad, as many groups as rows,
+    // two passes with an odd rest.
+    for (samples, columns, classes, iterations, row_length, classes_per_pass) in [
+        (100, 8, 3, 2, 8, 3),
+        (150, 11, 4, 3, 4, 4),
+        (300, 40, 2, 2, 4, 1),
+        (700, 20, 5, 2, 1, 2),
+        (40, 190, 4, 3, 32, 4),
+        (30, 400, 3, 2, 16, 2),
+    ] {
+        let shape = Shape {
+            samples,
+            columns,
+            classes,
+        };
+        for method in [CLIENT, SERVER] {
+            let program = Program {
+                arrangement: Arrangement::Diagonal,
+                classes_per_pass,
+                ..program(shape, method, iterations, row_length)
+            };
+            let out = run(program);
+            assert!(
+                out.distance < 1e-9 && out.spread < 1e-9,
+                "{shape:?} {method:?} T = {iterations}, p = {row_length}: {} {}",
+                out.distance,
+                out.spread
+            );
+        }
+    }
+}
+
+#[test]
+fn passes_change_no_bit() {
+    let shape = Shape {
+        samples: 150,
+        columns: 11,
+        classes: 5,
+    };
+    for method in [CLIENT, SERVER, PAPER] {
+        let distances = [5, 3, 1].map(|classes_per_pass| {
+            run(Program {
+                classes_per_pass,
+                ..program(shape, method, 2, 8)
+            })
+            .distance
+        });
+        assert_eq!(distances[0], distances[1]);
+        assert_eq!(distances[0], distances[2]);
+    }
+}
+
+#[test]
+fn degrees_5_and_7_train_as_their_twins_do() {
+    let shape = Shape {
+        samples: 150,
+        columns: 11,
+        classes: 4,
+    };
+    for degree in [Degree::Five, Degree::Seven] {
+        for arrangement in [Arrangement::RowMajor, Arrangement::Diagonal] {
+            for method in [CLIENT, SERVER, PAPER] {
+                if method == PAPER && arrangement == Arrangement::Diagonal {
+                    continue;
+                }
+                let fitted = OddPolynomial::fit(degree, 6.0).unwrap();
+                let program = Program {
+                    arrangement,
+                    polynomial: Polynomial::new(&fitted),
+                    ..program(shape, method, 2, 4)
+                };
+                let out = run(program);
+                assert!(
+                    out.distance < 1e-9,
+                    "{degree:?} {method:?}: {}",
+                    out.distance
+                );
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::data::FeatureSet;
+use crate::packing::Arrangement;
 use crate::sigmoid::Degree;
 
 fn set() -> TrainingSet {
@@ -69,7 +70,9 @@ fn a_plan_s_program_gives_back_its_recipe() {
                 steps: request.steps,
                 polynomial: request.polynomial,
                 bounds: request.bounds,
+                arrangement: Arrangement::RowMajor,
                 row_length: 8,
+                classes_per_pass: 3,
                 radix: 4,
                 scales: crate::plan::Scales {
                     data: 30,
