@@ -65,6 +65,17 @@ pub fn cap_128(log_n: u32) -> Option<u32> {
         .map(|(_, row)| row[0])
 }
 
+/// Largest log2(QP) for at least `bits` bits of security at ring degree 2^`log_n`, if the table has both.
+pub fn cap(log_n: u32, bits: u32) -> Option<u32> {
+    let (_, row) = TABLE.iter().find(|(n, _)| *n == log_n)?;
+    match bits {
+        0..=128 => Some(row[0]),
+        129..=192 => Some(row[1]),
+        193..=256 => Some(row[2]),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +89,10 @@ mod tests {
         assert_eq!(Security::of(10, 20.0), Security::InsecureTestOnly);
         assert_eq!(cap_128(15), Some(868));
         assert_eq!(cap_128(10), None);
+        assert_eq!(
+            (cap(15, 128), cap(15, 150), cap(15, 256)),
+            (Some(868), Some(597), Some(462))
+        );
+        assert_eq!(cap(15, 257), None);
     }
 }

@@ -17,7 +17,7 @@ const SPECIAL_MARGIN: u32 = 5;
 /// Most special primes.
 const MOST_SPECIAL: u32 = 16;
 
-/// Checked parameters by literal: finding primes is the slow part.
+/// Checked parameters by literal: finding primes is the slow part. One for each search.
 #[derive(Debug, Default)]
 pub(crate) struct Chains(HashMap<ParamsLiteral, Arc<Params>>);
 
@@ -38,8 +38,9 @@ impl Chains {
         log_n: u32,
         levels: usize,
         bits: u32,
+        security: u32,
     ) -> Option<(f64, Arc<Params>)> {
-        let all = literals(log_n, levels, bits);
+        let all = literals(log_n, levels, bits, security);
         let mut best: Option<(f64, Arc<Params>)> = None;
         for literal in &all {
             let Ok(params) = self.params(literal) else {
@@ -59,9 +60,9 @@ impl Chains {
 }
 
 /// Every cut of a chain into digits whose special primes fit the table.
-fn literals(log_n: u32, levels: usize, bits: u32) -> Vec<ParamsLiteral> {
+fn literals(log_n: u32, levels: usize, bits: u32, security: u32) -> Vec<ParamsLiteral> {
     let primes = levels as u32 + 1;
-    let cap = security::cap_128(log_n).unwrap_or(0);
+    let cap = security::cap(log_n, security).unwrap_or(0);
     let mut all = Vec::new();
     for alpha in 1..=primes {
         let special = LAST_BITS + (alpha - 1) * bits + SPECIAL_MARGIN;
@@ -86,8 +87,8 @@ fn literals(log_n: u32, levels: usize, bits: u32) -> Vec<ParamsLiteral> {
 }
 
 /// Levels of `bits` bits that ring degree 2^`log_n` has room for, beside q_0 and the smallest special modulus.
-pub(crate) fn room(log_n: u32, bits: u32) -> usize {
-    let cap = security::cap_128(log_n).unwrap_or(0);
+pub(crate) fn room(log_n: u32, bits: u32, security: u32) -> usize {
+    let cap = security::cap(log_n, security).unwrap_or(0);
     let rest = cap.saturating_sub(2 * LAST_BITS + SPECIAL_MARGIN + 1);
     (rest / bits) as usize
 }
@@ -100,10 +101,10 @@ mod tests {
     fn chains_of_the_design_fit_and_longer_ones_do_not() {
         // training.md: T = 2 with unpacking and T = 3 at 2^14, T = 5 with unpacking at 2^15.
         for (log_n, levels, bits) in [(14, 5, 36), (14, 8, 34), (15, 17, 35), (15, 10, 40)] {
-            assert!(!literals(log_n, levels, bits).is_empty());
+            assert!(!literals(log_n, levels, bits, 128).is_empty());
         }
-        assert!(literals(14, 10, 40).is_empty());
-        assert!(literals(15, 24, 35).is_empty());
-        assert_eq!(room(14, 36), 9);
+        assert!(literals(14, 10, 40, 128).is_empty());
+        assert!(literals(15, 24, 35, 128).is_empty());
+        assert_eq!(room(14, 36, 128), 9);
     }
 }

@@ -3,8 +3,9 @@
 //! Weights are ratios measured on the cost kernel (pointwise product 17, transform 118 microseconds); they rank layouts and parameters,
 //! and a calibration on the machine at hand turns them into seconds.
 
-use he_core::evaluator::{Level, Op, Tally};
+use he_core::evaluator::{Level, OPS, Op, Tally};
 use he_core::params::{KeySet, Params};
+use serde::{Deserialize, Serialize};
 
 /// A pointwise modular product of one limb, memory traffic included.
 const POINTWISE: f64 = 0.15;
@@ -42,6 +43,94 @@ pub fn operation(params: &Params, op: Op, level: Level) -> f64 {
         Op::Encode => (limbs + EMBEDDING, 0.0),
     };
     transforms * transform + products * pointwise
+}
+
+/// Seconds of this module's unit on one core of the machine that the weights were measured on (AVX-512, 2 cores shared).
+const UNIT_SECONDS: f64 = 6.0e-5;
+/// Units of reading a seeded residue polynomial: hash, unpack, expand the seed.
+const LOAD: f64 = 4.0;
+
+/// What operations take on a machine: a factor for each, at each ring degree it was measured at, on this module's unit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rates {
+    /// Threads that the measurement kept busy.
+    pub threads: usize,
+    /// Rows by ascending ring degree.
+    pub rings: Vec<RingRates>,
+}
+
+/// Measured factors at one ring degree.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RingRates {
+    /// log2 of the ring degree.
+    pub log_n: u32,
+    /// Seconds of a unit, by operation in the order of [`he_core::evaluator::OPS`].
+    pub unit_seconds: Vec<f64>,
+    /// Seconds of a unit of reading.
+    pub load_unit_seconds: f64,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self {
+            threads: 2,
+            rings: vec![RingRates {
+                log_n: 15,
+                unit_seconds: vec![UNIT_SECONDS; OPS.len()],
+                load_unit_seconds: UNIT_SECONDS,
+            }],
+        }
+    }
+}
+
+impl Rates {
+    /// Whether every number is there and usable.
+    pub fn is_sound(&self) -> bool {
+        let good = |x: f64| x.is_finite() && x > 0.0;
+        self.threads > 0
+            && !self.rings.is_empty()
+            && self.rings.iter().all(|ring| {
+                ring.unit_seconds.len() == OPS.len()
+                    && good(ring.load_unit_seconds)
+                    && ring.unit_seconds.iter().all(|&x| good(x))
+            })
+    }
+
+    fn ring(&self, log_n: u32) -> Option<&RingRates> {
+        self.rings
+            .iter()
+            .min_by_key(|ring| ring.log_n.abs_diff(log_n))
+    }
+
+    /// Seconds of one operation of `op` at `level`, on one core.
+    pub fn seconds(&self, params: &Params, op: Op, level: Level) -> f64 {
+        let unit = self
+            .ring(params.log_n())
+            .and_then(|ring| ring.unit_seconds.get(op as usize));
+        unit.copied().unwrap_or(UNIT_SECONDS) * operation(params, op, level)
+    }
+
+    /// Seconds of reading one fresh ciphertext at `level`, on one core.
+    pub fn load_seconds(&self, params: &Params, level: Level) -> f64 {
+        let unit = self.ring(params.log_n()).map(|ring| ring.load_unit_seconds);
+        unit.unwrap_or(UNIT_SECONDS) * load(params, level)
+    }
+
+    /// Seconds of everything counted in `tally`, on one core.
+    pub fn total(&self, params: &Params, tally: &Tally) -> f64 {
+        let rows = tally.rows();
+        let one = |(op, level, count): &(Op, Level, u64)| {
+            self.seconds(params, *op, *level) * *count as f64
+        };
+        rows.iter().map(one).sum()
+    }
+}
+
+/// What reading one fresh ciphertext at `level` costs.
+pub fn load(params: &Params, level: Level) -> f64 {
+    LOAD * (level.0 + 1) as f64 * params.n() as f64 / 32_768.0
 }
 
 /// What everything counted in `tally` costs.

@@ -45,6 +45,18 @@ pub enum PlanError {
         /// Smallest error found.
         found: f64,
     },
+    /// The cheapest job that fits needs more than the limits allow.
+    #[error(
+        "{what}: the limit is {allowed}, the job needs {found}\n  hint: a larger limit, fewer columns or fewer iterations"
+    )]
+    Limit {
+        /// Which limit.
+        what: &'static str,
+        /// The limit.
+        allowed: String,
+        /// What the nearest job needs.
+        found: String,
+    },
     /// The training would be refused.
     #[error("the planned training cannot run: {0}")]
     Refused(#[source] Box<TrainError>),
@@ -76,4 +88,16 @@ pub enum PlanError {
         /// Which field.
         what: &'static str,
     },
+}
+
+impl PlanError {
+    /// A limit in bytes.
+    pub(super) fn limit(what: &'static str, allowed: u64, found: u64) -> Self {
+        let mb = |bytes: u64| format!("{:.0} MB", bytes as f64 / 1e6);
+        Self::Limit {
+            what,
+            allowed: mb(allowed),
+            found: mb(found),
+        }
+    }
 }

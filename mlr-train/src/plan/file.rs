@@ -5,6 +5,7 @@ use std::sync::Arc;
 use he_core::params::{Params, ParamsError, ParamsLiteral};
 use serde::{Deserialize, Serialize};
 
+use super::cost::Rates;
 use super::error::PlanError;
 use super::predict::{Prediction, predict};
 use super::program::{Job, Program};
@@ -26,6 +27,15 @@ pub struct Plan {
     prediction: Prediction,
 }
 
+/// A plan and how long its training is predicted to take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranked {
+    /// The plan.
+    pub plan: Plan,
+    /// Seconds.
+    pub seconds: f64,
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PlanFile {
@@ -42,17 +52,38 @@ struct AnySchema {
 }
 
 impl Plan {
-    /// The cheapest plan for a request, by search over traced runs.
+    /// The fastest plan for a request, by search over traced runs.
     ///
     /// # Errors
-    /// [`PlanError`]: too many levels for a secure ring, values that fit no modulus, too little precision.
+    /// [`PlanError`]: too many levels for a secure ring, values that fit no modulus, too little precision, limits exceeded.
     pub fn search(request: &PlanRequest) -> Result<Self, PlanError> {
-        let (job, params, prediction) = search(request)?;
-        Ok(Self {
-            params,
-            job,
-            prediction,
-        })
+        let mut all = Self::ranked(request)?;
+        Ok(all.swap_remove(0).plan)
+    }
+
+    /// Several plans for a request, the fastest first: never empty.
+    ///
+    /// # Errors
+    /// As [`Plan::search`].
+    pub fn ranked(request: &PlanRequest) -> Result<Vec<Ranked>, PlanError> {
+        let found = search(request)?.into_iter().map(|found| Ranked {
+            seconds: found.seconds,
+            plan: Self {
+                params: found.params,
+                job: found.job,
+                prediction: found.prediction,
+            },
+        });
+        Ok(found.collect())
+    }
+
+    /// Predicted seconds of the training on a machine with these rates, from a traced run; the time to read the keys is not in it.
+    ///
+    /// # Errors
+    /// None for a checked plan; whatever the training would be refused for.
+    pub fn seconds(&self, rates: &Rates) -> Result<f64, PlanError> {
+        let seconds = Prediction::seconds_of(&self.job, &self.params, rates);
+        seconds.map_err(|e| PlanError::Refused(Box::new(e)))
     }
 
     /// A plan for a program under insecure parameters: tiny rings for fast tests.

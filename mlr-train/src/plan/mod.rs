@@ -4,19 +4,21 @@ mod chains;
 pub mod cost;
 mod error;
 mod file;
+mod memory;
 mod polynomial;
 mod predict;
 mod program;
 mod request;
+mod rough;
 mod scales;
 mod search;
 
 pub use error::PlanError;
-pub use file::Plan;
+pub use file::{Plan, Ranked};
 pub use polynomial::Polynomial;
 pub use predict::{Prediction, predict};
 pub use program::{Bounds, FirstGradient, Job, Method, Program, ProgramError, Scales, Step};
-pub use request::{LARGEST_ERROR, PlanRequest};
+pub use request::{LARGEST_ERROR, Limits, PlanRequest};
 #[cfg(test)]
 pub(crate) use scales::fit_scales;
 

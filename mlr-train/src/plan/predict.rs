@@ -6,8 +6,10 @@ use he_core::evaluator::{Evaluator, Level, Op, Trace};
 use he_core::params::{KeySet, Params};
 use serde::{Deserialize, Serialize};
 
-use super::cost;
-use super::program::Job;
+use super::cost::{self, Rates};
+use super::memory::{Peak, first_level, server_bytes};
+use super::program::{FirstGradient, Job, Method};
+use crate::packing::Upload;
 use crate::server::{ShapeSource, TrainError, Unobserved, train};
 
 /// What a traced run says of a job under given parameters.
@@ -91,6 +93,8 @@ pub fn predict(job: &Job, params: &Arc<Params>) -> Result<Prediction, TrainError
         upload_bytes += cost::fresh_bytes(params, job.placement(upload).level);
     }
     let keys = trace.key_set();
+    let reading = |(level, count): (Level, u64)| cost::load(params, level) * count as f64;
+    let reading: f64 = loads(job).into_iter().map(reading).sum();
     let download = metas
         .iter()
         .map(|m| cost::ciphertext_bytes(params, m.level))
@@ -104,7 +108,7 @@ pub fn predict(job: &Job, params: &Arc<Params>) -> Result<Prediction, TrainError
         key_bytes: cost::key_bytes(params, &keys),
         download_bytes: download,
         server_memory_bytes: memory(job, params) + cost::key_memory(params, &keys),
-        transforms: cost::total(params, trace.tally()).ceil() as u64,
+        transforms: (cost::total(params, trace.tally()) + reading).ceil() as u64,
         weight_error_centibits: (-100.0 * error.log2()).floor() as i64,
         log_qp_tenths: (params.log_qp() * 10.0).ceil() as u64,
         security_bits: params.security().bits(),
@@ -123,13 +127,53 @@ pub(crate) fn expected_error(job: &Job, params: &Arc<Params>) -> Result<f64, Tra
     Ok(errors.fold(0.0, f64::max))
 }
 
-/// Bytes of the ciphertexts that live at once, at 8 a residue: the block and its errors, open sums of three components, weights, look-ahead
-/// weights and first gradient, all counted at the top level.
 fn memory(job: &Job, params: &Params) -> u64 {
-    let layout = job.layout();
-    let limbs = Level(params.max_level()).0 + 1;
-    let component = (limbs * params.n() * 8) as u64;
-    let block = 2 * (layout.groups() + 2 * layout.shape().classes) as u64;
-    let vectors = layout.vectors() as u64;
-    component * (block + vectors * (3 + 3 * 2))
+    let program = job.program();
+    let first = first_level(program.method, program.arrangement, job.levels());
+    let paper = matches!(program.method, Method::Paper { .. });
+    let peak = Peak {
+        first,
+        errors: first.saturating_sub(1 + program.polynomial.levels()),
+        classes_per_pass: program.classes_per_pass,
+        reads: paper || job.iterations() > 1,
+    };
+    server_bytes(job.layout(), params, peak)
+}
+
+/// Ciphertexts that the training reads, by level: every block once a pass and iteration.
+fn loads(job: &Job) -> Vec<(Level, u64)> {
+    let program = job.program();
+    let server = program.method
+        == Method::Whitened {
+            first_gradient: FirstGradient::Server,
+        };
+    let paper = matches!(program.method, Method::Paper { .. });
+    let iterations = job.iterations() - usize::from(!server && !paper);
+    let passes = program.shape.classes.div_ceil(program.classes_per_pass) as u64;
+    let one = |upload: Upload| {
+        let again = match upload {
+            Upload::Data { .. } | Upload::Curvature { .. } => iterations as u64 * passes,
+            Upload::Labels { .. } if paper => iterations as u64 * passes,
+            Upload::Labels { .. } => passes,
+            _ => 1,
+        };
+        (job.placement(upload).level, again)
+    };
+    job.uploads().map(one).collect()
+}
+
+impl Prediction {
+    /// Seconds of the training on both of a machine's kinds of work, operations and reading, spread over all its threads.
+    pub(crate) fn seconds_of(
+        job: &Job,
+        params: &Arc<Params>,
+        rates: &Rates,
+    ) -> Result<f64, TrainError> {
+        let trace = Trace::new(Arc::clone(params));
+        train(job, &trace, &ShapeSource::new(&trace, job), &Unobserved)?;
+        let reading =
+            |(level, count): (Level, u64)| rates.load_seconds(params, level) * count as f64;
+        let reading: f64 = loads(job).into_iter().map(reading).sum();
+        Ok((rates.total(params, trace.tally()) + reading) / rates.threads as f64)
+    }
 }

@@ -2,6 +2,7 @@
 
 use he_core::params::ParamsLiteral;
 
+use super::cost::Rates;
 use super::polynomial::Polynomial;
 use super::program::{Bounds, FirstGradient, Method, Step, levels};
 use crate::clear::paper::START_WEIGHT;
@@ -14,6 +15,19 @@ use crate::sigmoid::OddPolynomial;
 pub const LARGEST_ERROR: f64 = 1.0 / 1024.0;
 /// Scores are checked up to this many ranges of the polynomial ([`crate::client::check`]).
 const RANGES: f64 = 2.0;
+
+/// What a plan may need at most; `None` is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub struct Limits {
+    /// Bytes of memory at the server, evaluation keys included.
+    pub memory: Option<u64>,
+    /// Bytes of the uploaded ciphertexts, evaluation keys excluded.
+    pub upload: Option<u64>,
+    /// Seconds of the training.
+    pub seconds: Option<f64>,
+    /// Least bits of classical security; never below 128.
+    pub security: u32,
+}
 
 /// What a plan is asked for; everything that is `None` is searched.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +46,14 @@ pub struct PlanRequest {
     pub largest_error: f64,
     /// log2 of the ring degree.
     pub log_n: Option<u32>,
+    /// Which columns stand where.
+    pub arrangement: Option<Arrangement>,
     /// Columns of a row, a power of two.
     pub row_length: Option<usize>,
+    /// What the plan may need at most.
+    pub limits: Limits,
+    /// What operations take on the machine that trains.
+    pub rates: Rates,
     /// Bits of the primes above the last.
     pub scale_bits: Option<u32>,
     /// Parameters as a whole; then `log_n` and `scale_bits` say nothing.
@@ -77,7 +97,10 @@ impl PlanRequest {
             },
             largest_error: LARGEST_ERROR,
             log_n: None,
+            arrangement: None,
             row_length: None,
+            limits: Limits::default(),
+            rates: Rates::default(),
             scale_bits: None,
             parameters: None,
         }
@@ -95,7 +118,10 @@ impl PlanRequest {
             bounds,
             largest_error: LARGEST_ERROR,
             log_n: None,
+            arrangement: Some(Arrangement::RowMajor),
             row_length: Some(shape.columns.next_power_of_two()),
+            limits: Limits::default(),
+            rates: Rates::default(),
             scale_bits: None,
             parameters: None,
         }

@@ -1,4 +1,4 @@
-//! The search: layouts and parameters by ascending rough cost, scales by traced runs, the cheapest traced job wins.
+//! The search: layouts and parameters by ascending rough cost, scales by traced runs, the fastest traced jobs win.
 
 use std::sync::Arc;
 
@@ -7,13 +7,14 @@ use he_core::params::Params;
 use super::chains::{Chains, room};
 use super::error::PlanError;
 use super::predict::{Prediction, predict};
-use super::program::{Job, Method, Program, Scales};
+use super::program::{Job, Method, Program, ProgramError, Scales};
 use super::request::PlanRequest;
+use super::rough::Sketch;
 use super::scales::fit_scales;
 use crate::packing::{Arrangement, Layout};
 
 /// Ring degrees tried.
-const RINGS: [u32; 3] = [13, 14, 15];
+const RINGS: [u32; 4] = [13, 14, 15, 16];
 /// Bits of the primes above the last, in order of preference.
 const WHITENED_BITS: [u32; 8] = [36, 35, 34, 38, 40, 33, 32, 31];
 const PAPER_BITS: [u32; 5] = [40, 42, 38, 44, 36];
@@ -27,44 +28,53 @@ const MOST_KEYS: usize = 64;
 const WORTH_MORE_KEYS: f64 = 0.95;
 /// Layouts whose rough cost is within this factor of the best are traced, at most this many.
 const ROUGH_FACTOR: f64 = 2.0;
-const MOST_TRACED: usize = 3;
+const MOST_TRACED: usize = 4;
+/// Numbers of passes over the data that are tried.
+const PASSES: [usize; 6] = [1, 2, 3, 4, 5, 10];
 
-/// A layout and its ring.
+/// A layout, its ring, and the classes of a pass.
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
     log_n: u32,
     arrangement: Arrangement,
     row_length: usize,
+    classes_per_pass: usize,
     rough: f64,
 }
 
-/// The cheapest job that fits a request, with its parameters.
-pub(crate) fn search(request: &PlanRequest) -> Result<(Job, Arc<Params>, Prediction), PlanError> {
+/// A job that fits a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) job: Job,
+    pub(crate) params: Arc<Params>,
+    pub(crate) prediction: Prediction,
+    /// Predicted time of the training.
+    pub(crate) seconds: f64,
+}
+
+/// The jobs that fit a request, the fastest first, with their parameters.
+pub(crate) fn search(request: &PlanRequest) -> Result<Vec<Found>, PlanError> {
     let mut chains = Chains::default();
-    let candidates = candidates(request)?;
-    let mut best: Option<(Job, Arc<Params>, Prediction)> = None;
-    let mut refusal = None;
-    for candidate in candidates {
+    let (mut all, mut refusal) = (Vec::new(), None);
+    for candidate in candidates(request, &mut chains)? {
         match place(request, &mut chains, candidate) {
-            Ok(found) => {
-                let better = |b: &(_, _, Prediction)| found.2.transforms < b.2.transforms;
-                if best.as_ref().is_none_or(better) {
-                    best = Some(found);
-                }
-            }
+            Ok(found) => all.push(found),
             Err(e) => refusal = Some(worse(refusal, e)),
         }
     }
-    best.ok_or_else(|| {
-        refusal.unwrap_or_else(|| PlanError::Scales {
+    all.sort_by(|a: &Found, b| a.seconds.total_cmp(&b.seconds));
+    if all.is_empty() {
+        return Err(refusal.unwrap_or_else(|| PlanError::Scales {
             refusal: "no layout to try".to_owned(),
-        })
-    })
+        }));
+    }
+    Ok(all)
 }
 
 /// The more telling of two refusals: the nearer to a plan.
 fn worse(old: Option<PlanError>, new: PlanError) -> PlanError {
     let rank = |e: &PlanError| match e {
+        PlanError::Limit { .. } => 3,
         PlanError::Precision { .. } => 2,
         PlanError::Scales { .. } => 1,
         _ => 0,
@@ -76,71 +86,135 @@ fn worse(old: Option<PlanError>, new: PlanError) -> PlanError {
 }
 
 /// Layouts in ascending order of rough cost.
-fn candidates(request: &PlanRequest) -> Result<Vec<Candidate>, PlanError> {
-    let (needed, iterations) = (
-        request.levels(Arrangement::RowMajor),
-        request.steps.len() as f64,
-    );
+fn candidates(request: &PlanRequest, chains: &mut Chains) -> Result<Vec<Candidate>, PlanError> {
     let fixed = request.parameters.as_ref().map(|p| p.log_n);
     let rings: Vec<u32> = match fixed.or(request.log_n) {
         Some(log_n) => vec![log_n],
         None => RINGS.to_vec(),
     };
-    let least = request.scale_bits.unwrap_or(30);
-    let fits = |log_n: &u32| fixed.is_some() || room(*log_n, least) >= needed;
-    let (fitting, largest) = (
-        rings.iter().copied().filter(fits).collect::<Vec<_>>(),
-        rings.iter().copied().max().unwrap_or(0),
-    );
-    if fitting.is_empty() {
-        return Err(PlanError::Levels {
-            needed,
-            log_n: largest,
-            available: room(largest, least),
-        });
-    }
     let mut all = Vec::new();
-    for log_n in fitting {
-        let slots = 1usize << (log_n - 1);
-        let widest = request.shape.columns.next_power_of_two().min(slots);
-        let lengths = match request.row_length {
-            Some(p) => vec![p],
-            None => (0..=widest.ilog2()).map(|bits| 1 << bits).collect(),
-        };
-        for row_length in lengths {
-            let layout = Layout::new(request.shape, slots, row_length, Arrangement::RowMajor);
-            let layout = layout.map_err(super::program::ProgramError::from)?;
-            all.push(Candidate {
-                log_n,
-                arrangement: Arrangement::RowMajor,
-                row_length,
-                rough: rough_cost(&layout, log_n, iterations),
-            });
+    let mut refusal = None;
+    let mut any_ring = false;
+    for &log_n in &rings {
+        for arrangement in arrangements(request) {
+            let params = match &request.parameters {
+                Some(literal) => Some(chains.params(literal)?),
+                None => usual_chain(request, chains, log_n, arrangement),
+            };
+            let Some(params) = params else { continue };
+            any_ring = true;
+            for row_length in row_lengths(request, params.slots()) {
+                match Layout::new(request.shape, params.slots(), row_length, arrangement) {
+                    Ok(layout) => {
+                        all.extend(sketches(request, &layout, &params, &mut refusal));
+                    }
+                    Err(e) => refusal = Some(PlanError::from(ProgramError::from(e))),
+                }
+            }
         }
     }
+    if !any_ring {
+        let least = request.scale_bits.unwrap_or(30);
+        let log_n = rings.iter().copied().max().unwrap_or(0);
+        let levels = arrangements(request).into_iter().map(|a| request.levels(a));
+        return Err(PlanError::Levels {
+            needed: levels.min().unwrap_or(0),
+            log_n,
+            available: room(log_n, least, request.limits.security),
+        });
+    }
     all.sort_by(|a, b| a.rough.total_cmp(&b.rough));
-    let limit = all.first().map_or(0.0, |c| c.rough * ROUGH_FACTOR);
+    let Some(best) = all.first() else {
+        return Err(refusal.unwrap_or_else(|| PlanError::Scales {
+            refusal: "no layout fits".to_owned(),
+        }));
+    };
+    let limit = best.rough * ROUGH_FACTOR;
     all.retain(|c| c.rough <= limit);
     all.truncate(MOST_TRACED);
     Ok(all)
 }
 
-/// Key switches (training.md's count, a stage of a fold by several terms as 0.7 a doubling) and a twentieth a tensor product,
-/// times N log N.
-fn rough_cost(layout: &Layout, log_n: u32, iterations: f64) -> f64 {
-    let count = |x: usize| x as f64;
-    let doublings = |x: usize| 0.7 * f64::from(x.ilog2());
-    let (blocks, classes, vectors) = (
-        count(layout.blocks()),
-        count(layout.shape().classes),
-        count(layout.vectors()),
-    );
-    let scores = blocks * classes * (5.0 + 2.0 * doublings(layout.row_length()));
-    let sums = vectors * (2.0 + doublings(layout.rows()));
-    let unpacking = vectors * doublings(layout.gradient_period());
-    let products = 0.1 * blocks * vectors;
-    let ring = f64::from(log_n) * f64::from(log_n).exp2();
-    ring * (iterations * (scores + sums + products) + unpacking)
+fn arrangements(request: &PlanRequest) -> Vec<Arrangement> {
+    match (request.arrangement, request.method) {
+        (Some(arrangement), _) => vec![arrangement],
+        (None, Method::Whitened { .. }) if request.steps.len() > 1 => {
+            vec![Arrangement::RowMajor, Arrangement::Diagonal]
+        }
+        _ => vec![Arrangement::RowMajor],
+    }
+}
+
+fn row_lengths(request: &PlanRequest, slots: usize) -> Vec<usize> {
+    let widest = request.shape.columns.next_power_of_two().min(slots);
+    match request.row_length {
+        Some(p) => vec![p],
+        None => (0..=widest.ilog2()).map(|bits| 1 << bits).collect(),
+    }
+}
+
+fn bits(request: &PlanRequest) -> Vec<u32> {
+    let usual: &[u32] = match request.method {
+        Method::Whitened { .. } => &WHITENED_BITS,
+        Method::Paper { .. } => &PAPER_BITS,
+    };
+    request.scale_bits.map_or(usual.to_vec(), |b| vec![b])
+}
+
+/// The chain of the most preferred size that fits, for rough costs.
+fn usual_chain(
+    request: &PlanRequest,
+    chains: &mut Chains,
+    log_n: u32,
+    arrangement: Arrangement,
+) -> Option<Arc<Params>> {
+    let (needed, security) = (request.levels(arrangement), request.limits.security);
+    let mut fitting = bits(request).into_iter();
+    fitting.find_map(|b| Some(chains.cheapest(log_n, needed, b, security)?.1))
+}
+
+/// The layout with as few passes as the limits allow.
+fn sketches(
+    request: &PlanRequest,
+    layout: &Layout,
+    params: &Params,
+    refusal: &mut Option<PlanError>,
+) -> Option<Candidate> {
+    let classes = request.shape.classes;
+    for passes in PASSES {
+        let classes_per_pass = classes.div_ceil(passes);
+        let sketch = Sketch {
+            request,
+            layout,
+            params,
+            classes_per_pass,
+        };
+        for (what, allowed, found) in [
+            (
+                "memory at the server",
+                request.limits.memory,
+                sketch.memory(),
+            ),
+            ("upload", request.limits.upload, sketch.upload()),
+        ] {
+            if let Some(allowed) = allowed.filter(|&allowed| found > allowed) {
+                *refusal = Some(PlanError::limit(what, allowed, found));
+            }
+        }
+        let within = |limit: Option<u64>, found| limit.is_none_or(|limit| found <= limit);
+        if within(request.limits.memory, sketch.memory())
+            && within(request.limits.upload, sketch.upload())
+        {
+            return Some(Candidate {
+                log_n: params.log_n(),
+                arrangement: layout.arrangement(),
+                row_length: layout.row_length(),
+                classes_per_pass,
+                rough: sketch.seconds(&request.rates),
+            });
+        }
+    }
+    None
 }
 
 /// The cheapest chain, scales and radix of one layout.
@@ -148,17 +222,14 @@ fn place(
     request: &PlanRequest,
     chains: &mut Chains,
     candidate: Candidate,
-) -> Result<(Job, Arc<Params>, Prediction), PlanError> {
-    let needed = request.levels(Arrangement::RowMajor);
-    let usual: &[u32] = match request.method {
-        Method::Whitened { .. } => &WHITENED_BITS,
-        Method::Paper { .. } => &PAPER_BITS,
-    };
-    let bits = request.scale_bits.map_or(usual.to_vec(), |b| vec![b]);
+) -> Result<Found, PlanError> {
+    let needed = request.levels(candidate.arrangement);
+    let bits = bits(request);
+    let security = request.limits.security;
     let options: Vec<_> = match &request.parameters {
         Some(literal) => vec![chains.params(literal)?],
         None => {
-            let cheapest = |&b: &u32| chains.cheapest(candidate.log_n, needed, b);
+            let cheapest = |&b: &u32| chains.cheapest(candidate.log_n, needed, b, security);
             let mut all: Vec<_> = bits.iter().filter_map(cheapest).collect();
             // Stable: of equally cheap chains the preferred size stays in front.
             all.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -168,14 +239,18 @@ fn place(
     let mut refusal = None;
     for params in options {
         match with_chain(request, candidate, &params) {
-            Ok((job, prediction)) => return Ok((job, params, prediction)),
+            Ok(found) => return Ok(found),
             Err(e) => refusal = Some(worse(refusal, e)),
         }
     }
     Err(refusal.unwrap_or(PlanError::Levels {
         needed,
         log_n: candidate.log_n,
-        available: room(candidate.log_n, bits.iter().copied().min().unwrap_or(36)),
+        available: room(
+            candidate.log_n,
+            bits.iter().copied().min().unwrap_or(36),
+            security,
+        ),
     }))
 }
 
@@ -183,7 +258,7 @@ fn with_chain(
     request: &PlanRequest,
     candidate: Candidate,
     params: &Arc<Params>,
-) -> Result<(Job, Prediction), PlanError> {
+) -> Result<Found, PlanError> {
     let program = Program {
         shape: request.shape,
         method: request.method,
@@ -192,7 +267,7 @@ fn with_chain(
         bounds: request.bounds,
         arrangement: candidate.arrangement,
         row_length: candidate.row_length,
-        classes_per_pass: request.shape.classes,
+        classes_per_pass: candidate.classes_per_pass,
         radix: USUAL_RADIX,
         scales: Scales {
             data: 30,
@@ -211,12 +286,21 @@ fn with_chain(
             found: prediction.weight_error(),
         });
     }
-    let mut best = (job, prediction);
+    let seconds = |job: &Job| {
+        Prediction::seconds_of(job, params, &request.rates)
+            .map_err(|e| PlanError::Refused(Box::new(e)))
+    };
+    let mut best = Found {
+        seconds: seconds(&job)?,
+        job,
+        prediction,
+        params: Arc::clone(params),
+    };
     // More terms a stage mean more keys: they must save a worthwhile part of the time.
     for radix in RADICES {
         let other = Program {
             radix,
-            ..best.0.program().clone()
+            ..best.job.program().clone()
         };
         let job = Job::new(other, params.slots())?;
         let Ok(prediction) = predict(&job, params) else {
@@ -224,14 +308,45 @@ fn with_chain(
         };
         let good = prediction.weight_error() <= request.largest_error
             && prediction.keys.len() <= MOST_KEYS;
-        let worth = if prediction.keys.len() > best.1.keys.len() {
+        let worth = if prediction.keys.len() > best.prediction.keys.len() {
             WORTH_MORE_KEYS
         } else {
             1.0
         };
-        if good && prediction.transforms as f64 <= worth * best.1.transforms as f64 {
-            best = (job, prediction);
+        let seconds = seconds(&job)?;
+        if good && seconds <= worth * best.seconds {
+            best = Found {
+                job,
+                prediction,
+                seconds,
+                params: Arc::clone(params),
+            };
         }
     }
-    Ok(best)
+    within_limits(request, best)
+}
+
+/// The sketch's sizes left the evaluation keys out; the traced job's are whole.
+fn within_limits(request: &PlanRequest, found: Found) -> Result<Found, PlanError> {
+    let (limits, prediction) = (request.limits, &found.prediction);
+    for (what, limit, needed) in [
+        (
+            "memory at the server",
+            limits.memory,
+            prediction.server_memory_bytes,
+        ),
+        ("upload", limits.upload, prediction.upload_bytes),
+    ] {
+        if let Some(allowed) = limit.filter(|&allowed| needed > allowed) {
+            return Err(PlanError::limit(what, allowed, needed));
+        }
+    }
+    if let Some(allowed) = limits.seconds.filter(|&allowed| found.seconds > allowed) {
+        return Err(PlanError::Limit {
+            what: "time of the training",
+            allowed: format!("{allowed:.0} s"),
+            found: format!("{:.0} s", found.seconds),
+        });
+    }
+    Ok(found)
 }

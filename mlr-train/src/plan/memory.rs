@@ -1,0 +1,58 @@
+//! What the server keeps in memory beside the evaluation keys.
+
+use he_core::params::Params;
+
+use super::program::{FirstGradient, Method};
+use crate::packing::{Arrangement, Layout};
+
+/// Products that wait in a sum before they are added ([`he_core::evaluator::CkksAcc`]): blocks of data that stay in memory.
+const WAITING_BLOCKS: usize = 4;
+/// Ciphertexts and digits at work, and buffers kept for reuse, in ciphertexts at the top level.
+const AT_WORK: usize = 24;
+
+/// Level of the look-ahead weights when data are first multiplied.
+pub(super) fn first_level(method: Method, arrangement: Arrangement, top: usize) -> usize {
+    let packed = usize::from(arrangement == Arrangement::RowMajor);
+    let spent = match method {
+        Method::Paper { .. } => 0,
+        Method::Whitened {
+            first_gradient: FirstGradient::Client,
+        } => packed,
+        Method::Whitened { .. } => 2,
+    };
+    top.saturating_sub(spent)
+}
+
+/// Where a run stands in the chain when it needs most memory: in the first iteration that reads the data.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peak {
+    /// Level of weights and data.
+    pub(super) first: usize,
+    /// Level of the errors.
+    pub(super) errors: usize,
+    /// Classes of a pass.
+    pub(super) classes_per_pass: usize,
+    /// Whether any iteration reads data.
+    pub(super) reads: bool,
+}
+
+/// Bytes, at 8 a residue: rotated weights of a pass, weights, the block at work, blocks whose products wait, open sums.
+pub(super) fn server_bytes(layout: &Layout, params: &Params, peak: Peak) -> u64 {
+    let component = |level: usize| ((level + 1) * params.n() * 8) as u64;
+    let ciphertexts = |count: usize, level| 2 * count as u64 * component(level);
+    let (groups, vectors, per_pass) = (layout.groups(), layout.vectors(), peak.classes_per_pass);
+    let work = ciphertexts(AT_WORK, params.max_level());
+    if !peak.reads {
+        return work + ciphertexts(2 * vectors, params.max_level());
+    }
+    let ahead = match layout.arrangement() {
+        Arrangement::RowMajor => 0,
+        Arrangement::Diagonal => ciphertexts(per_pass * groups, peak.first),
+    };
+    let waiting = layout.blocks().min(WAITING_BLOCKS);
+    let sums = (per_pass * groups) as u64 * 3 * component(peak.errors);
+    work + ahead
+        + sums
+        + ciphertexts(vectors + groups, peak.first)
+        + ciphertexts(waiting * (groups + per_pass), peak.errors)
+}
