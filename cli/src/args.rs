@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::budget::BudgetArgs;
 use crate::extraction::ExtractArgs;
 use crate::features::FeatureArgs;
 use crate::shape::Shape;
@@ -111,6 +112,15 @@ pub enum FirstGradientName {
     Server,
 }
 
+/// How the sigmoid's polynomial is fitted on its range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FitName {
+    /// Smallest mean square error.
+    LeastSquares,
+    /// Smallest largest error.
+    Minimax,
+}
+
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
 #[command(after_help = "Runs at: the client.\n\
@@ -149,6 +159,15 @@ pub struct PlanArgs {
     /// The polynomial for the sigmoid is fitted on scores between -R and R [default: 6].
     #[arg(long, value_name = "R", value_parser = positive)]
     pub range: Option<f64>,
+    /// Degree of that polynomial: 3, 5 or 7. The higher ones take a level more an iteration.
+    #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=7))]
+    pub degree: u32,
+    /// How the polynomial is fitted.
+    #[arg(long, value_enum, default_value = "least-squares")]
+    pub fit: FitName,
+    /// Limits and rates.
+    #[command(flatten)]
+    pub budget: BudgetArgs,
     /// log2 of the ring degree [default: the cheapest that fits].
     #[arg(long, value_name = "N")]
     pub log_n: Option<u32>,
@@ -294,7 +313,7 @@ pub struct InspectArgs {
 pub struct DemoArgs {}
 
 /// A number above zero and finite.
-fn positive(text: &str) -> Result<f64, String> {
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
         _ => Err("expected a finite number above 0".to_owned()),

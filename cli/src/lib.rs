@@ -10,6 +10,8 @@
 
 pub mod args;
 mod artifacts;
+mod budget;
+mod calibrate;
 pub mod console;
 mod convert;
 mod defaults;

@@ -65,6 +65,9 @@ pub struct OddPolynomial {
     range: f64,
 }
 
+/// Most exchanges of a minimax fit; three or four are usual.
+const EXCHANGES: usize = 32;
+
 /// Ranges that polynomials are fitted on.
 const RANGES: std::ops::RangeInclusive<f64> = 0.5..=64.0;
 
@@ -112,6 +115,62 @@ impl OddPolynomial {
             }
         }
         Ok(Self {
+            coefficients,
+            range,
+        })
+    }
+
+    /// Minimax fit: the odd polynomial of that degree with the smallest largest error over `[-range, range]`, by Remez exchange.
+    ///
+    /// Of an odd function on a symmetric interval the best polynomial is odd, and its k coefficients are fixed by k + 1 points of (0, range]
+    /// where the error is largest, with alternating signs (Chebyshev).
+    ///
+    /// # Errors
+    /// [`RangeError`] unless `0.5 <= range <= 64`.
+    pub fn minimax(degree: Degree, range: f64) -> Result<Self, RangeError> {
+        let start = Self::fit(degree, range)?;
+        let terms = start.coefficients.len();
+        let mut points: Vec<f64> = (1..=terms + 1)
+            .map(|k| (std::f64::consts::FRAC_PI_2 * k as f64 / (terms + 1) as f64).sin())
+            .collect();
+        let mut best = start;
+        for _ in 0..EXCHANGES {
+            let Some(next) = Self::levelled(&points, range) else {
+                break;
+            };
+            let error = |u: f64| next.evaluate(range * u) - sigmoid(range * u);
+            let moved = alternating_peaks(error, terms + 1);
+            let done = next.largest_error() >= best.largest_error() * (1.0 - 1e-12);
+            if next.largest_error() < best.largest_error() {
+                best = next;
+            }
+            match moved {
+                Some(moved) if !done || moved != points => points = moved,
+                _ => break,
+            }
+        }
+        Ok(best)
+    }
+
+    /// The polynomial whose errors at `points` (in ranges) are equal but for alternating signs.
+    fn levelled(points: &[f64], range: f64) -> Option<Self> {
+        let terms = points.len() - 1;
+        let matrix = nalgebra::DMatrix::from_fn(points.len(), points.len(), |i, k| {
+            if k < terms {
+                points[i].powi(2 * k as i32 + 1)
+            } else if i % 2 == 0 {
+                1.0
+            } else {
+                -1.0
+            }
+        });
+        let values = points.iter().map(|u| sigmoid(range * u) - 0.5);
+        let values = nalgebra::DVector::from_iterator(points.len(), values);
+        let solved = matrix.lu().solve(&values)?;
+        let coefficients = (0..terms)
+            .map(|k| solved[k] / range.powi(2 * k as i32 + 1))
+            .collect();
+        Some(Self {
             coefficients,
             range,
         })
@@ -201,6 +260,24 @@ impl OddPolynomial {
     }
 }
 
+/// The largest error of every stretch of (0, 1] on which its sign stays, if there are `count` stretches.
+fn alternating_peaks(error: impl Fn(f64) -> f64, count: usize) -> Option<Vec<f64>> {
+    let at = |k: usize| k as f64 / PANELS as f64;
+    let mut peaks: Vec<(f64, f64)> = Vec::new();
+    for k in 1..=PANELS {
+        let (u, e) = (at(k), error(at(k)));
+        match peaks.last_mut() {
+            Some(last) if (last.1 < 0.0) == (e < 0.0) => {
+                if e.abs() > last.1.abs() {
+                    *last = (u, e);
+                }
+            }
+            _ => peaks.push((u, e)),
+        }
+    }
+    (peaks.len() == count).then(|| peaks.into_iter().map(|peak| peak.0).collect())
+}
+
 fn odd_horner(coefficients: &[f64], z: f64) -> f64 {
     z * coefficients
         .iter()
@@ -253,6 +330,27 @@ mod tests {
 
     fn fit(degree: Degree, range: f64) -> OddPolynomial {
         OddPolynomial::fit(degree, range).unwrap()
+    }
+
+    #[test]
+    fn the_minimax_fit_levels_its_error() {
+        for degree in [Degree::Three, Degree::Five, Degree::Seven] {
+            for range in [2.0, 6.0, 10.0] {
+                let best = OddPolynomial::minimax(degree, range).unwrap();
+                let square = OddPolynomial::fit(degree, range).unwrap();
+                assert!(best.largest_error() < square.largest_error());
+                // Chebyshev: as many alternating peaks of one height as there are coefficients, and one more.
+                let error = |u: f64| best.evaluate(range * u) - sigmoid(range * u);
+                let peaks = alternating_peaks(error, best.coefficients().len() + 1).unwrap();
+                for u in peaks {
+                    let height = error(u).abs() / best.largest_error();
+                    assert!(
+                        (0.999..=1.0).contains(&height),
+                        "{degree:?} {range}: {height}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

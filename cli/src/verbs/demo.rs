@@ -12,9 +12,10 @@ use serde::Serialize;
 
 use super::{decrypt, encrypt, evaluate, keygen, plan, train};
 use crate::args::{
-    DecryptArgs, DemoArgs, EncryptArgs, KeygenArgs, MethodName, PlanArgs, TrainArgs,
+    DecryptArgs, DemoArgs, EncryptArgs, FitName, KeygenArgs, MethodName, PlanArgs, TrainArgs,
 };
 use crate::artifacts::private::PrivateDirectory;
+use crate::budget::BudgetArgs;
 use crate::console::{Console, Summary};
 use crate::failure::{Exit, Failure};
 use crate::features::{self, FeatureArgs};
@@ -175,6 +176,12 @@ fn plan_args(features: FeatureArgs<true>, out: &Path) -> PlanArgs {
         lambda: LAMBDA,
         steps: Some(STEPS.to_vec()),
         range: Some(RANGE),
+        degree: 3,
+        fit: FitName::LeastSquares,
+        budget: BudgetArgs {
+            min_security: 128,
+            ..BudgetArgs::default()
+        },
         log_n: None,
         out: out.to_owned(),
     }

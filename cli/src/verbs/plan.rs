@@ -1,22 +1,29 @@
 //! `plan`: everything about a run, chosen and checked before any work.
 
+mod explain;
+
 use std::io::{self, Write};
 
 use mlr_train::clear::whitened::Schedule;
 use mlr_train::client::CheckReport;
 use mlr_train::client::prepare::{Prepared, Recipe};
-use mlr_train::packing;
+use mlr_train::packing::{self, Arrangement};
+use mlr_train::plan::cost::Rates;
 use mlr_train::plan::{FirstGradient, Method, Plan, PlanRequest};
 use mlr_train::sigmoid::{Degree, OddPolynomial};
 use serde::Serialize;
 
+use self::explain::Explained;
 use super::human_bytes;
-use crate::args::{FirstGradientName, MethodName, PlanArgs};
+use crate::args::{FirstGradientName, FitName, MethodName, PlanArgs};
 use crate::artifacts::directory;
+use crate::budget::LayoutName;
+use crate::calibrate;
 use crate::console::{Console, Summary};
 use crate::defaults;
 use crate::failure::Failure;
 use crate::plan_file::PlanFile;
+use crate::progress::human_time;
 
 /// What a plan says; all of it is public.
 #[derive(Clone, Debug, Serialize)]
@@ -31,7 +38,9 @@ pub(crate) struct Planned {
     log_qp: f64,
     security_bits: u32,
     levels: usize,
+    layout: Arrangement,
     row_length: usize,
+    passes: usize,
     /// Products with evaluation keys.
     key_switches: u64,
     mod_downs: u64,
@@ -42,9 +51,13 @@ pub(crate) struct Planned {
     download_bytes: u64,
     server_memory_bytes: u64,
     predicted_weight_error: f64,
+    /// By the rates; null where no rates were asked.
+    predicted_train_seconds: Option<f64>,
     plan_hash: String,
     /// What the twin saw; null when the plan was made from sizes alone, or for the paper's method.
     check: Option<Check>,
+    /// Other plans and every iteration's costs, with --explain.
+    explained: Option<Explained>,
 }
 
 /// The twin's check.
@@ -91,20 +104,48 @@ pub(crate) fn run(args: &PlanArgs, console: &Console) -> Result<Planned, Failure
             .hint("the paper's method trains on raw features, whose size is not known: use --features")
     })?;
     request.log_n = args.log_n;
+    request.arrangement = args.budget.layout.map(Into::into).or(request.arrangement);
+    request.row_length = args.budget.row_length.or(request.row_length);
+    request.limits = args.budget.limits();
+    request.rates = rates(args, console)?;
     // Steps that overshoot also make values that fit no parameters: the twin's check says so more plainly than the search.
     let check = match &prepared {
         Some(prepared) => prepared.check(request.bounds.weight)?,
         None => None,
     };
     console.detail("searching parameters and layouts");
-    let plan = Plan::search(&request)?;
-    let file = PlanFile::new(plan);
+    let mut ranked = Plan::ranked(&request)?;
+    let explained = args
+        .budget
+        .explain
+        .then(|| Explained::new(&ranked, &request.rates))
+        .transpose()?;
+    let best = ranked.swap_remove(0);
+    let seconds = best.seconds;
+    let file = PlanFile::new(best.plan);
     file.write(&args.out)?;
     console.note(&format!(
         "client: {} is public and goes to the server: sizes, steps and parameters, no feature, label or weight",
         args.out.display()
     ));
-    Ok(summary(&file, check.as_ref()))
+    Ok(Planned {
+        predicted_train_seconds: Some(seconds),
+        explained,
+        ..summary(&file, check.as_ref())
+    })
+}
+
+/// What operations take: measured now, read, or the built-in rates.
+fn rates(args: &PlanArgs, console: &Console) -> Result<Rates, Failure> {
+    match &args.budget.rates {
+        Some(path) if args.budget.calibrate => {
+            directory::require_parent(path)?;
+            console.detail("measuring what operations take on this machine");
+            calibrate::measure(path)
+        }
+        Some(path) => calibrate::read(path),
+        None => Ok(Rates::default()),
+    }
 }
 
 /// Options of the whitened method say nothing to the paper's.
@@ -121,6 +162,12 @@ fn refuse_foreign_options(args: &PlanArgs) -> Result<(), Failure> {
         ("--keep", args.keep.is_some()),
         ("--steps", args.steps.is_some()),
         ("--range", args.range.is_some()),
+        ("--degree", args.degree != 3),
+        ("--fit minimax", args.fit == FitName::Minimax),
+        (
+            "--layout diagonal",
+            args.budget.layout == Some(LayoutName::Diagonal),
+        ),
         (
             "--first-gradient client",
             args.first_gradient == Some(FirstGradientName::Client),
@@ -157,9 +204,19 @@ pub(super) fn recipe(args: &PlanArgs) -> Result<Recipe, Failure> {
     let range = args.range.unwrap_or(defaults::RANGE);
     Ok(Recipe::Whitened {
         schedule: Schedule::new(steps).map_err(|error| Failure::from(error).at("--iterations"))?,
-        polynomial: OddPolynomial::fit(Degree::Three, range)
-            .map_err(|error| Failure::from(error).at("--range"))?,
+        polynomial: polynomial(args, range)?,
     })
+}
+
+fn polynomial(args: &PlanArgs, range: f64) -> Result<OddPolynomial, Failure> {
+    let degree = Degree::from_number(args.degree).ok_or_else(|| {
+        Failure::input(format!("expected degree 3, 5 or 7, found {}", args.degree)).at("--degree")
+    })?;
+    let fitted = match args.fit {
+        FitName::LeastSquares => OddPolynomial::fit(degree, range),
+        FitName::Minimax => OddPolynomial::minimax(degree, range),
+    };
+    fitted.map_err(|error| Failure::from(error).at("--range"))
 }
 
 /// Axes to keep: those asked for, else as many as centred rows have, up to a fast number.
@@ -198,7 +255,9 @@ pub(crate) fn summary(file: &PlanFile, check: Option<&CheckReport>) -> Planned {
         log_qp: params.log_qp(),
         security_bits: params.security().bits(),
         levels: prediction.levels,
+        layout: program.arrangement,
         row_length: program.row_length,
+        passes: program.shape.classes.div_ceil(program.classes_per_pass),
         key_switches: prediction.key_products,
         mod_downs: prediction.mod_downs,
         upload_ciphertexts: prediction.uploads,
@@ -208,6 +267,8 @@ pub(crate) fn summary(file: &PlanFile, check: Option<&CheckReport>) -> Planned {
         download_bytes: prediction.download_bytes,
         server_memory_bytes: prediction.server_memory_bytes,
         predicted_weight_error: prediction.weight_error(),
+        predicted_train_seconds: None,
+        explained: None,
         plan_hash: file.hash_hex(),
         check: check.map(|report| Check {
             held_out: report.held_out,
@@ -225,6 +286,15 @@ pub(crate) fn summary(file: &PlanFile, check: Option<&CheckReport>) -> Planned {
                 })
                 .collect(),
         }),
+    }
+}
+
+/// Seconds for people; a prediction has no more than two digits.
+fn human_seconds(seconds: f64) -> String {
+    if seconds < 10.0 {
+        format!("{seconds:.1} s")
+    } else {
+        human_time(std::time::Duration::from_secs_f64(seconds.min(1e9)))
     }
 }
 
@@ -262,9 +332,11 @@ impl Summary for Planned {
         )?;
         writeln!(
             out,
-            "  server      {} key switches, about {} of memory",
+            "  server      {} key switches, about {} of memory{}",
             self.key_switches,
-            human_bytes(self.server_memory_bytes)
+            human_bytes(self.server_memory_bytes),
+            self.predicted_train_seconds
+                .map_or_else(String::new, |s| format!(", about {}", human_seconds(s)))
         )?;
         writeln!(out, "  download    {}", human_bytes(self.download_bytes))?;
         writeln!(
@@ -272,6 +344,9 @@ impl Summary for Planned {
             "  precision   expected error of a weight {:.1e}",
             self.predicted_weight_error
         )?;
+        if let Some(explained) = &self.explained {
+            explained.human(out)?;
+        }
         let Some(check) = &self.check else {
             return Ok(());
         };

@@ -255,6 +255,11 @@ impl Evaluator for Clear {
         Ok(())
     }
 
+    fn declare_typical(&self, a: &mut ClearCt, typical: f64) -> Result<(), EvalError> {
+        a.meta = self.ledger().declare_typical(&a.meta, typical)?;
+        Ok(())
+    }
+
     fn declare_bound(&self, a: &mut ClearCt, bound: f64) -> Result<(), EvalError> {
         let meta = self.ledger().declare_bound(&a.meta, bound)?;
         let found = max_abs(&a.slots);

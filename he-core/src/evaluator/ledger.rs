@@ -45,7 +45,7 @@ impl<'a> Ledger<'a> {
     }
 
     fn fits(&self, op: &'static str, meta: Meta) -> Result<Meta, EvalError> {
-        for value in [meta.scale, meta.bound, meta.noise] {
+        for value in [meta.scale, meta.bound, meta.typical, meta.noise] {
             if !value.is_finite() || value < 0.0 || meta.scale <= 0.0 {
                 return Err(EvalError::NotFinite { op, value });
             }
@@ -78,6 +78,7 @@ impl<'a> Ledger<'a> {
                 level: at.level,
                 scale: at.scale,
                 bound,
+                typical: bound,
                 noise,
             },
         )
@@ -93,6 +94,7 @@ impl<'a> Ledger<'a> {
             });
         }
         let (bound, noise) = (a.bound + b.bound, norm2(a.noise, b.noise));
+        let typical = a.typical + b.typical;
         self.tally.count(Op::Add, a.level.min(b.level), 1);
         self.fits(
             op,
@@ -100,6 +102,7 @@ impl<'a> Ledger<'a> {
                 level: a.level.min(b.level),
                 scale: a.scale,
                 bound,
+                typical,
                 noise,
             },
         )
@@ -112,6 +115,7 @@ impl<'a> Ledger<'a> {
             "sum with a plaintext",
             Meta {
                 bound: a.bound + max,
+                typical: a.typical + max,
                 noise,
                 ..*a
             },
@@ -125,6 +129,7 @@ impl<'a> Ledger<'a> {
             "product by an integer",
             Meta {
                 bound: a.bound * k,
+                typical: a.typical * k,
                 noise: a.noise * k,
                 ..*a
             },
@@ -161,6 +166,7 @@ impl<'a> Ledger<'a> {
             Meta {
                 scale: a.scale / factor,
                 bound: a.bound * factor,
+                typical: a.typical * factor,
                 ..*a
             },
         )
@@ -168,7 +174,25 @@ impl<'a> Ledger<'a> {
 
     /// What the caller knows of the values.
     pub(crate) fn declare_bound(&self, a: &Meta, bound: f64) -> Result<Meta, EvalError> {
-        self.fits("declaring a bound", Meta { bound, ..*a })
+        let typical = a.typical.min(bound);
+        self.fits(
+            "declaring a bound",
+            Meta {
+                bound,
+                typical,
+                ..*a
+            },
+        )
+    }
+
+    /// What the caller knows of the values' usual size.
+    pub(crate) fn declare_typical(&self, a: &Meta, typical: f64) -> Result<Meta, EvalError> {
+        let typical = if typical.is_finite() {
+            typical.min(a.bound)
+        } else {
+            typical
+        };
+        self.fits("declaring a usual size", Meta { typical, ..*a })
     }
 
     /// A tensor product, neither relinearised nor rescaled.
@@ -181,7 +205,7 @@ impl<'a> Ledger<'a> {
                 available: level,
             });
         }
-        let (va, vb) = (a.bound * a.scale, b.bound * b.scale);
+        let (va, vb) = (a.typical * a.scale, b.typical * b.scale);
         let noise = norm2(norm2(va * b.noise, vb * a.noise), a.noise * b.noise);
         self.tally.count(Op::Tensor, level, 1);
         self.fits(
@@ -190,6 +214,7 @@ impl<'a> Ledger<'a> {
                 level,
                 scale: a.scale * b.scale,
                 bound: a.bound * b.bound,
+                typical: a.typical * b.typical,
                 noise,
             },
         )
@@ -216,6 +241,7 @@ impl<'a> Ledger<'a> {
             op,
             Meta {
                 bound: sum.bound + product.bound,
+                typical: sum.typical + product.typical,
                 noise: norm2(sum.noise, product.noise),
                 ..*sum
             },
@@ -298,7 +324,7 @@ impl<'a> Ledger<'a> {
         let factor = self.factor(op, &a, level, c.abs(), to.scale)?;
         let k = c.abs() * factor.scale;
         // The constant is rounded to an integer: an error of at most one half times the raw value.
-        let noise = norm2(k * a.noise, 0.5 * a.bound * a.scale);
+        let noise = norm2(k * a.noise, 0.5 * a.typical * a.scale);
         let scale = a.scale * factor.scale;
         let product = self.fits(
             op,
@@ -306,6 +332,7 @@ impl<'a> Ledger<'a> {
                 level,
                 scale,
                 bound: a.bound * c.abs(),
+                typical: a.typical * c.abs(),
                 noise,
             },
         )?;
@@ -339,14 +366,16 @@ impl<'a> Ledger<'a> {
                 available: level,
             });
         }
-        let (mut bound, mut noise, mut factors) = (0.0, 0.0, Vec::with_capacity(terms.len()));
+        let (mut bound, mut typical, mut noise) = (0.0, 0.0, 0.0);
+        let mut factors = Vec::with_capacity(terms.len());
         for (a, max) in terms {
             let factor = self.factor(op, a, level, *max, scale)?;
             let term = norm2(
                 max * factor.scale * a.noise,
-                a.bound * a.scale * noise::encode(self.params.n()),
+                a.typical * a.scale * noise::encode(self.params.n()),
             );
             bound += a.bound * max;
+            typical += a.typical * max;
             noise = norm2(noise, norm2(term, a.noise * noise::encode(self.params.n())));
             factors.push(factor);
         }
@@ -357,6 +386,7 @@ impl<'a> Ledger<'a> {
                 level,
                 scale: raw,
                 bound,
+                typical,
                 noise,
             },
         )?;

@@ -161,6 +161,12 @@ pub trait Evaluator: Sync {
     /// A bound that is not a number or beyond the modulus; [`EvalError::BoundExceeded`] from [`Clear`].
     fn declare_bound(&self, a: &mut Self::Ct, bound: f64) -> Result<(), EvalError>;
 
+    /// Records the usual size of a slot, at most the bound: the expected noise of products reckons with it, nothing else does.
+    ///
+    /// # Errors
+    /// A size that is not a number.
+    fn declare_typical(&self, a: &mut Self::Ct, typical: f64) -> Result<(), EvalError>;
+
     /// Slot i of the result is slot i + k (cyclically) of a. One key switch; none for k = 0.
     ///
     /// # Errors

@@ -152,6 +152,11 @@ impl Evaluator for Trace {
         Ok(())
     }
 
+    fn declare_typical(&self, a: &mut TraceCt, typical: f64) -> Result<(), EvalError> {
+        a.0 = self.ledger().declare_typical(&a.0, typical)?;
+        Ok(())
+    }
+
     fn declare_bound(&self, a: &mut TraceCt, bound: f64) -> Result<(), EvalError> {
         a.0 = self.ledger().declare_bound(&a.0, bound)?;
         Ok(())

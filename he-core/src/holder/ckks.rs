@@ -44,6 +44,7 @@ fn seal(
             level: at.level,
             scale: at.scale,
             bound,
+            typical: bound,
             noise: expected,
         },
     )?;

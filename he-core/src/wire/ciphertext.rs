@@ -262,10 +262,12 @@ impl<R: Read> CiphertextReader<R> {
                 .array("metadata of a ciphertext")
                 .map(f64::from_le_bytes)
         };
+        let (scale, bound) = (number()?, number()?);
         let meta = Meta {
             level: shape.level,
-            scale: number()?,
-            bound: number()?,
+            scale,
+            bound,
+            typical: bound,
             noise: match shape.form {
                 Form::Seeded => noise::fresh_secret(self.context.params().n()),
                 Form::Full => number()?,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cost::Rates;
 use super::error::PlanError;
-use super::predict::{Prediction, predict};
+use super::predict::{IterationCost, Prediction, iteration_costs, on_one_thread, predict};
 use super::program::{Job, Program};
 use super::request::PlanRequest;
 use super::search::search;
@@ -66,14 +66,16 @@ impl Plan {
     /// # Errors
     /// As [`Plan::search`].
     pub fn ranked(request: &PlanRequest) -> Result<Vec<Ranked>, PlanError> {
-        let found = search(request)?.into_iter().map(|found| Ranked {
-            seconds: found.seconds,
-            plan: Self {
-                params: found.params,
-                job: found.job,
-                prediction: found.prediction,
-            },
-        });
+        let found = on_one_thread(|| search(request))?
+            .into_iter()
+            .map(|found| Ranked {
+                seconds: found.seconds,
+                plan: Self {
+                    params: found.params,
+                    job: found.job,
+                    prediction: found.prediction,
+                },
+            });
         Ok(found.collect())
     }
 
@@ -84,6 +86,15 @@ impl Plan {
     pub fn seconds(&self, rates: &Rates) -> Result<f64, PlanError> {
         let seconds = Prediction::seconds_of(&self.job, &self.params, rates);
         seconds.map_err(|e| PlanError::Refused(Box::new(e)))
+    }
+
+    /// Level, scale, operations and predicted time of every iteration.
+    ///
+    /// # Errors
+    /// As [`Plan::seconds`].
+    pub fn iteration_costs(&self, rates: &Rates) -> Result<Vec<IterationCost>, PlanError> {
+        let costs = iteration_costs(&self.job, &self.params, rates);
+        costs.map_err(|e| PlanError::Refused(Box::new(e)))
     }
 
     /// A plan for a program under insecure parameters: tiny rings for fast tests.

@@ -16,7 +16,7 @@ mod search;
 pub use error::PlanError;
 pub use file::{Plan, Ranked};
 pub use polynomial::Polynomial;
-pub use predict::{Prediction, predict};
+pub use predict::{IterationCost, Prediction, predict};
 pub use program::{Bounds, FirstGradient, Job, Method, Program, ProgramError, Scales, Step};
 pub use request::{LARGEST_ERROR, Limits, PlanRequest};
 #[cfg(test)]

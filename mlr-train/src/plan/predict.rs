@@ -1,8 +1,8 @@
 //! What a job will need, from a traced run of the training itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use he_core::evaluator::{Evaluator, Level, Op, Trace};
+use he_core::evaluator::{Evaluator, Level, Meta, Op, Trace, TraceCt};
 use he_core::params::{KeySet, Params};
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use super::cost::{self, Rates};
 use super::memory::{Peak, first_level, server_bytes};
 use super::program::{FirstGradient, Job, Method};
 use crate::packing::Upload;
-use crate::server::{ShapeSource, TrainError, Unobserved, train};
+use crate::server::{Observer, ShapeSource, SourceError, State, TrainError, Unobserved, train};
 
 /// What a traced run says of a job under given parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,15 +78,29 @@ impl Prediction {
     }
 }
 
+/// Runs `f` on one thread: a traced run is thousands of tasks of a microsecond, which threads would only hand to each other.
+pub(super) fn on_one_thread<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+    if rayon::current_num_threads() == 1 {
+        return f();
+    }
+    match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
+        Ok(pool) => pool.install(f),
+        Err(_) => f(),
+    }
+}
+
 /// Runs `job` on a trace.
 ///
 /// # Errors
 /// Whatever the training itself would be refused for.
 pub fn predict(job: &Job, params: &Arc<Params>) -> Result<Prediction, TrainError> {
+    on_one_thread(|| predict_here(job, params))
+}
+
+fn predict_here(job: &Job, params: &Arc<Params>) -> Result<Prediction, TrainError> {
     let trace = Trace::new(Arc::clone(params));
-    let weights = train(job, &trace, &ShapeSource::new(&trace, job), &Unobserved)?;
-    let metas: Vec<_> = weights.iter().flatten().map(|ct| trace.meta(ct)).collect();
-    let error = expected_error(job, params)?;
+    let metas = traced(job, &trace)?;
+    let error = expected_error(metas.iter().copied());
     let (mut uploads, mut upload_bytes) = (0, 0);
     for upload in job.uploads() {
         uploads += 1;
@@ -116,15 +130,16 @@ pub fn predict(job: &Job, params: &Arc<Params>) -> Result<Prediction, TrainError
     })
 }
 
-/// Expected root mean square error of a weight: the noise of a traced run with values of typical size. Errors count as independent between
-/// slots; those of the look-ahead weights are not, but one iteration passes them on with a factor near 1 either way.
-pub(crate) fn expected_error(job: &Job, params: &Arc<Params>) -> Result<f64, TrainError> {
-    let typical = job.typical();
-    let trace = Trace::new(Arc::clone(params));
-    let source = ShapeSource::new(&trace, &typical);
-    let weights = train(&typical, &trace, &source, &Unobserved)?;
-    let errors = weights.iter().flatten().map(|ct| trace.meta(ct).error());
-    Ok(errors.fold(0.0, f64::max))
+/// Expected root mean square error of a weight: the noise of a traced run, which reckons with usual sizes of values. Errors count as
+/// independent between slots; those of the look-ahead weights are not, but one iteration passes them on with a factor near 1 either way.
+pub(crate) fn expected_error(metas: impl Iterator<Item = Meta>) -> f64 {
+    metas.map(|meta| meta.error()).fold(0.0, f64::max)
+}
+
+/// Runs `job` on `trace`: what is known of its weights.
+pub(crate) fn traced(job: &Job, trace: &Trace) -> Result<Vec<Meta>, TrainError> {
+    let weights = train(job, trace, &ShapeSource::new(trace, job), &Unobserved)?;
+    Ok(weights.iter().flatten().map(|ct| trace.meta(ct)).collect())
 }
 
 fn memory(job: &Job, params: &Params) -> u64 {
@@ -170,10 +185,81 @@ impl Prediction {
         rates: &Rates,
     ) -> Result<f64, TrainError> {
         let trace = Trace::new(Arc::clone(params));
-        train(job, &trace, &ShapeSource::new(&trace, job), &Unobserved)?;
+        traced(job, &trace)?;
         let reading =
             |(level, count): (Level, u64)| rates.load_seconds(params, level) * count as f64;
         let reading: f64 = loads(job).into_iter().map(reading).sum();
         Ok((rates.total(params, trace.tally()) + reading) / rates.threads as f64)
     }
+}
+
+/// What one iteration does, from a traced run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct IterationCost {
+    /// From 1.
+    pub iteration: usize,
+    /// Level of the weights before it.
+    pub level_before: usize,
+    /// Level of the weights after it.
+    pub level_after: usize,
+    /// log2 of the weights' scale after it.
+    pub log2_scale: f64,
+    /// log2 of the expected root mean square error of a weight after it, values at their usual sizes.
+    pub log2_error: f64,
+    /// Products with evaluation keys.
+    pub key_products: u64,
+    /// Tensor products.
+    pub tensors: u64,
+    /// Predicted seconds of its operations, reading excluded.
+    pub seconds: f64,
+}
+
+/// The ledger of every iteration.
+pub(crate) fn iteration_costs(
+    job: &Job,
+    params: &Arc<Params>,
+    rates: &Rates,
+) -> Result<Vec<IterationCost>, TrainError> {
+    struct Watch<'a> {
+        trace: &'a Trace,
+        rates: &'a Rates,
+        rows: Mutex<Vec<IterationCost>>,
+    }
+    impl Observer<Trace> for Watch<'_> {
+        fn iteration_done(&self, state: &State<TraceCt>) -> Result<(), SourceError> {
+            let Some(weights) = state.weights.iter().flatten().next() else {
+                return Ok(());
+            };
+            let (meta, tally) = (self.trace.meta(weights), self.trace.tally());
+            let mut rows = self.rows.lock().map_err(|e| e.to_string())?;
+            let params = self.trace.params();
+            let sum = |of: fn(&IterationCost) -> u64| rows.iter().map(of).sum::<u64>();
+            let row = IterationCost {
+                iteration: state.done,
+                level_before: rows
+                    .last()
+                    .map_or(params.max_level(), |row| row.level_after),
+                level_after: meta.level.0,
+                log2_scale: meta.scale.log2(),
+                log2_error: meta.error().log2(),
+                key_products: tally.total(Op::KeyProduct) - sum(|row| row.key_products),
+                tensors: tally.total(Op::Tensor) - sum(|row| row.tensors),
+                seconds: self.rates.total(params, tally) / self.rates.threads as f64
+                    - rows.iter().map(|row| row.seconds).sum::<f64>(),
+            };
+            rows.push(row);
+            Ok(())
+        }
+    }
+    let trace = Trace::new(Arc::clone(params));
+    let watch = Watch {
+        trace: &trace,
+        rates,
+        rows: Mutex::default(),
+    };
+    train(job, &trace, &ShapeSource::new(&trace, job), &watch)?;
+    Ok(watch
+        .rows
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner))
 }

@@ -382,7 +382,7 @@ impl Job {
     }
 
     /// The same job with typical sizes of values instead of bounds: the noise of a product is its operands' noise times the *usual* size
-    /// of the other operand, and bounds overstate that a hundredfold in every product. For estimates alone; no run may declare these.
+    /// of the other operand, and bounds overstate that a hundredfold in every product. For estimates alone.
     ///
     /// Scores stand at a quarter of their bound, data at their root mean square, weights where D of them make such a score.
     pub(crate) fn typical(&self) -> Self {

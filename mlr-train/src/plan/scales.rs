@@ -5,10 +5,10 @@ use std::sync::Arc;
 use he_core::evaluator::Trace;
 use he_core::params::Params;
 
-use super::predict::{Prediction, expected_error, predict};
+use super::predict::{Prediction, expected_error, predict, traced};
 use super::program::{Job, Method, Program, Scales};
 use crate::packing::Shape;
-use crate::server::{ShapeSource, TrainError, Unobserved, train};
+use crate::server::TrainError;
 
 /// How many of the best candidates are tried on the whole job.
 const FINALISTS: usize = 12;
@@ -62,8 +62,8 @@ fn error_with(
     };
     let job = Job::new(small, params.slots()).map_err(|_| None)?;
     let trace = Trace::new(Arc::clone(params));
-    train(&job, &trace, &ShapeSource::new(&trace, &job), &Unobserved).map_err(Some)?;
-    expected_error(&job, params).map_err(Some)
+    let metas = traced(&job, &trace).map_err(Some)?;
+    Ok(expected_error(metas.into_iter()))
 }
 
 fn candidates(program: &Program, params: &Params) -> Vec<Scales> {

@@ -26,6 +26,9 @@ const USUAL_RADIX: usize = 4;
 const MOST_KEYS: usize = 64;
 /// A larger key set must bring the cost down to this part.
 const WORTH_MORE_KEYS: f64 = 0.95;
+/// A plan that is slower by no more than this factor is preferred if its memory is no more than that part.
+const LITTLE_TIME: f64 = 1.25;
+const MUCH_MEMORY: f64 = 0.6;
 /// Layouts whose rough cost is within this factor of the best are traced, at most this many.
 const ROUGH_FACTOR: f64 = 2.0;
 const MOST_TRACED: usize = 4;
@@ -52,7 +55,7 @@ pub(crate) struct Found {
     pub(crate) seconds: f64,
 }
 
-/// The jobs that fit a request, the fastest first, with their parameters.
+/// The jobs that fit a request, the best first and then by time, with their parameters.
 pub(crate) fn search(request: &PlanRequest) -> Result<Vec<Found>, PlanError> {
     let mut chains = Chains::default();
     let (mut all, mut refusal) = (Vec::new(), None);
@@ -68,7 +71,21 @@ pub(crate) fn search(request: &PlanRequest) -> Result<Vec<Found>, PlanError> {
             refusal: "no layout to try".to_owned(),
         }));
     }
+    prefer_small(&mut all);
     Ok(all)
+}
+
+/// Moves the plan to the front that takes much less memory for little more time, if there is one.
+fn prefer_small(all: &mut [Found]) {
+    let memory = |found: &Found| found.prediction.server_memory_bytes as f64;
+    let mut chosen = 0;
+    for (i, other) in all.iter().enumerate() {
+        let quick = other.seconds <= LITTLE_TIME * all[0].seconds;
+        if quick && memory(other) <= MUCH_MEMORY * memory(&all[chosen]) {
+            chosen = i;
+        }
+    }
+    all[..=chosen].rotate_right(1);
 }
 
 /// The more telling of two refusals: the nearer to a plan.

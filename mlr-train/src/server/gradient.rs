@@ -5,8 +5,9 @@ use std::ops::Range;
 use he_core::evaluator::{EvalError, Evaluator};
 use rayon::prelude::*;
 
-use super::{At, Run, TrainError};
+use super::{At, ErrorSize, Run, TrainError};
 use crate::packing::{Arrangement, Upload, folds};
+use crate::plan::Job;
 
 impl<E: Evaluator> Run<'_, E> {
     /// sum_b conj(E_bk) X_bj for some classes and every column group, as open sums of products, blocks in order.
@@ -26,8 +27,17 @@ impl<E: Evaluator> Run<'_, E> {
             .map(|_| self.eval.accumulator())
             .collect();
         for block in 0..layout.blocks() {
-            let data = self.load_data(at, block)?;
+            let mut data = self.load_data(at, block)?;
             let errors = errors(block, &data)?;
+            // Products wait in the sums with their factors: limbs that they do not have would wait with them.
+            if let Some(level) = errors.first().map(|ct| self.eval.meta(ct).level) {
+                let lower = |ct: &E::Ct| {
+                    let level = level.min(self.eval.meta(ct).level);
+                    self.eval.drop_to(ct, level)
+                };
+                let lowered: Result<Vec<_>, _> = data.par_iter().map(lower).collect();
+                data = lowered.map_err(at.step("product of errors and data"))?;
+            }
             // Every sum has its own task and takes the blocks in order: the result does not depend on the threads.
             sums.par_iter_mut()
                 .enumerate()
@@ -47,7 +57,7 @@ impl<E: Evaluator> Run<'_, E> {
         &self,
         at: At,
         sums: Vec<E::Acc>,
-        error: f64,
+        error: ErrorSize,
         curvature: &[E::Ct],
     ) -> Result<Vec<Vec<E::Ct>>, TrainError> {
         let layout = self.job.layout();
@@ -61,7 +71,7 @@ impl<E: Evaluator> Run<'_, E> {
                 .collect::<Result<_, _>>(),
             Arrangement::Diagonal => self.turned_back(sums, error).and_then(|classes| {
                 let folded = classes.into_par_iter();
-                let folded = folded.map(|ct| self.folded(ct, error, 1.0));
+                let folded = folded.map(|ct| self.folded(ct, error, false));
                 folded.collect()
             }),
         }
@@ -73,40 +83,49 @@ impl<E: Evaluator> Run<'_, E> {
     fn direction(
         &self,
         sum: E::Acc,
-        error: f64,
+        error: ErrorSize,
         curvature: Option<&E::Ct>,
     ) -> Result<E::Ct, EvalError> {
         let mut ct = self.eval.finish(sum)?;
         let pairs = self.job.layout().blocks();
-        self.tighten(&mut ct, self.job.partial_bound(error, pairs))?;
+        self.known(&mut ct, |job| job.partial_bound(error(job), pairs))?;
         match curvature {
-            None => self.folded(ct, error, 1.0),
+            None => self.folded(ct, error, false),
             Some(b) => {
                 let scaled = self.eval.mul(&ct, b)?;
-                self.folded(scaled, error, self.job.program().bounds.curvature)
+                self.folded(scaled, error, true)
             }
         }
     }
 
-    /// Sums over the rows that hold the same columns, and takes the real part. `factor` bounds what the sums were multiplied with.
-    fn folded(&self, mut ct: E::Ct, error: f64, factor: f64) -> Result<E::Ct, EvalError> {
+    /// Sums over the rows that hold the same columns, and takes the real part. `scaled` says that the sums were multiplied with B.
+    fn folded(&self, mut ct: E::Ct, error: ErrorSize, scaled: bool) -> Result<E::Ct, EvalError> {
         let (eval, layout) = (self.eval, self.job.layout());
+        let factor = |job: &Job| {
+            if scaled {
+                job.program().bounds.curvature
+            } else {
+                1.0
+            }
+        };
         let (count, stride) = (layout.slots() / layout.period(), layout.period() as i64);
         let mut pairs = layout.blocks() * layout.rows() / count;
         for stage in folds(count, stride, self.job.program().radix) {
             ct = eval.rotate_sum(&ct, &stage)?;
             pairs *= stage.len();
-            self.tighten(&mut ct, factor * self.job.partial_bound(error, pairs))?;
+            self.known(&mut ct, |job| {
+                factor(job) * job.partial_bound(error(job), pairs)
+            })?;
         }
         // v + conj v is twice the real part: halved by relabelling.
         let mut real = eval.add(&ct, &eval.conjugate(&ct)?)?;
         eval.relabel(&mut real, 0.5)?;
-        self.tighten(&mut real, factor * self.job.total_bound(error))?;
+        self.known(&mut real, |job| factor(job) * job.total_bound(error(job)))?;
         Ok(real)
     }
 
     /// For every class the sum over j of its j-th sum of products turned back by j rows, in two steps: by j mod b rows, then by the rest.
-    fn turned_back(&self, sums: Vec<E::Acc>, error: f64) -> Result<Vec<E::Ct>, EvalError> {
+    fn turned_back(&self, sums: Vec<E::Acc>, error: ErrorSize) -> Result<Vec<E::Ct>, EvalError> {
         let (eval, layout) = (self.eval, self.job.layout());
         let turns = Turns::new(layout.groups(), layout.row_length());
         let giants: Vec<E::Ct> = by_class(sums, turns.small)
@@ -114,14 +133,16 @@ impl<E: Evaluator> Run<'_, E> {
             .map(|sums| {
                 let closed = sums.into_iter().map(|sum| {
                     let mut ct = eval.finish(sum)?;
-                    self.tighten(&mut ct, self.job.partial_bound(error, layout.blocks()))?;
+                    self.known(&mut ct, |job| {
+                        job.partial_bound(error(job), layout.blocks())
+                    })?;
                     Ok(ct)
                 });
                 let closed: Vec<E::Ct> = closed.collect::<Result<_, EvalError>>()?;
                 let terms: Vec<_> = closed.iter().zip(turns.small_steps()).collect();
                 let mut sum = eval.rotate_each_and_sum(&terms)?;
                 let pairs = layout.blocks() * turns.small;
-                self.tighten(&mut sum, self.job.partial_bound(error, pairs))?;
+                self.known(&mut sum, |job| job.partial_bound(error(job), pairs))?;
                 Ok(sum)
             })
             .collect::<Result<_, EvalError>>()?;
@@ -131,7 +152,7 @@ impl<E: Evaluator> Run<'_, E> {
                 let terms: Vec<_> = giants.iter().zip(turns.large_steps()).collect();
                 let mut sum = eval.rotate_each_and_sum(&terms)?;
                 let pairs = layout.blocks() * layout.groups();
-                self.tighten(&mut sum, self.job.partial_bound(error, pairs))?;
+                self.known(&mut sum, |job| job.partial_bound(error(job), pairs))?;
                 Ok(sum)
             })
             .collect()

@@ -69,6 +69,8 @@ pub fn resume<E: Evaluator>(
 /// One training run: what every step needs.
 struct Run<'a, E: Evaluator> {
     job: &'a Job,
+    /// The same job with usual sizes instead of bounds.
+    typical: Job,
     eval: &'a E,
     source: &'a dyn BlockSource<E>,
     observer: &'a dyn Observer<E>,
@@ -78,6 +80,12 @@ struct Run<'a, E: Evaluator> {
     /// 1 in column 0: the mask of the labels.
     label_mask: E::Plain,
 }
+
+/// The size of an error: a bound or a usual size, by the job.
+type ErrorSize = fn(&Job) -> f64;
+
+/// The largest error that a label alone makes: |y - 1/2|.
+const LABEL_BOUND: f64 = 0.5;
 
 /// Where in the recurrence a step runs, for errors and progress.
 #[derive(Clone, Copy)]
@@ -124,6 +132,7 @@ impl<'a, E: Evaluator> Run<'a, E> {
         let plain = |slots| eval.plain(slots).map_err(at.step("masks"));
         Ok(Self {
             job,
+            typical: job.typical(),
             eval,
             source,
             observer,
@@ -135,6 +144,8 @@ impl<'a, E: Evaluator> Run<'a, E> {
 
     fn finish(&self, mut state: State<E::Ct>) -> Result<Vec<Vec<E::Ct>>, TrainError> {
         loop {
+            let settled = self.settle(&mut state);
+            settled.map_err(self.at(state.done).step("usual sizes"))?;
             let reported = self.observer.iteration_done(&state);
             reported.map_err(|source| TrainError::Observer {
                 iteration: state.done,
@@ -185,7 +196,9 @@ impl<'a, E: Evaluator> Run<'a, E> {
             });
         }
         let declared = self.eval.declare_bound(&mut ct, self.job.bound(upload));
-        declared.map_err(at.step("bound of an upload"))?;
+        declared
+            .and_then(|()| self.known(&mut ct, |job| job.bound(upload)))
+            .map_err(at.step("bound of an upload"))?;
         Ok(ct)
     }
 
@@ -197,10 +210,30 @@ impl<'a, E: Evaluator> Run<'a, E> {
             .collect()
     }
 
-    /// Declares `bound` if it says more than what is known already.
-    fn tighten(&self, ct: &mut E::Ct, bound: f64) -> Result<(), EvalError> {
+    /// Declares a bound and a usual size, both from `size`, where they say more than what is known already.
+    fn known(&self, ct: &mut E::Ct, size: impl Fn(&Job) -> f64) -> Result<(), EvalError> {
+        let bound = size(self.job);
         if bound < self.eval.meta(ct).bound {
             self.eval.declare_bound(ct, bound)?;
+        }
+        let typical = size(&self.typical);
+        if typical < self.eval.meta(ct).typical {
+            self.eval.declare_typical(ct, typical)?;
+        }
+        Ok(())
+    }
+
+    /// Usual sizes are not written to files: between two iterations every iterate gets the one that its kind has, so that a resumed run
+    /// knows what an undisturbed one does.
+    fn settle(&self, state: &mut State<E::Ct>) -> Result<(), EvalError> {
+        let weight = self.typical.program().bounds.weight;
+        let iterates = state.weights.iter_mut().chain(&mut state.look_ahead);
+        for ct in iterates.flatten() {
+            self.eval.declare_typical(ct, weight)?;
+        }
+        let first = self.typical.total_bound(LABEL_BOUND);
+        for ct in state.first_gradient.iter_mut().flatten() {
+            self.eval.declare_typical(ct, first)?;
         }
         Ok(())
     }

@@ -80,8 +80,9 @@ impl<E: Evaluator> Run<'_, E> {
             } => self.higher(z, &conj, mask, constant, *cubic, septic.as_ref()),
         };
         let bounded = error.and_then(|mut error| {
-            let bound = self.job.sigmoid_bound() * std::f64::consts::SQRT_2;
-            self.tighten(&mut error, bound)?;
+            self.known(&mut error, |job| {
+                job.sigmoid_bound() * std::f64::consts::SQRT_2
+            })?;
             Ok(error)
         });
         bounded.map_err(at.step("polynomial of scores"))

@@ -3,8 +3,8 @@
 use he_core::evaluator::{EvalError, Evaluator, Level};
 use rayon::prelude::*;
 
-use super::{Run, State, TrainError};
-use crate::plan::Method;
+use super::{ErrorSize, LABEL_BOUND, Run, State, TrainError};
+use crate::plan::{Job, Method};
 
 /// W and V of one class and column group, V only if another iteration follows.
 type Pair<Ct> = (Ct, Option<Ct>);
@@ -19,10 +19,13 @@ impl<E: Evaluator> Run<'_, E> {
         // Labels are masked to the level of the errors, which the polynomial leaves.
         let spent = self.job.program().polynomial.levels();
         let label_level = Level(level.0.saturating_sub(spent));
-        let (error, curvature) = if paper {
-            (self.job.sigmoid_bound() + 0.5, self.load_curvature(at)?)
+        let (error, curvature): (ErrorSize, _) = if paper {
+            (
+                |job| job.sigmoid_bound() + LABEL_BOUND,
+                self.load_curvature(at)?,
+            )
         } else {
-            (self.job.sigmoid_bound(), vec![])
+            (Job::sigmoid_bound, vec![])
         };
         let mut directions = Vec::new();
         for classes in self.passes() {
@@ -97,29 +100,28 @@ impl<E: Evaluator> Run<'_, E> {
             let first = eval.mul_scalar(&m[group], step.gain, to)?;
             new = eval.add(&new, &first)?;
         }
-        let limit = self.job.program().bounds.weight;
-        self.tighten(&mut new, limit)?;
+        self.known(&mut new, |job| job.program().bounds.weight)?;
         if paper {
-            let mixed = self.mix(&new, other, step.momentum, limit)?;
+            let mixed = self.mix(&new, other, step.momentum)?;
             return Ok((mixed, (!last).then_some(new)));
         }
         let mixed = if last {
             None
         } else {
-            Some(self.mix(&new, other, step.momentum, limit)?)
+            Some(self.mix(&new, other, step.momentum)?)
         };
         Ok((new, mixed))
     }
 
     /// (1 + momentum) new - momentum old, the first product by relabelling.
-    fn mix(&self, new: &E::Ct, old: &E::Ct, momentum: f64, limit: f64) -> Result<E::Ct, EvalError> {
+    fn mix(&self, new: &E::Ct, old: &E::Ct, momentum: f64) -> Result<E::Ct, EvalError> {
         let eval = self.eval;
         let mut mixed = new.clone();
         if momentum != 0.0 {
             eval.relabel(&mut mixed, 1.0 + momentum)?;
             let to = eval.meta(&mixed).placement();
             mixed = eval.add(&mixed, &eval.mul_scalar(old, -momentum, to)?)?;
-            self.tighten(&mut mixed, limit)?;
+            self.known(&mut mixed, |job| job.program().bounds.weight)?;
         }
         Ok(mixed)
     }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::{At, Run, TrainError};
 use crate::packing::{Upload, folds};
+use crate::plan::Job;
 
 impl<E: Evaluator> Run<'_, E> {
     /// z_a + i z_b of every row in column 0, window sums across two samples elsewhere. 1 level, 1 + (column fold) key switches.
@@ -21,7 +22,7 @@ impl<E: Evaluator> Run<'_, E> {
         let z = product().map_err(at.step("product of scores"))?;
         let (p, radix) = (self.job.layout().row_length(), self.job.program().radix);
         let folded = self.fold(z, &folds(p, 1, radix)).and_then(|mut z| {
-            self.tighten(&mut z, self.job.score_bound())?;
+            self.known(&mut z, Job::score_bound)?;
             Ok(z)
         });
         folded.map_err(at.step("sum of scores over columns"))
@@ -30,9 +31,11 @@ impl<E: Evaluator> Run<'_, E> {
     /// Copies column 0 to the whole row; the other columns are zero.
     fn spread(&self, at: At, ct: E::Ct) -> Result<E::Ct, TrainError> {
         let (p, radix) = (self.job.layout().row_length(), self.job.program().radix);
-        let bound = self.eval.meta(&ct).bound;
+        let meta = self.eval.meta(&ct);
         let spread = self.fold(ct, &folds(p, -1, radix)).and_then(|mut ct| {
-            self.tighten(&mut ct, bound)?;
+            // One column is not zero.
+            self.eval.declare_bound(&mut ct, meta.bound)?;
+            self.eval.declare_typical(&mut ct, meta.typical)?;
             Ok(ct)
         });
         spread.map_err(at.step("spreading over columns"))

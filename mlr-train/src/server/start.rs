@@ -4,12 +4,9 @@ use he_core::evaluator::{EvalError, Evaluator, Level};
 use rayon::prelude::*;
 
 use super::gradient::by_class;
-use super::{At, Run, State, TrainError};
+use super::{At, LABEL_BOUND, Run, State, TrainError};
 use crate::packing::{Arrangement, Upload, first_gradient_row, folds, row_indicator};
 use crate::plan::{FirstGradient, Method};
-
-/// The largest error that a label alone makes: |y - 1/2|.
-const LABEL_BOUND: f64 = 0.5;
 
 impl<E: Evaluator> Run<'_, E> {
     /// The state from which [`Run::iterate`] goes on.
@@ -45,12 +42,11 @@ impl<E: Evaluator> Run<'_, E> {
         mut m: Vec<Vec<E::Ct>>,
     ) -> Result<State<E::Ct>, TrainError> {
         let step = self.job.program().steps[0];
-        let limit = self.job.program().bounds.weight;
         let scaled = |factor: f64, m: &[Vec<E::Ct>]| -> Result<Vec<Vec<E::Ct>>, EvalError> {
             let mut out = m.to_vec();
             for ct in out.iter_mut().flatten() {
                 self.eval.relabel(ct, factor)?;
-                self.tighten(ct, limit)?;
+                self.known(ct, |job| job.program().bounds.weight)?;
             }
             Ok(out)
         };
@@ -81,10 +77,9 @@ impl<E: Evaluator> Run<'_, E> {
             .collect::<Result<_, _>>()?;
         if layout.arrangement() == Arrangement::Diagonal {
             // A class each, ready for use.
-            let bound = self.job.total_bound(LABEL_BOUND);
             for ct in &mut packed {
-                let tightened = self.tighten(ct, bound);
-                tightened.map_err(at.step("first gradient"))?;
+                let known = self.known(ct, |job| job.total_bound(LABEL_BOUND));
+                known.map_err(at.step("first gradient"))?;
             }
             return Ok(by_class(packed, 1));
         }
@@ -129,10 +124,8 @@ impl<E: Evaluator> Run<'_, E> {
         self.vectors(|part, row| {
             let mask = eval.plain(row_indicator(layout, row, period))?;
             let alone = eval.mul_plain(&packed[part], &mask, self.first_scale())?;
-            let bound = eval.meta(&alone).bound;
-            let mut whole = self.fold(alone, &stages)?;
-            self.tighten(&mut whole, bound)?;
-            Ok(whole)
+            // One row is not zero: the sum over the rows is as large as it.
+            self.fold(alone, &stages)
         })
     }
 
@@ -142,14 +135,13 @@ impl<E: Evaluator> Run<'_, E> {
         F: Fn(usize, usize) -> Result<E::Ct, EvalError> + Sync,
     {
         let layout = self.job.layout();
-        let bound = self.job.total_bound(LABEL_BOUND);
         (0..layout.vectors())
             .into_par_iter()
             .map(|vector| {
                 let groups = layout.groups();
                 let (part, row) = first_gradient_row(layout, vector / groups, vector % groups);
                 let mut ct = make(part, row)?;
-                self.tighten(&mut ct, bound)?;
+                self.known(&mut ct, |job| job.total_bound(LABEL_BOUND))?;
                 Ok(ct)
             })
             .collect()
@@ -171,7 +163,7 @@ impl<E: Evaluator> Run<'_, E> {
                 let labels = self.labels(at, block, Level(top))?;
                 self.spread_labels(at, classes.clone(), &labels, scale)
             })?;
-            directions.extend(self.directions(at, sums, LABEL_BOUND, &[])?);
+            directions.extend(self.directions(at, sums, |_| LABEL_BOUND, &[])?);
         }
         Ok(directions)
     }

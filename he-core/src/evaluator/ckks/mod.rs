@@ -361,6 +361,11 @@ impl Evaluator for Ckks {
         Ok(())
     }
 
+    fn declare_typical(&self, a: &mut CkksCt, typical: f64) -> Result<(), EvalError> {
+        a.meta = self.ledger().declare_typical(&a.meta, typical)?;
+        Ok(())
+    }
+
     fn conjugate(&self, a: &CkksCt) -> Result<CkksCt, EvalError> {
         let op = "conjugation";
         self.own(op, a)?;

@@ -44,6 +44,7 @@ fn meta(context: &Context, level: usize) -> Meta {
         level: Level(level),
         scale: 3e10,
         bound: 1.5,
+        typical: 1.5,
         noise: noise::fresh_secret(context.params().n()),
     }
 }
