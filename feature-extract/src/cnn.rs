@@ -7,6 +7,8 @@
 pub(crate) mod compact;
 mod layers;
 mod networks;
+mod pool;
+mod product;
 mod weights;
 
 use std::path::Path;
@@ -304,8 +306,9 @@ impl Extractor {
         let count = planes.len() / each;
         let planes = TensorData::new(planes, [count, channels, height, width]);
         let x = Tensor::<4>::from_data(planes, &Device::flex());
-        let x = layers::forward(&self.layers, x);
-        let features = x.mean_dim(3).mean_dim(2).into_data().try_into_vec::<f32>();
+        let features = layers::forward(&self.layers, x.swap_dims(0, 1))
+            .map(|x| x.mean_dim(3).mean_dim(2).swap_dims(0, 1).into_data())
+            .and_then(|data| data.try_into_vec::<f32>().map_err(|e| e.to_string()));
         let hint = "check the pictures' range of values";
         match features {
             Ok(features) if features.iter().all(|f| f.is_finite()) => Ok(features),
@@ -314,7 +317,7 @@ impl Extractor {
                 "infinity or NaN".into(),
                 hint,
             )),
-            Err(error) => Err(wrong("features as f32".into(), error.to_string(), hint)),
+            Err(error) => Err(wrong("features as f32".into(), error, hint)),
         }
     }
 

@@ -6,10 +6,12 @@
 //! | `secrecy` | does anything that the server gets hold a secret? |
 //! | `forgery` | does the result come through the ciphertexts? |
 //! | `hostile` | what does each verb say to bad input, and does it leave anything behind? |
+//! | `extraction` | does `extract` stop, go on and refuse as it says? |
 //! | `figures` | the figures that the README promises (slow; development data) |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod extraction;
 mod figures;
 mod forgery;
 mod hostile;

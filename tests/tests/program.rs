@@ -67,14 +67,16 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Runs velum in `folder`, without progress bars.
+/// Velum to be run in `folder`, without progress bars.
+pub(crate) fn command(folder: &Path) -> Command {
+    let mut command = Command::new(&*VELUM);
+    command.current_dir(folder).arg("--no-progress");
+    command
+}
+
+/// Runs velum in `folder`.
 pub(crate) fn velum(folder: &Path, arguments: &[&str]) -> Outcome {
-    let output = Command::new(&*VELUM)
-        .current_dir(folder)
-        .arg("--no-progress")
-        .args(arguments)
-        .output()
-        .unwrap();
+    let output = command(folder).args(arguments).output().unwrap();
     Outcome {
         code: output.status.code().unwrap(),
         stdout: String::from_utf8(output.stdout).unwrap(),

@@ -6,10 +6,14 @@
 //! `s = gamma / sqrt(var + eps)`.
 
 use burn::tensor::activation::{relu, sigmoid};
-use burn::tensor::module::{conv2d, max_pool2d};
-use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::module::conv2d;
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Tensor, TensorData};
 
+pub(super) use super::pool::Windows;
+use super::pool::max_pool;
+pub(super) use super::product::Shape;
+use super::product::convolve;
 use super::weights::Weights;
 
 /// The default of torch's `BatchNorm2d`, which all supported networks keep.
@@ -23,58 +27,12 @@ pub(super) enum Activation {
     Relu6,
 }
 
-/// Shape of a square convolution.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Shape {
-    input: usize,
-    output: usize,
-    kernel: usize,
-    stride: usize,
-    padding: usize,
-    groups: usize,
-}
-
-impl Shape {
-    /// Stride 1, one group, padding that keeps the size.
-    pub(super) fn new(input: usize, output: usize, kernel: usize) -> Self {
-        Self {
-            input,
-            output,
-            kernel,
-            stride: 1,
-            padding: kernel / 2,
-            groups: 1,
-        }
-    }
-
-    pub(super) fn stride(self, stride: usize) -> Self {
-        Self { stride, ..self }
-    }
-
-    pub(super) fn padding(self, padding: usize) -> Self {
-        Self { padding, ..self }
-    }
-
-    pub(super) fn groups(self, groups: usize) -> Self {
-        Self { groups, ..self }
-    }
-
-    fn weight(&self) -> [usize; 4] {
-        [
-            self.output,
-            self.input / self.groups,
-            self.kernel,
-            self.kernel,
-        ]
-    }
-}
-
 /// A convolution with bias and what follows it.
 #[derive(Debug, Clone)]
 pub(super) struct Conv {
-    weight: Tensor<4>,
-    bias: Tensor<1>,
-    options: ConvOptions<2>,
+    shape: Shape,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
     activation: Activation,
 }
 
@@ -119,25 +77,66 @@ impl Conv {
     }
 
     fn new(shape: Shape, weight: Vec<f32>, bias: Vec<f32>, activation: Activation) -> Box<Self> {
-        let device = Device::flex();
-        let options = ConvOptions::new([shape.stride; 2], [shape.padding; 2], [1; 2], shape.groups);
-        let weight = Tensor::from_data(TensorData::new(weight, shape.weight()), &device);
-        let bias = Tensor::from_data(TensorData::new(bias, [shape.output]), &device);
         Box::new(Self {
+            shape,
             weight,
             bias,
-            options,
             activation,
         })
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = conv2d(
-            x,
-            self.weight.clone(),
-            Some(self.bias.clone()),
-            self.options.clone(),
+    /// Shape of what [`Conv::write`] makes of values of shape `from`.
+    fn makes(&self, [_, pictures, height, width]: [usize; 4]) -> [usize; 4] {
+        let sides = [height, width].map(|side| self.shape.positions(side));
+        [self.shape.output, pictures, sides[0], sides[1]]
+    }
+
+    /// The convolution of `x`, of shape `from`, written to `out`.
+    fn write(&self, x: &[f32], from: [usize; 4], out: &mut [f32]) -> Result<(), String> {
+        let (parameters, x) = (
+            (&*self.weight, &*self.bias),
+            (x, [from[1], from[2], from[3]]),
         );
+        let shape = &self.shape;
+        match self.activation {
+            Activation::None => convolve(shape, parameters, x, |v| v, out),
+            Activation::Relu => {
+                convolve(shape, parameters, x, |v| if v < 0.0 { 0.0 } else { v }, out)
+            }
+            Activation::Relu6 => convolve(shape, parameters, x, |v| v.clamp(0.0, 6.0), out),
+        }
+        .map_err(|error| error.to_string())
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Result<Tensor<4>, String> {
+        if self.shape.groups == self.shape.input && self.shape.groups == self.shape.output {
+            return Ok(self.depthwise(x));
+        }
+        side_by_side(&[self], x)
+    }
+
+    /// Every channel for itself, where a product would have one row: burn's own. Each channel of each picture
+    /// counts as a channel of one picture.
+    fn depthwise(&self, x: Tensor<4>) -> Tensor<4> {
+        let from @ [channels, pictures, height, width] = x.dims();
+        let device = x.device();
+        let repeated = |values: &[f32], each: usize| -> Vec<f32> {
+            let channels = values.chunks_exact(each);
+            channels.flat_map(|c| c.repeat(pictures)).collect()
+        };
+        let (kernel, all) = (self.shape.kernel, channels * pictures);
+        let weight = repeated(&self.weight, kernel * kernel);
+        let weight = TensorData::new(weight, [all, 1, kernel, kernel]);
+        let bias = TensorData::new(repeated(&self.bias, 1), [all]);
+        let options =
+            ConvOptions::new([self.shape.stride; 2], [self.shape.padding; 2], [1; 2], all);
+        let x = conv2d(
+            x.reshape([1, all, height, width]),
+            Tensor::from_data(weight, &device),
+            Some(Tensor::from_data(bias, &device)),
+            options,
+        );
+        let x = x.reshape(self.makes(from));
         match self.activation {
             Activation::None => x,
             Activation::Relu => relu(x),
@@ -146,13 +145,43 @@ impl Conv {
     }
 }
 
+/// Convolutions of one input, their outputs one after the other.
+fn side_by_side(convolutions: &[&Conv], x: Tensor<4>) -> Result<Tensor<4>, String> {
+    let (from, device) = (x.dims(), x.device());
+    let data = x.into_data();
+    let values = data.as_slice::<f32>().map_err(|error| error.to_string())?;
+    let shapes: Vec<_> = convolutions.iter().map(|conv| conv.makes(from)).collect();
+    let lengths = shapes.iter().map(|shape| shape.iter().product::<usize>());
+    let mut out = vec![0.0; lengths.clone().sum()];
+    let mut rest = &mut *out;
+    for (conv, length) in convolutions.iter().zip(lengths) {
+        let (own, others) = rest.split_at_mut(length);
+        conv.write(values, from, own)?;
+        rest = others;
+    }
+    let [_, pictures, height, width] = shapes[0];
+    let channels = shapes.iter().map(|shape| shape[0]).sum();
+    let data = TensorData::new(out, [channels, pictures, height, width]);
+    Ok(Tensor::from_data(data, &device))
+}
+
+fn pooled(windows: Windows, x: Tensor<4>) -> Result<Tensor<4>, String> {
+    let ([channels, pictures, height, width], device) = (x.dims(), x.device());
+    let data = x.into_data();
+    let values = data.as_slice::<f32>().map_err(|error| error.to_string())?;
+    let out = max_pool(windows, values, [height, width]);
+    let [height, width] = [height, width].map(|side| windows.along(side));
+    let data = TensorData::new(out, [channels, pictures, height, width]);
+    Ok(Tensor::from_data(data, &device))
+}
+
 /// One step of a network; a network is a list of them and a global average at the end.
 #[derive(Debug, Clone)]
 pub(super) enum Layer {
     /// Convolution, normalisation, activation.
     Conv(Box<Conv>),
     /// Maximum over 3x3 windows, stride 2.
-    MaxPool { padding: usize, ceil: bool },
+    MaxPool(Windows),
     /// `shortcut(x) + body(x)`, then ReLU where asked for.
     Residual {
         shortcut: Option<Box<Layer>>,
@@ -176,47 +205,37 @@ pub(super) enum Layer {
 }
 
 impl Layer {
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        match self {
-            Self::Conv(conv) => conv.forward(x),
-            Self::MaxPool { padding, ceil } => {
-                let options = MaxPoolOptions {
-                    stride: [2; 2],
-                    padding: [(*padding, *padding); 2],
-                    ceil_mode: *ceil,
-                    ..MaxPoolOptions::new([3; 2])
-                };
-                max_pool2d(x, options)
-            }
+    fn forward(&self, x: Tensor<4>) -> Result<Tensor<4>, String> {
+        Ok(match self {
+            Self::Conv(conv) => conv.forward(x)?,
+            Self::MaxPool(windows) => pooled(*windows, x)?,
             Self::Residual {
                 shortcut,
                 body,
                 relu: last,
             } => {
-                let short = shortcut
-                    .as_ref()
-                    .map_or_else(|| x.clone(), |c| c.forward(x.clone()));
-                let sum = forward(body, x) + short;
+                let short = match shortcut {
+                    Some(layer) => layer.forward(x.clone())?,
+                    None => x.clone(),
+                };
+                let sum = forward(body, x)? + short;
                 if *last { relu(sum) } else { sum }
             }
-            Self::Chain(layers) => forward(layers, x),
+            Self::Chain(layers) => forward(layers, x)?,
             Self::Gate { squeeze, excite } => {
                 let means = x.clone().mean_dim(3).mean_dim(2);
-                x * sigmoid(excite.forward(squeeze.forward(means)))
+                x * sigmoid(excite.forward(squeeze.forward(means)?)?)
             }
             Self::Fire {
                 squeeze,
                 expand1x1,
                 expand3x3,
-            } => {
-                let x = squeeze.forward(x);
-                Tensor::cat(vec![expand1x1.forward(x.clone()), expand3x3.forward(x)], 1)
-            }
-        }
+            } => side_by_side(&[expand1x1, expand3x3], squeeze.forward(x)?)?,
+        })
     }
 }
 
-/// Runs the layers one after the other.
-pub(super) fn forward(layers: &[Layer], x: Tensor<4>) -> Tensor<4> {
-    layers.iter().fold(x, |x, layer| layer.forward(x))
+/// Runs the layers one after the other on values `[channels, pictures, height, width]`.
+pub(super) fn forward(layers: &[Layer], x: Tensor<4>) -> Result<Tensor<4>, String> {
+    layers.iter().try_fold(x, |x, layer| layer.forward(x))
 }

@@ -2,7 +2,7 @@
 
 use super::Architecture;
 use super::layers::Activation::{None as Linear, Relu, Relu6};
-use super::layers::{Activation, Conv, Layer, Shape};
+use super::layers::{Activation, Conv, Layer, Shape, Windows};
 use super::weights::Weights;
 
 /// Builds the layers before the global average.
@@ -95,10 +95,10 @@ fn resnet18(from: &mut Weights) -> Vec<Layer> {
     let stem = Shape::new(3, 64, 7).stride(2);
     let mut layers = vec![
         Layer::Conv(Conv::folded(from, ("conv1", "bn1"), stem, Relu)),
-        Layer::MaxPool {
+        Layer::MaxPool(Windows {
             padding: 1,
             ceil: false,
-        },
+        }),
     ];
     let mut width_in = 64;
     for (stage, width) in (1..).zip([64, 128, 256, 512]) {
@@ -196,10 +196,10 @@ fn mobilenet_v2(from: &mut Weights) -> Vec<Layer> {
 
 /// SqueezeNet 1.0 (Iandola et al., arXiv 1602.07360).
 fn squeezenet1_0(from: &mut Weights) -> Vec<Layer> {
-    let pool = Layer::MaxPool {
+    let pool = Layer::MaxPool(Windows {
         padding: 0,
         ceil: true,
-    };
+    });
     let stem = Shape::new(3, 96, 7).stride(2).padding(0);
     let mut layers = vec![
         Layer::Conv(Conv::plain(from, "features.0", stem, Relu)),

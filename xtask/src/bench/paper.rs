@@ -193,7 +193,7 @@ fn only(folder: &Path, expected: &[&str]) -> Result<()> {
 }
 
 /// Runs one verb in `folder` and reads the object on its last line.
-fn call(velum: &Path, folder: &Path, verb: &str, arguments: &[&str]) -> Result<Value> {
+pub(super) fn call(velum: &Path, folder: &Path, verb: &str, arguments: &[&str]) -> Result<Value> {
     let output = Command::new(velum)
         .current_dir(folder)
         .args(["--json", "--quiet", "--no-progress", verb])

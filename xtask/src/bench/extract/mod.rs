@@ -1,6 +1,7 @@
 //! Images to features: velum's speed and memory, on request beside torch's, each run a process of its own.
 
 mod arrays;
+mod quality;
 mod torch;
 
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ pub(crate) struct Extract {
     /// Measure torch on the CPU too, side by side.
     #[arg(long)]
     peers: bool,
-    /// Python environment with torch, made there if there is none [default: target/torch].
+    /// Python environment with torch, made there if there is none [default: target/tmp/torch].
     #[arg(long, value_name = "DIR")]
     venv: Option<PathBuf>,
     /// torchvision's weights of regnet_x_400mf; with them the paper's published features are reproduced too.
@@ -36,6 +37,9 @@ pub(crate) struct Extract {
     /// Published features of the first MNIST images, label first, to compare with (.csv or .csv.gz).
     #[arg(long, value_name = "FILE")]
     published: Option<PathBuf>,
+    /// Leave out what the features are worth: 6,096 images through squeezenet1_0, minutes of work.
+    #[arg(long)]
+    no_quality: bool,
     /// Images through each large network.
     #[arg(long, value_name = "N", default_value_t = 256)]
     images: usize,
@@ -73,7 +77,7 @@ pub(super) fn run(given: &Extract) -> Result<Value> {
     let images = images.unwrap_or_else(|| many.clone());
     let torch = match given.peers {
         true => {
-            let default = crate::cargo::root().join("target/torch");
+            let default = crate::cargo::root().join("target/tmp/torch");
             Some(Torch::find(given.venv.as_deref().unwrap_or(&default))?)
         }
         false => None,
@@ -117,6 +121,22 @@ pub(super) fn run(given: &Extract) -> Result<Value> {
     let out = folder.path().join("compact");
     let compact = result(&[extract(&velum, &job, &many, given.threads, &out)?], &[])?;
     results.insert(job.arch.to_owned(), compact);
+    let mnist = find(&given.mnist, "mnist");
+    let weights = find(
+        &given.squeezenet_weights,
+        "squeezenet1_0/squeezenet1_0_rgb01.safetensors",
+    );
+    match (mnist, weights) {
+        (Some(mnist), Some(weights)) if !given.no_quality => {
+            let place = folder.path().join("quality");
+            std::fs::create_dir(&place)?;
+            let quality = quality::run(&velum, &weights, &mnist, given.threads, &place)?;
+            results["squeezenet1_0"]["mnist"] = quality;
+        }
+        _ => eprintln!(
+            "accuracy on MNIST: skipped, by --no-quality or without --mnist and --squeezenet-weights (or VELUM_SHARED)"
+        ),
+    }
     let published = find(&given.published, "regnet_x_400mf/mnist_first512.csv.gz");
     match (&given.regnet_weights, published) {
         (Some(weights), Some(published)) => {

@@ -22,9 +22,18 @@ impl Torch {
     /// The environment in `folder`, made there if there is none.
     pub(super) fn find(folder: &Path) -> Result<Self> {
         let python = folder.join("bin/python");
-        if !python.exists() {
+        let imports = || {
+            let mut check = Command::new(&python);
+            let check = check.args(["-c", "import torch, torchvision, numpy"]);
+            check.output().is_ok_and(|out| out.status.success())
+        };
+        if !imports() {
             eprintln!("installing torch into {}; it is large", folder.display());
-            cargo::output_of(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+            cargo::output_of(
+                Command::new("python3")
+                    .args(["-m", "venv", "--clear"])
+                    .arg(folder),
+            )?;
             let mut install = Command::new(&python);
             install.args(["-m", "pip", "install", "--quiet"]);
             cargo::output_of(install.args(PACKAGES))?;
