@@ -13,6 +13,7 @@
 //! beside the kernels, in [`slices`] and [`NttTable`]. Results have the same bits on every machine
 //! with IEEE 754 `f64`, whichever vector instructions it has.
 
+pub mod limits;
 mod modulus;
 mod ntt;
 mod permutation;

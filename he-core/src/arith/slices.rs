@@ -6,8 +6,8 @@
 //! `|x| <= 2^51`, `fl(x + M) - M` is the integer nearest to `x`: one rounding, no rounding instruction.
 
 use super::simd::{
-    Add, Convert, Dot, Map, Mul, MulAdd, MulAssign, MulConstant, Negate, Overflow, Permute, Reduce,
-    Sub, SubScale, dispatch,
+    Add, Convert, Dot, Map, Mul, MulAdd, MulAssign, MulConstant, Negate, Overflow, Permute,
+    PermuteBlock, Reduce, Sub, SubScale, dispatch,
 };
 use super::{Constant, Modulus, Permutation};
 
@@ -183,5 +183,27 @@ pub fn permute(dst: &mut [f64], src: &[f64], permutation: &Permutation) {
         dst,
         src,
         permutation,
+    });
+}
+
+/// The values of one source block of a permutation go to their places in `dst`; with `accumulate` they are added to what is there, balanced.
+///
+/// # Panics
+/// Unless `dst` has the permutation's length and `src` that of its blocks.
+pub fn permute_block(
+    m: &Modulus,
+    accumulate: bool,
+    dst: &mut [f64],
+    src: &[f64],
+    permutation: &Permutation,
+    source: usize,
+) {
+    dispatch(PermuteBlock {
+        modulus: *m,
+        accumulate,
+        dst,
+        src,
+        permutation,
+        source,
     });
 }

@@ -5,6 +5,9 @@ use rayon::prelude::*;
 use super::{GaloisElement, Ntt, Poly};
 use crate::arith::{Buffer, slices};
 
+/// Values of a limb that are multiplied by both halves of a key while they are in the first-level cache.
+const BLOCK: usize = 1024;
+
 /// A key for digits: one pair of polynomials a digit, over at least the digits' primes. The product is taken at `X^g`, if there is a `g`.
 #[derive(Clone, Copy)]
 pub(crate) struct GadgetTerm<'a> {
@@ -15,7 +18,8 @@ pub(crate) struct GadgetTerm<'a> {
 
 /// The sum over all keys of `sum_d digit_d (b_d, a_d)`, each at its own `X^g`, over the digits' basis.
 ///
-/// Limb by limb, all keys of a limb in turn: its digits and both sums stay in the cache, only the keys come from memory, once each.
+/// Limb by limb, all keys of a limb in turn, and block by block: digits and both sums stay in the cache, products in its first level; only the
+/// keys come from memory, once each.
 ///
 /// # Panics
 /// Without digits or keys; if a key has fewer digits; if rings differ or a key lacks primes.
@@ -46,23 +50,23 @@ pub(crate) fn gadget_product(
     let (mut k0, mut k1) = (Poly::scratch(ring, basis), Poly::scratch(ring, basis));
     let limb = |(i, (x0, x1)): (usize, (&mut [f64], &mut [f64]))| {
         let m = ring.modulus(basis.prime(i));
-        let (mut product, mut moved) = (Buffer::scratch(n), Buffer::scratch(n));
+        let mut terms = Vec::with_capacity(digits.len());
         for (t, (key, permutation)) in keys.iter().zip(&permutations).enumerate() {
-            for (x, part) in [(&mut *x0, key.b), (&mut *x1, key.a)] {
-                let terms: Vec<(&[f64], &[f64])> = digits
-                    .iter()
-                    .zip(part)
-                    .map(|(d, k)| (d.limb(i), k.limb(k.basis().limb_of(&basis, i))))
-                    .collect();
-                match permutation {
-                    None => slices::dot(m, t > 0, x, &terms),
-                    Some(p) => {
-                        slices::dot(m, false, &mut product, &terms);
-                        if t == 0 {
-                            slices::permute(x, &product, p);
-                        } else {
-                            slices::permute(&mut moved, &product, p);
-                            slices::add_assign(m, x, &moved);
+            let block = permutation.as_ref().map_or(BLOCK.min(n), |p| p.block());
+            let mut product = Buffer::scratch(block);
+            for (source, start) in (0..n).step_by(block).enumerate() {
+                let range = start..start + block;
+                for (x, part) in [(&mut *x0, key.b), (&mut *x1, key.a)] {
+                    terms.clear();
+                    terms.extend(digits.iter().zip(part).map(|(d, k)| {
+                        let k = k.limb(k.basis().limb_of(&basis, i));
+                        (&d.limb(i)[range.clone()], &k[range.clone()])
+                    }));
+                    match permutation {
+                        None => slices::dot(m, t > 0, &mut x[range.clone()], &terms),
+                        Some(p) => {
+                            slices::dot(m, false, &mut product, &terms);
+                            slices::permute_block(m, t > 0, x, &product, p, source);
                         }
                     }
                 }
@@ -78,7 +82,7 @@ pub(crate) fn gadget_product(
 }
 
 impl Poly<Ntt> {
-    /// `self += other` at `X^g`: a permutation, without a polynomial in between.
+    /// `self += other` at `X^g`: a permutation and a sum in one pass.
     ///
     /// # Panics
     /// If rings or bases differ.
@@ -86,9 +90,10 @@ impl Poly<Ntt> {
         self.check(other);
         let permutation = self.ring().permutation(g);
         self.each(4, |m, i, x| {
-            let mut moved = Buffer::scratch(x.len());
-            slices::permute(&mut moved, other.limb(i), &permutation);
-            slices::add_assign(m, x, &moved);
+            let blocks = other.limb(i).chunks_exact(permutation.block());
+            for (source, values) in blocks.enumerate() {
+                slices::permute_block(m, true, x, values, &permutation, source);
+            }
         });
     }
 

@@ -118,6 +118,13 @@ impl SwitchingKey {
         &self.b
     }
 
+    /// Bytes of its residues in memory.
+    pub fn memory_bytes(&self) -> u64 {
+        let residues = |p: &Poly<Ntt>| p.basis().limbs() * p.ring().degree();
+        let all: usize = self.b.iter().chain(&self.a).map(residues).sum();
+        (all * size_of::<f64>()) as u64
+    }
+
     /// `a_0, a_1, ..`, one a digit.
     pub fn a(&self) -> &[Poly<Ntt>] {
         &self.a

@@ -32,6 +32,9 @@ pub(crate) enum Bench {
     Extract(extract::Extract),
     /// Single operations on ciphertexts.
     Ops {
+        /// In turns with OpenFHE and tfhe-ntt, which are fetched into target/tmp; also counts instructions, if there is valgrind.
+        #[arg(long)]
+        peers: bool,
         /// Where the results go, besides the table.
         #[arg(long, value_name = "OUT")]
         json: Option<PathBuf>,
@@ -57,9 +60,9 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
             print!("{}", table::extract(&results));
             write(given.json.as_deref(), &document("extract", results))
         }
-        Bench::Ops { json } => {
-            let results = ops::run()?;
-            print!("{}", table::ops(&results));
+        Bench::Ops { peers, json } => {
+            let results = ops::run(*peers)?;
+            print!("{}", ops::table(&results));
             write(json.as_deref(), &document("ops", results))
         }
     }

@@ -96,26 +96,7 @@ pub(super) fn extract(results: &Value) -> String {
     align(&rows)
 }
 
-/// The table of `bench ops`.
-pub(super) fn ops(results: &Value) -> String {
-    let heads = ["op", "log_n", "limbs", "log_qp", "threads", "median_ms"];
-    let mut rows = vec![heads.iter().map(|&head| head.to_owned()).collect()];
-    for row in results.as_array().into_iter().flatten() {
-        rows.push(
-            heads
-                .iter()
-                .map(|&head| match (head, row[head].as_f64()) {
-                    ("median_ms", Some(ms)) => format!("{ms:.3}"),
-                    ("log_qp", Some(bits)) => format!("{bits:.0}"),
-                    _ => plain(&row[head]),
-                })
-                .collect(),
-        );
-    }
-    align(&rows)
-}
-
-fn missing() -> String {
+pub(super) fn missing() -> String {
     "-".to_owned()
 }
 
@@ -145,7 +126,7 @@ fn bytes(value: &Value) -> String {
         .map_or_else(missing, |x| format!("{:.2} MB", x / 1e6))
 }
 
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::Null => missing(),
         Value::String(text) => text.clone(),
@@ -154,7 +135,7 @@ fn plain(value: &Value) -> String {
 }
 
 /// Columns of equal width, Markdown's way; the first row is the head.
-fn align(rows: &[Vec<String>]) -> String {
+pub(super) fn align(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |k: usize| {
         rows.iter()
@@ -210,11 +191,5 @@ mod tests {
                 .skip(1)
                 .all(|line| line.chars().count() == width)
         );
-    }
-
-    #[test]
-    fn operations_are_listed_as_they_come() {
-        let results = json!([{"op": "ntt", "log_n": 15, "limbs": 1, "log_qp": 48.0, "threads": 1, "median_ms": 0.0871}]);
-        assert!(ops(&results).contains("| ntt | 15    | 1     | 48     | 1       | 0.087     |"));
     }
 }

@@ -48,6 +48,10 @@ trait Terms {
     unsafe fn load<V: Lanes, const ONE: bool>(&self, k: usize, i: usize) -> [(V, V); 4];
 }
 
+/// How far ahead second factors are asked for: they are keys, which come from memory, and the processor's own prefetching stops at the end of
+/// every page.
+const AHEAD: usize = 256;
+
 /// # Safety
 /// The CPU has the instructions of `V`; the vectors lie in an allocation.
 #[inline(always)]
@@ -67,6 +71,16 @@ impl Terms for &[(&[f64], &[f64])] {
         unsafe {
             let (a, b) = self.get_unchecked(k);
             let a = load::<V, ONE>(a.as_ptr().wrapping_add(i));
+            let ahead = b.as_ptr().wrapping_add(i + AHEAD);
+            if !ONE {
+                // As many cache lines as four vectors are.
+                V::prefetch(ahead);
+                V::prefetch(ahead.wrapping_add(8));
+                if V::LANES > 4 {
+                    V::prefetch(ahead.wrapping_add(16));
+                    V::prefetch(ahead.wrapping_add(24));
+                }
+            }
             let b = load::<V, ONE>(b.as_ptr().wrapping_add(i));
             array4!(u => (a[u], b[u]))
         }

@@ -95,6 +95,10 @@ pub(in crate::arith) trait Lanes: Copy {
     /// of them; they are below `2^31`.
     unsafe fn gather(src: *const f64, index: *const u32) -> Self;
 
+    /// Asks for the cache line of `src`, which need not be valid. Where there is no such instruction: nothing.
+    #[inline(always)]
+    fn prefetch(_src: *const f64) {}
+
     /// Writes the lanes to `dst`.
     ///
     /// # Safety

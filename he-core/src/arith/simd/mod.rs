@@ -13,6 +13,7 @@ mod buffer;
 mod butterfly;
 mod dot;
 mod lanes;
+mod limits;
 mod map;
 mod ntt;
 mod permute;
@@ -22,11 +23,12 @@ mod x86;
 pub use buffer::Buffer;
 pub(super) use dot::{Convert, Dot, Overflow};
 pub(super) use lanes::{Lanes, ROUND};
+pub(super) use limits::{MultiplyAdds, Total};
 pub(super) use map::{
     Add, Map, Mul, MulAdd, MulAssign, MulConstant, Negate, Reduce, Sub, SubScale,
 };
 pub(super) use ntt::{Forward, Inverse};
-pub(super) use permute::Permute;
+pub(super) use permute::{Permute, PermuteBlock};
 
 /// Work that any instruction set can do.
 pub(super) trait Kernel {

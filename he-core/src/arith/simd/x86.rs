@@ -70,7 +70,12 @@ macro_rules! lanes {
             #[inline(always)]
             unsafe fn gather(src: *const f64, index: *const u32) -> Self {
                 // SAFETY: the caller promises the instructions and the indices; indices fit `i32`.
-                unsafe { Self($gather(src, read(index.cast()))) }
+                unsafe { Self($gather(src, index)) }
+            }
+            #[inline(always)]
+            fn prefetch(src: *const f64) {
+                // SAFETY: part of every x86-64 processor; reads nothing, whatever the address is.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(src.cast()) }
             }
             #[inline(always)]
             unsafe fn store(self, dst: *mut f64) {
@@ -139,22 +144,27 @@ lanes!(
     gather_avx512
 );
 
+/// Four loads: on a processor with AVX2 and no AVX-512 a permutation with the gather instruction took 1.6 times as long.
+///
 /// # Safety
-/// `src` is valid for reading at all indices.
+/// `index` is valid for reading 4 indices, and `src` for reading at all of them.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn gather_avx2(src: *const f64, index: __m128i) -> __m256d {
+unsafe fn gather_avx2(src: *const f64, index: *const u32) -> __m256d {
     // SAFETY: the caller's promise.
-    unsafe { _mm256_i32gather_pd::<8>(src, index) }
+    unsafe {
+        let x = array4!(k => *src.wrapping_add(*index.wrapping_add(k) as usize));
+        _mm256_setr_pd(x[0], x[1], x[2], x[3])
+    }
 }
 
 /// # Safety
-/// `src` is valid for reading at all indices.
+/// `index` is valid for reading 8 indices, and `src` for reading at all of them; they are below `2^31`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
-unsafe fn gather_avx512(src: *const f64, index: __m256i) -> __m512d {
+unsafe fn gather_avx512(src: *const f64, index: *const u32) -> __m512d {
     // SAFETY: the caller's promise.
-    unsafe { _mm512_i32gather_pd::<8>(index, src) }
+    unsafe { _mm512_i32gather_pd::<8>(read(index.cast()), src) }
 }
 
 /// Transposes a 4 x 4 matrix.

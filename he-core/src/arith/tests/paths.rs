@@ -83,6 +83,44 @@ fn permutations_are_the_same_on_every_path() {
 }
 
 #[test]
+fn permutations_by_blocks_are_permutations_on_every_path() {
+    let mut rng = Stream(7);
+    let modulus = modulus(36, 12);
+    let table = NttTable::new(12, modulus).unwrap();
+    let mut values = || -> Vec<f64> { (0..1 << 12).map(|_| rng.within(1e9)).collect() };
+    let (src, old) = (values(), values());
+    for g in [1, 3, 25, (1 << 13) - 1] {
+        let permutation = Permutation::automorphism(&table, g);
+        let mut moved = vec![0.0; 1 << 12];
+        slices::permute(&mut moved, &src, &permutation);
+        let mut sum = old.clone();
+        slices::add_assign(&modulus, &mut sum, &moved);
+        for (accumulate, wanted) in [(false, &moved), (true, &sum)] {
+            let mut found = old.clone();
+            for (source, block) in src.chunks_exact(permutation.block()).enumerate() {
+                same_bits!(old, |dst| PermuteBlock {
+                    modulus,
+                    accumulate,
+                    dst,
+                    src: block,
+                    permutation: &permutation,
+                    source,
+                });
+                slices::permute_block(
+                    &modulus,
+                    accumulate,
+                    &mut found,
+                    block,
+                    &permutation,
+                    source,
+                );
+            }
+            assert_eq!(&found, wanted);
+        }
+    }
+}
+
+#[test]
 fn kernels_have_the_same_bits_on_every_path() {
     let mut rng = Stream(6);
     for bits in [18, 36, 48] {

@@ -4,7 +4,14 @@ use super::*;
 
 #[test]
 fn gadget_products_are_sums_of_products_at_their_automorphisms() {
-    let ring = ring(6, 4, 2);
+    // One block of values, and four.
+    for log_n in [6, 12] {
+        check_products(log_n);
+    }
+}
+
+fn check_products(log_n: u32) {
+    let ring = ring(log_n, 4, 2);
     let (all, own) = (ring.extended_basis(3), ring.extended_basis(1));
     let digits: Vec<_> = (0..2).map(|i| random(&ring, own, i)).collect();
     let keys: Vec<_> = (10..16).map(|i| random(&ring, all, i)).collect();
@@ -23,7 +30,7 @@ fn gadget_products_are_sums_of_products_at_their_automorphisms() {
             .map(|(g, k)| GadgetTerm {
                 b: &k[..2],
                 a: &k[1..],
-                g: g.and_then(|g| GaloisElement::from_exponent(g, 6)),
+                g: g.and_then(|g| GaloisElement::from_exponent(g, log_n)),
             })
             .collect();
         let (k0, k1) = gadget_product(&digits, &terms);
