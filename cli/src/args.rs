@@ -223,9 +223,12 @@ pub struct TrainArgs {
     /// The encrypted dataset.
     #[arg(long, value_name = "DIR")]
     pub dataset: PathBuf,
-    /// Where the encrypted model goes; a file of that name is replaced.
+    /// Where the encrypted model goes; a file of that name is replaced. The checkpoint lies beside it, as FILE.checkpoint, until the model is there.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// Go on from the checkpoint that an interrupted run left beside --out, if there is one. The result has the same bits.
+    #[arg(long)]
+    pub resume: bool,
 }
 
 /// Arguments of `decrypt`.

@@ -6,6 +6,7 @@
 //! | `secrecy` | does anything that the server gets hold a secret? |
 //! | `forgery` | does the result come through the ciphertexts? |
 //! | `hostile` | what does each verb say to bad input, and does it leave anything behind? |
+//! | `resume` | does a killed training go on where it was? |
 //! | `figures` | the figures that the README promises (slow; development data) |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -15,5 +16,6 @@ mod forgery;
 mod hostile;
 mod journey;
 mod program;
+mod resume;
 mod secrecy;
 mod table;

@@ -1,7 +1,9 @@
 //! The encrypted dataset: a directory with one shard a ciphertext, so that a transfer can resume and run in parallel.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use he_core::evaluator::{Ckks, CkksCt};
 use he_core::holder::Sealer;
@@ -13,7 +15,7 @@ use mlr_train::server::{BlockSource, SourceError};
 use rayon::prelude::*;
 
 use super::directory::NewDirectory;
-use super::manifest::{self, Manifest};
+use super::manifest::{self, Entry, Manifest};
 use crate::convert::from_text;
 use crate::failure::Failure;
 use crate::interrupt::Stoppable;
@@ -27,7 +29,8 @@ pub(crate) const SHARD: wire::Kind = wire::Kind {
     name: "shard of an encrypted dataset",
 };
 
-/// Encrypts the uploads one after the other and writes each to its shard. As many are in memory as there are threads.
+/// Encrypts the uploads and writes each to its shard: every thread packs, encrypts, writes and syncs one, then takes the next. So as many
+/// are in memory as there are threads, and no core waits for a disk that another one writes to.
 ///
 /// # Errors
 /// A refused encryption; the system's; interruption.
@@ -39,31 +42,29 @@ pub(crate) fn write(
     sealer: &dyn Sealer<Ckks>,
     (stage, stop): (&Stage, &Stoppable),
 ) -> Result<Manifest, Failure> {
-    let mut manifest = Manifest::new(manifest::Kind::Dataset, plan.hash_hex());
+    let kind = manifest::Kind::Dataset;
     let all: Vec<Upload> = plan.plan.job().uploads().collect();
-    for some in all.chunks(rayon::current_num_threads()) {
-        stop.check()?;
-        let written: Result<Vec<_>, Failure> = some
-            .par_iter()
-            .map(|&upload| {
-                let name = upload.to_string();
-                let ct = uploads
-                    .seal(sealer, upload)
-                    .map_err(|error| from_text(&error))?;
-                let shape = wire::Shape::of(ct.ciphertext());
-                let (sink, shapes) = (Vec::new(), vec![shape]);
-                let mut writer =
-                    CiphertextWriter::new(sink, &name, &SHARD, &plan.hash, context, shapes, &[])?;
-                writer.push(ct.ciphertext(), &ct.meta())?;
-                let (_, bytes) = writer.finish()?;
-                Ok((name, bytes))
-            })
-            .collect();
-        for (name, bytes) in written? {
-            manifest.add(directory.path(), name, &bytes)?;
-        }
-        stage.set(manifest.files().len() as u64, "ciphertexts");
-    }
+    let done = AtomicU64::new(0);
+    let entries: Result<Vec<Entry>, Failure> = all
+        .par_iter()
+        .map(|&upload| {
+            stop.check()?;
+            let name = upload.to_string();
+            let ct = uploads
+                .seal(sealer, upload)
+                .map_err(|error| from_text(&error))?;
+            let shape = wire::Shape::of(ct.ciphertext());
+            let (sink, shapes) = (Vec::new(), vec![shape]);
+            let mut writer =
+                CiphertextWriter::new(sink, &name, &SHARD, &plan.hash, context, shapes, &[])?;
+            writer.push(ct.ciphertext(), &ct.meta())?;
+            let (_, bytes) = writer.finish()?;
+            let entry = Entry::write(directory.path(), kind, name, &bytes)?;
+            stage.set(1 + done.fetch_add(1, Ordering::Relaxed), "ciphertexts");
+            Ok(entry)
+        })
+        .collect();
+    let manifest = Manifest::of(kind, plan.hash_hex(), entries?);
     manifest.write(directory.path())?;
     Ok(manifest)
 }
@@ -73,6 +74,8 @@ pub(crate) fn write(
 pub(crate) struct Shards<'a> {
     directory: PathBuf,
     manifest: Manifest,
+    /// Where in the manifest an upload stands.
+    places: BTreeMap<Upload, usize>,
     plan: &'a PlanFile,
     context: Arc<Context>,
 }
@@ -87,29 +90,28 @@ impl<'a> Shards<'a> {
         plan: &'a PlanFile,
         context: &Arc<Context>,
     ) -> Result<Self, Failure> {
-        let names: Vec<String> = plan
-            .plan
-            .job()
-            .uploads()
-            .map(|upload| upload.to_string())
-            .collect();
+        let uploads: Vec<Upload> = plan.plan.job().uploads().collect();
+        let names: Vec<String> = uploads.iter().map(Upload::to_string).collect();
         let kind = manifest::Kind::Dataset;
         let manifest = Manifest::expect(directory, kind, &plan.hash_hex(), names.into_iter())?;
         Ok(Self {
             directory: directory.to_owned(),
             manifest,
+            places: uploads.into_iter().zip(0..).collect(),
             plan,
             context: Arc::clone(context),
         })
     }
 
+    /// Hash of the manifest, and so of every shard.
+    pub(crate) fn hash(&self) -> blake3::Hash {
+        self.manifest.hash()
+    }
+
     fn read(&self, upload: Upload) -> Result<CkksCt, Failure> {
         let name = upload.to_string();
-        let entry = self
-            .manifest
-            .files()
-            .iter()
-            .find(|entry| entry.name == name);
+        let place = self.places.get(&upload);
+        let entry = place.and_then(|&place| self.manifest.files().get(place));
         let entry = entry.ok_or_else(|| {
             Failure::input(format!("expected a shard {name}, found none"))
                 .at(self.directory.display().to_string())

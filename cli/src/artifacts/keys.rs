@@ -166,7 +166,7 @@ pub(crate) fn write_evaluation(
     Ok(manifest)
 }
 
-/// Reads the plan's evaluation keys.
+/// Reads the plan's evaluation keys; with them comes the hash of their manifest.
 ///
 /// # Errors
 /// Keys that are missing, damaged or made for something else.
@@ -174,7 +174,7 @@ pub(crate) fn read_evaluation(
     directory: &Path,
     plan: &PlanFile,
     context: &Arc<Context>,
-) -> Result<EvaluationKeys, Failure> {
+) -> Result<(EvaluationKeys, blake3::Hash), Failure> {
     let ids = plan.key_ids();
     let names = ids.iter().map(|&id| name(id));
     let binding = plan.key_binding_hex();
@@ -193,7 +193,7 @@ pub(crate) fn read_evaluation(
     for key in read? {
         keys.insert(key).map_err(|error| from_text(&error))?;
     }
-    Ok(keys)
+    Ok((keys, manifest.hash()))
 }
 
 fn name(id: KeyId) -> String {

@@ -111,6 +111,7 @@ pub(crate) fn run(_: &DemoArgs, console: &Console) -> Result<Demo, Failure> {
         eval_keys: keys.eval_keys,
         dataset: encryption.out,
         out: encrypted.clone(),
+        resume: false,
     };
     train::run(&on_server, &console.only_progress())?;
     let train_seconds = console.seconds() - started;

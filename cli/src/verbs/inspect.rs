@@ -15,7 +15,7 @@ use super::human_bytes;
 use crate::args::InspectArgs;
 use crate::artifacts::manifest::{self, Kind, Manifest};
 use crate::artifacts::private::{self, PrivateDirectory};
-use crate::artifacts::{dataset, keys, weights};
+use crate::artifacts::{checkpoint, dataset, keys, weights};
 use crate::console::Summary;
 use crate::failure::Failure;
 use crate::plan_file::PlanFile;
@@ -210,6 +210,7 @@ fn kind(code: u16) -> Option<(&'static wire::Kind, &'static str, &'static str)> 
         (&wire::PUBLIC_KEY, "parameters", ANYONE),
         (&dataset::SHARD, "plan", SERVER),
         (&weights::MODEL, "plan", SERVER),
+        (&checkpoint::CHECKPOINT, "plan", SERVER),
     ]
     .into_iter()
     .find(|(kind, ..)| kind.code == code)

@@ -135,6 +135,8 @@ impl<'a, E: Evaluator> Run<'a, E> {
 
     fn finish(&self, mut state: State<E::Ct>) -> Result<Vec<Vec<E::Ct>>, TrainError> {
         loop {
+            // What a checkpoint gives back must be, to the last bit, what goes on from here.
+            state.each_mut(|ct| self.eval.settle(ct));
             let reported = self.observer.iteration_done(&state);
             reported.map_err(|source| TrainError::Observer {
                 iteration: state.done,

@@ -45,6 +45,8 @@ impl<E: Evaluator> Run<'_, E> {
         mut m: Vec<Vec<E::Ct>>,
     ) -> Result<State<E::Ct>, TrainError> {
         let step = self.job.program().steps[0];
+        // Here, where the first gradient is still one with both of its multiples: they share its memory.
+        m.iter_mut().flatten().for_each(|ct| self.eval.settle(ct));
         let limit = self.job.program().bounds.weight;
         let scaled = |factor: f64, m: &[Vec<E::Ct>]| -> Result<Vec<Vec<E::Ct>>, EvalError> {
             let mut out = m.to_vec();
