@@ -6,6 +6,7 @@
 //! | `secrecy` | does anything that the server gets hold a secret? |
 //! | `forgery` | does the result come through the ciphertexts? |
 //! | `hostile` | what does each verb say to bad input, and does it leave anything behind? |
+//! | `owners` | do several owners of data get the model of all their rows? |
 //! | `resume` | does a killed training go on where it was? |
 //! | `figures` | the figures that the README promises (slow; development data) |
 
@@ -15,6 +16,7 @@ mod figures;
 mod forgery;
 mod hostile;
 mod journey;
+mod owners;
 mod program;
 mod resume;
 mod secrecy;

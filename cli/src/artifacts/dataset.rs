@@ -1,7 +1,7 @@
 //! The encrypted dataset: a directory with one shard a ciphertext, so that a transfer can resume and run in parallel.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -43,7 +43,7 @@ pub(crate) fn write(
     (stage, stop): (&Stage, &Stoppable),
 ) -> Result<Manifest, Failure> {
     let kind = manifest::Kind::Dataset;
-    let all: Vec<Upload> = plan.plan.job().uploads().collect();
+    let all: Vec<Upload> = plan.plan.job().uploads_of(uploads.owner()).collect();
     let done = AtomicU64::new(0);
     let entries: Result<Vec<Entry>, Failure> = all
         .par_iter()
@@ -69,52 +69,90 @@ pub(crate) fn write(
     Ok(manifest)
 }
 
-/// A dataset that the training reads from, one shard at a time.
+/// The datasets of all owners, which the training reads from one shard at a time.
 #[derive(Debug)]
 pub(crate) struct Shards<'a> {
-    directory: PathBuf,
-    manifest: Manifest,
-    /// Where in the manifest an upload stands.
-    places: BTreeMap<Upload, usize>,
+    /// Owner by owner.
+    datasets: Vec<(PathBuf, Manifest)>,
+    /// In which dataset an upload is, and where in its manifest.
+    places: BTreeMap<Upload, (usize, usize)>,
     plan: &'a PlanFile,
     context: Arc<Context>,
 }
 
 impl<'a> Shards<'a> {
-    /// Opens a dataset: the manifest must list exactly the plan's ciphertexts.
+    /// Opens one dataset for each owner, in any order: each manifest must list exactly the ciphertexts of one owner.
     ///
     /// # Errors
-    /// Another kind of directory, another plan, missing entries.
+    /// Another kind of directory, another plan, missing entries; too few datasets, or two of one owner.
     pub(crate) fn open(
-        directory: &Path,
+        directories: &[PathBuf],
         plan: &'a PlanFile,
         context: &Arc<Context>,
     ) -> Result<Self, Failure> {
-        let uploads: Vec<Upload> = plan.plan.job().uploads().collect();
-        let names: Vec<String> = uploads.iter().map(Upload::to_string).collect();
+        let job = plan.plan.job();
+        let blocks = job.owner_blocks();
+        let mut datasets: Vec<Option<(PathBuf, Manifest)>> = vec![None; blocks.len()];
+        let mut places = BTreeMap::new();
         let kind = manifest::Kind::Dataset;
-        let manifest = Manifest::expect(directory, kind, &plan.hash_hex(), names.into_iter())?;
+        for directory in directories {
+            let found = Manifest::read(directory)?;
+            // An owner is known by its first block; any other manifest is compared with the first one's and refused.
+            let owner = blocks.iter().position(|own| {
+                let first = Upload::Data {
+                    block: own.start,
+                    group: 0,
+                };
+                let name = first.to_string();
+                found.files().iter().any(|entry| entry.name == name)
+            });
+            let owner = owner.unwrap_or(0);
+            let uploads: Vec<Upload> = job.uploads_of(owner).collect();
+            let names: Vec<String> = uploads.iter().map(Upload::to_string).collect();
+            let manifest = Manifest::expect(directory, kind, &plan.hash_hex(), names.into_iter())?;
+            places.extend(uploads.into_iter().zip((0..).map(|entry| (owner, entry))));
+            if let Some((other, _)) = datasets[owner].replace((directory.clone(), manifest)) {
+                return Err(Failure::input(format!(
+                    "expected one dataset of owner {}, found two",
+                    owner + 1
+                ))
+                .at(format!("{}, {}", other.display(), directory.display()))
+                .hint("give --dataset once for each owner"));
+            }
+        }
+        if let Some(missing) = datasets.iter().position(Option::is_none) {
+            return Err(Failure::input(format!(
+                "expected {} datasets, one of each owner, found none of owner {}",
+                datasets.len(),
+                missing + 1
+            ))
+            .at("--dataset")
+            .hint("give --dataset once for each owner of data"));
+        }
         Ok(Self {
-            directory: directory.to_owned(),
-            manifest,
-            places: uploads.into_iter().zip(0..).collect(),
+            datasets: datasets.into_iter().flatten().collect(),
+            places,
             plan,
             context: Arc::clone(context),
         })
     }
 
-    /// Hash of the manifest, and so of every shard.
+    /// Hash of the manifests, and so of every shard.
     pub(crate) fn hash(&self) -> blake3::Hash {
-        self.manifest.hash()
+        let mut hasher = blake3::Hasher::new_derive_key("velum cli datasets v1");
+        for (_, manifest) in &self.datasets {
+            hasher.update(manifest.hash().as_bytes());
+        }
+        hasher.finalize()
     }
 
     fn read(&self, upload: Upload) -> Result<CkksCt, Failure> {
-        let name = upload.to_string();
-        let place = self.places.get(&upload);
-        let entry = place.and_then(|&place| self.manifest.files().get(place));
-        let entry = entry.ok_or_else(|| {
-            Failure::input(format!("expected a shard {name}, found none"))
-                .at(self.directory.display().to_string())
+        let found = self.places.get(&upload).and_then(|&(owner, entry)| {
+            let (directory, manifest) = self.datasets.get(owner)?;
+            Some((directory, manifest, manifest.files().get(entry)?))
+        });
+        let (directory, manifest, entry) = found.ok_or_else(|| {
+            Failure::input(format!("expected a shard {upload}, found none")).at("--dataset")
         })?;
         let placement = self.plan.plan.job().placement(upload);
         let full = wire::Shape {
@@ -123,7 +161,7 @@ impl<'a> Shards<'a> {
         };
         // The envelope adds less than 64 KiB.
         let limit = full.bytes(self.context.params()) + (1 << 16);
-        let (path, bytes) = self.manifest.load(&self.directory, entry, limit)?;
+        let (path, bytes) = manifest.load(directory, entry, limit)?;
         let file = path.display().to_string();
         let mut reader = CiphertextReader::open(
             bytes.as_slice(),

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use he_core::rlwe::{Context, EvaluationKeys, KeyId, PublicKey, SecretKey};
@@ -77,14 +77,14 @@ pub(crate) fn read_secret(path: &Path, context: &Arc<Context>) -> Result<SecretK
 ///
 /// # Errors
 /// Names the file.
-pub(crate) fn refuse_secrets(given: &[&Path]) -> Result<(), Failure> {
+pub(crate) fn refuse_secrets(given: &[&PathBuf]) -> Result<(), Failure> {
     for path in given {
         let entries = match fs::read_dir(path) {
             Ok(entries) => entries
                 .filter_map(Result::ok)
                 .map(|entry| entry.path())
                 .collect(),
-            Err(_) => vec![path.to_path_buf()],
+            Err(_) => vec![(*path).clone()],
         };
         for entry in entries {
             let private = entry

@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Write};
 use std::path::Path;
 
 use he_core::wire::{self, Reader};
-use mlr_train::client::PrivateFile;
+use mlr_train::client::{PrivateFile, Statistics};
 use mlr_train::data;
 use mlr_train::model::Model;
 use serde::Serialize;
@@ -152,6 +152,17 @@ fn file(path: &Path) -> Result<Found, Failure> {
         let fields =
             json!({ "features": file.whitening.features(), "kept": file.whitening.kept() });
         return Ok(("client's whitening", CLIENT_ONLY, fields));
+    }
+    if path.extension().is_none_or(|end| end == "safetensors")
+        && let Ok(stats) = Statistics::read(path)
+    {
+        let fields = json!({
+            "owners": stats.owners(),
+            "rows": stats.rows(),
+            "features": stats.features(),
+            "class_counts": stats.class_counts(),
+        });
+        return Ok(("statistics of features", CLIENT_ONLY, fields));
     }
     if !FEATURE_FILES.iter().any(|end| name.ends_with(end)) {
         return Err(unknown(path, length));

@@ -38,7 +38,9 @@ pub(crate) struct Trained {
 /// Trains as the arguments say.
 pub(crate) fn run(args: &TrainArgs, console: &Console) -> Result<Trained, Failure> {
     let began = console.seconds();
-    keys::refuse_secrets(&[&args.plan, &args.eval_keys, &args.dataset, &args.out])?;
+    let mut given = vec![&args.plan, &args.eval_keys, &args.out];
+    given.extend(&args.dataset);
+    keys::refuse_secrets(&given)?;
     directory::require_parent(&args.out)?;
     let plan = PlanFile::read(&args.plan)?;
     let context = plan.context()?;

@@ -15,7 +15,9 @@ pub use file::Plan;
 pub use predict::{Prediction, predict};
 #[cfg(test)]
 pub(crate) use program::levels;
-pub use program::{Bounds, Cubic, FirstGradient, Job, Method, Program, ProgramError, Scales, Step};
+pub use program::{
+    Bounds, Cubic, FirstGradient, Job, Method, Owners, Program, ProgramError, Scales, Step,
+};
 pub use request::{LARGEST_ERROR, PlanRequest};
 #[cfg(test)]
 pub(crate) use scales::fit_scales;

@@ -88,7 +88,12 @@ pub fn predict(job: &Job, params: &Arc<Params>) -> Result<Prediction, TrainError
     let (mut uploads, mut upload_bytes) = (0, 0);
     for upload in job.uploads() {
         uploads += 1;
-        upload_bytes += cost::fresh_bytes(params, job.placement(upload).level);
+        let level = job.placement(upload).level;
+        upload_bytes += if job.program().owners.public_key {
+            cost::ciphertext_bytes(params, level)
+        } else {
+            cost::fresh_bytes(params, level)
+        };
     }
     let keys = trace.key_set();
     let download = metas

@@ -1,5 +1,7 @@
 //! What is computed, apart from the parameters: unchecked [`Program`], checked [`Job`].
 
+use std::ops::Range;
+
 use he_core::evaluator::{Level, Placement};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -131,6 +133,26 @@ pub struct Scales {
     pub curvature: u32,
 }
 
+/// Who uploads, and under which key. The default is one owner with the secret key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Owners {
+    /// Rows of each owner, in the order of their datasets; empty where one has all rows.
+    pub rows: Vec<usize>,
+    /// Hash of the whitening map that all owners share, in hex; none where the one owner makes its own.
+    pub whitening: Option<String>,
+    /// Whether uploads are encrypted under the public key: twice the bytes, and more noise.
+    pub public_key: bool,
+}
+
+impl Owners {
+    /// One owner with the secret key: plans of that kind do not mention owners.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A training job as a plan writes it, unchecked. [`Job::new`] checks it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -151,6 +173,9 @@ pub struct Program {
     pub radix: usize,
     /// Scales.
     pub scales: Scales,
+    /// Who uploads.
+    #[serde(default, skip_serializing_if = "Owners::is_default")]
+    pub owners: Owners,
 }
 
 /// Why a program is no job.
@@ -196,7 +221,8 @@ impl Job {
     /// # Errors
     /// [`ProgramError`] names the number that is out of range.
     pub fn new(program: Program, slots: usize) -> Result<Self, ProgramError> {
-        let layout = Layout::new(program.shape, slots, program.row_length)?;
+        let layout = Layout::new(program.shape, slots, program.row_length)?
+            .with_owners(&program.owners.rows)?;
         let check = |what, expected, found: f64, good: bool| {
             if found.is_finite() && good {
                 Ok(())
@@ -242,6 +268,13 @@ impl Job {
         ] {
             check(what, "a positive number", value, value > 0.0)?;
         }
+        let several = program.owners.rows.len() > 1;
+        check(
+            "owners of data of the paper's method",
+            "one",
+            program.owners.rows.len() as f64,
+            !several || matches!(program.method, Method::Whitened { .. }),
+        )?;
         let s = program.scales;
         for (what, value) in [
             ("scale of the data", s.data),
@@ -321,21 +354,54 @@ impl Job {
             })
     }
 
-    /// Every uploaded ciphertext, in the order of upload.
+    /// Rows of each owner of data; all of them where there is one.
+    pub fn owner_rows(&self) -> Vec<usize> {
+        match self.program.owners.rows.as_slice() {
+            [] => vec![self.program.shape.samples],
+            rows => rows.to_vec(),
+        }
+    }
+
+    /// The blocks of each owner's rows, one after the other.
+    pub fn owner_blocks(&self) -> Vec<Range<usize>> {
+        let mut end = 0;
+        let rows = self.owner_rows().into_iter();
+        rows.map(|own| {
+            let start = end;
+            end += self.layout.of_rows(own).blocks();
+            start..end
+        })
+        .collect()
+    }
+
+    /// Every uploaded ciphertext, in the order of upload: owner by owner.
     pub fn uploads(&self) -> impl Iterator<Item = Upload> + use<> {
+        let owners: Vec<_> = (0..self.owner_rows().len())
+            .map(|owner| self.uploads_of(owner))
+            .collect();
+        owners.into_iter().flatten()
+    }
+
+    /// Every ciphertext that owner `owner` uploads, in order; none of an owner that there is not.
+    pub fn uploads_of(&self, owner: usize) -> impl Iterator<Item = Upload> + use<> {
         let (layout, labels) = (self.layout, self.has_labels());
-        let (parts, vectors) = match self.program.method {
-            Method::Whitened {
-                first_gradient: FirstGradient::Client,
-            } => (layout.gradient_parts(), 0),
-            Method::Whitened { .. } => (0, 0),
-            Method::Paper { .. } => (0, layout.groups()),
+        let blocks = self.owner_blocks().get(owner).cloned();
+        let (parts, vectors) = match (self.program.method, &blocks) {
+            (_, None) => (0, 0),
+            (
+                Method::Whitened {
+                    first_gradient: FirstGradient::Client,
+                },
+                _,
+            ) => (layout.gradient_parts(), 0),
+            (Method::Whitened { .. }, _) => (0, 0),
+            (Method::Paper { .. }, _) => (0, layout.groups()),
         };
         let label_parts = if labels { layout.label_parts() } else { 0 };
-        let first = (0..parts).map(|part| Upload::FirstGradient { part });
+        let first = (0..parts).map(move |part| Upload::FirstGradient { owner, part });
         let weights = (0..vectors).map(|group| Upload::Weights { group });
         let curvature = (0..vectors).map(|group| Upload::Curvature { group });
-        let blocks = (0..layout.blocks()).flat_map(move |block| {
+        let blocks = blocks.unwrap_or_default().flat_map(move |block| {
             let data = (0..layout.groups()).map(move |group| Upload::Data { block, group });
             data.chain((0..label_parts).map(move |part| Upload::Labels { block, part }))
         });

@@ -2,7 +2,7 @@
 
 use he_core::params::ParamsLiteral;
 
-use super::program::{Bounds, Cubic, FirstGradient, Method, Step};
+use super::program::{Bounds, Cubic, FirstGradient, Method, Owners, Step};
 use crate::clear::paper::START_WEIGHT;
 use crate::clear::whitened::Schedule;
 use crate::packing::Shape;
@@ -35,6 +35,8 @@ pub struct PlanRequest {
     pub row_length: Option<usize>,
     /// Bits of the primes above the last.
     pub scale_bits: Option<u32>,
+    /// Who uploads.
+    pub owners: Owners,
     /// Parameters as a whole; then `log_n` and `scale_bits` say nothing.
     pub parameters: Option<ParamsLiteral>,
 }
@@ -67,6 +69,7 @@ impl PlanRequest {
             log_n: None,
             row_length: None,
             scale_bits: None,
+            owners: Owners::default(),
             parameters: None,
         })
     }
@@ -85,6 +88,7 @@ impl PlanRequest {
             log_n: None,
             row_length: Some(shape.columns.next_power_of_two()),
             scale_bits: None,
+            owners: Owners::default(),
             parameters: None,
         })
     }

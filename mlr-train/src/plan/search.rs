@@ -107,7 +107,8 @@ fn candidates(request: &PlanRequest) -> Result<Vec<Candidate>, PlanError> {
             None => (0..=widest.ilog2()).map(|bits| 1 << bits).collect(),
         };
         for row_length in lengths {
-            let layout = Layout::new(request.shape, slots, row_length);
+            let layout = Layout::new(request.shape, slots, row_length)
+                .and_then(|layout| layout.with_owners(&request.owners.rows));
             let layout = layout.map_err(super::program::ProgramError::from)?;
             all.push(Candidate {
                 log_n,
@@ -196,6 +197,7 @@ fn with_chain(
             error: 30,
             curvature: 30,
         },
+        owners: request.owners.clone(),
     };
     Job::new(program.clone(), params.slots())?;
     let (job, prediction) = fit_scales(&program, params).map_err(|refusal| PlanError::Scales {

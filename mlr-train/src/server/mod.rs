@@ -217,6 +217,8 @@ impl<'a, E: Evaluator> Run<'a, E> {
 #[cfg(test)]
 mod ckks_tests;
 #[cfg(test)]
+mod owner_tests;
+#[cfg(test)]
 mod paper_tests;
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ use crate::client::encrypt::Uploads;
 use crate::data::{FeatureSet, TrainingSet};
 use crate::packing::Shape;
 use crate::plan::{
-    Bounds, Cubic, FirstGradient, Job, Method, Program, Scales, Step, fit_scales, levels,
+    Bounds, Cubic, FirstGradient, Job, Method, Owners, Program, Scales, Step, fit_scales, levels,
 };
 use crate::sigmoid::{Activation, Degree, OddPolynomial};
 
@@ -90,6 +90,7 @@ pub(super) fn program(
             error: 34,
             curvature: 24,
         },
+        owners: Owners::default(),
     }
 }
 
