@@ -4,6 +4,7 @@ mod chains;
 pub mod cost;
 mod error;
 mod file;
+mod owners;
 mod predict;
 mod program;
 mod request;
@@ -12,12 +13,11 @@ mod search;
 
 pub use error::PlanError;
 pub use file::Plan;
+pub use owners::Owners;
 pub use predict::{Prediction, predict};
 #[cfg(test)]
 pub(crate) use program::levels;
-pub use program::{
-    Bounds, Cubic, FirstGradient, Job, Method, Owners, Program, ProgramError, Scales, Step,
-};
+pub use program::{Bounds, Cubic, FirstGradient, Job, Method, Program, ProgramError, Scales, Step};
 pub use request::{LARGEST_ERROR, PlanRequest};
 #[cfg(test)]
 pub(crate) use scales::fit_scales;

@@ -2,7 +2,8 @@
 
 use he_core::params::ParamsLiteral;
 
-use super::program::{Bounds, Cubic, FirstGradient, Method, Owners, Step};
+use super::owners::Owners;
+use super::program::{Bounds, Cubic, FirstGradient, Method, Step};
 use crate::clear::paper::START_WEIGHT;
 use crate::clear::whitened::Schedule;
 use crate::packing::Shape;
