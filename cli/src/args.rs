@@ -54,6 +54,8 @@ pub struct Global {
 pub enum Verb {
     /// Client: turn images into features by a pretrained network.
     Extract(ExtractArgs),
+    /// Client: sums of one owner's features, or of several owners', from which all whiten alike.
+    Stats(StatsArgs),
     /// Client: choose and check everything about a training run before any work.
     Plan(PlanArgs),
     /// Client: make the secret key and exactly the evaluation keys that the plan needs.
@@ -77,6 +79,7 @@ impl Verb {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Extract(_) => "extract",
+            Self::Stats(_) => "stats",
             Self::Plan(_) => "plan",
             Self::Keygen(_) => "keygen",
             Self::Encrypt(_) => "encrypt",
@@ -90,8 +93,9 @@ impl Verb {
 }
 
 /// The names of all verbs, for errors in arguments that do not parse.
-pub(crate) const VERBS: [&str; 9] = [
-    "extract", "plan", "keygen", "encrypt", "train", "decrypt", "evaluate", "inspect", "demo",
+pub(crate) const VERBS: [&str; 10] = [
+    "extract", "stats", "plan", "keygen", "encrypt", "train", "decrypt", "evaluate", "inspect",
+    "demo",
 ];
 
 /// How the training goes.
@@ -121,6 +125,30 @@ pub enum FitName {
     Minimax,
 }
 
+/// Arguments of `stats`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Runs at: each owner of data; merging at any of them or at the key holder.\n\
+                  Leaves the machine: the statistics, for the other owners and the key holder: rows, rows of each class, mean and covariance of the features. Never for the server."
+)]
+pub struct StatsArgs {
+    /// Features to sum up.
+    #[command(flatten)]
+    pub features: FeatureArgs<false>,
+    /// Statistics to add up instead, one file of each owner; their order numbers the owners from 1.
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 1..,
+        conflicts_with = "features",
+        required_unless_present = "features"
+    )]
+    pub merge: Vec<PathBuf>,
+    /// Where the statistics go: a new file, readable by its owner alone.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
 #[command(after_help = "Runs at: the client.\n\
@@ -134,10 +162,27 @@ pub struct PlanArgs {
     #[arg(
         long,
         value_name = "ROWS,FEATURES,CLASSES",
-        conflicts_with = "features",
-        required_unless_present = "features"
+        conflicts_with_all = ["features", "stats"],
+        required_unless_present_any = ["features", "stats"]
     )]
     pub shape: Option<Shape>,
+    /// Pooled statistics of several owners, as `stats --merge` wrote them, in place of features. The owners encrypt with a public key.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "features",
+        requires = "whitening"
+    )]
+    pub stats: Option<PathBuf>,
+    /// Where the whitening map goes that the owners share; a file of that name is replaced.
+    #[arg(long, value_name = "FILE", requires = "stats")]
+    pub whitening: Option<PathBuf>,
+    /// Largest whitened value that an owner's rows may have [default: 64, or what the number of rows allows].
+    #[arg(long, value_name = "X", requires = "stats", value_parser = positive)]
+    pub data_bound: Option<f64>,
+    /// Plan for encryption with a public key: twice the upload, more noise. Always so with --stats.
+    #[arg(long)]
+    pub public_key: bool,
     /// Training method.
     #[arg(long, value_enum, default_value = "whitened")]
     pub method: MethodName,
@@ -220,9 +265,15 @@ pub struct EncryptArgs {
     /// Whitening: share of the largest variance that is added to every variance.
     #[arg(long, value_name = "X", value_parser = positive, default_value_t = crate::defaults::LAMBDA)]
     pub lambda: f64,
-    /// Where the client's own data goes: a new directory that never leaves this machine.
-    #[arg(long, value_name = "DIR")]
-    pub private: PathBuf,
+    /// Which of several owners these rows belong to: 1 for the first whose statistics were merged.
+    #[arg(long, value_name = "K")]
+    pub owner: Option<usize>,
+    /// The whitening map that several owners share, as `plan --stats` wrote it.
+    #[arg(long, value_name = "FILE")]
+    pub whitening: Option<PathBuf>,
+    /// Where the client's own data goes: a new directory that never leaves this machine. Not for several owners.
+    #[arg(long, value_name = "DIR", required_unless_present = "whitening")]
+    pub private: Option<PathBuf>,
     /// Where the encrypted dataset goes: a new directory, for the server.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -239,12 +290,15 @@ pub struct TrainArgs {
     /// The evaluation keys.
     #[arg(long, value_name = "DIR")]
     pub eval_keys: PathBuf,
-    /// The encrypted dataset.
-    #[arg(long, value_name = "DIR")]
-    pub dataset: PathBuf,
-    /// Where the encrypted model goes; a file of that name is replaced.
+    /// The encrypted dataset; of several owners, each one's with a --dataset of its own, in any order.
+    #[arg(long, value_name = "DIR", required = true)]
+    pub dataset: Vec<PathBuf>,
+    /// Where the encrypted model goes; a file of that name is replaced. The checkpoint lies beside it, as FILE.checkpoint, until the model is there.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// Go on from the checkpoint that an interrupted run left beside --out, if there is one. The result has the same bits.
+    #[arg(long)]
+    pub resume: bool,
 }
 
 /// Arguments of `decrypt`.
@@ -259,8 +313,16 @@ pub struct DecryptArgs {
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
     /// The private directory that `encrypt` wrote.
-    #[arg(long, value_name = "DIR")]
-    pub private: PathBuf,
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "whitening",
+        required_unless_present = "whitening"
+    )]
+    pub private: Option<PathBuf>,
+    /// The whitening map that several owners share, as `plan --stats` wrote it, in place of a private directory.
+    #[arg(long, value_name = "FILE")]
+    pub whitening: Option<PathBuf>,
     /// The encrypted model from the server.
     #[arg(long, value_name = "FILE")]
     pub model: PathBuf,

@@ -60,6 +60,12 @@ impl From<TrainError> for Failure {
                 Ok(failure) => *failure,
                 Err(source) => Self::input(source.to_string()).at(format!("ciphertext {upload}")),
             },
+            TrainError::Observer { iteration, source } => match source.downcast::<Self>() {
+                Ok(failure) => *failure,
+                Err(source) => {
+                    Self::input(source.to_string()).at(format!("after iteration {iteration}"))
+                }
+            },
             other => from_text(&other),
         }
     }

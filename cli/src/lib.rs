@@ -82,6 +82,7 @@ fn dispatch(verb: &Verb, console: &Console) -> Result<(), Failure> {
     match verb {
         #[cfg(feature = "extract")]
         Verb::Extract(args) => console.finish("extract", &verbs::extract::run(args, console)?),
+        Verb::Stats(args) => console.finish("stats", &verbs::stats::run(args, console)?),
         Verb::Plan(args) => console.finish("plan", &verbs::plan::run(args, console)?),
         Verb::Keygen(args) => console.finish("keygen", &verbs::keygen::run(args, console)?),
         Verb::Encrypt(args) => console.finish("encrypt", &verbs::encrypt::run(args, console)?),

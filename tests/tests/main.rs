@@ -7,6 +7,8 @@
 //! | `forgery` | does the result come through the ciphertexts? |
 //! | `hostile` | what does each verb say to bad input, and does it leave anything behind? |
 //! | `extraction` | does `extract` stop, go on and refuse as it says? |
+//! | `owners` | do several owners of data get the model of all their rows? |
+//! | `resume` | does a killed training go on where it was? |
 //! | `figures` | the figures that the README promises (slow; development data) |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -16,6 +18,8 @@ mod figures;
 mod forgery;
 mod hostile;
 mod journey;
+mod owners;
 mod program;
+mod resume;
 mod secrecy;
 mod table;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -82,6 +82,18 @@ pub(crate) fn velum(folder: &Path, arguments: &[&str]) -> Outcome {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// Starts velum in `folder`, without a word, and does not wait for it.
+pub(crate) fn spawn(folder: &Path, arguments: &[&str]) -> Child {
+    Command::new(&*VELUM)
+        .current_dir(folder)
+        .args(["--no-progress", "--quiet"])
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 /// Runs velum with `--json`, which must succeed, and gives its object.

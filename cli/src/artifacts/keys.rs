@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use he_core::rlwe::{Context, EvaluationKeys, KeyId, PublicKey, SecretKey};
@@ -77,14 +77,14 @@ pub(crate) fn read_secret(path: &Path, context: &Arc<Context>) -> Result<SecretK
 ///
 /// # Errors
 /// Names the file.
-pub(crate) fn refuse_secrets(given: &[&Path]) -> Result<(), Failure> {
+pub(crate) fn refuse_secrets(given: &[&PathBuf]) -> Result<(), Failure> {
     for path in given {
         let entries = match fs::read_dir(path) {
             Ok(entries) => entries
                 .filter_map(Result::ok)
                 .map(|entry| entry.path())
                 .collect(),
-            Err(_) => vec![path.to_path_buf()],
+            Err(_) => vec![(*path).clone()],
         };
         for entry in entries {
             let private = entry
@@ -166,7 +166,7 @@ pub(crate) fn write_evaluation(
     Ok(manifest)
 }
 
-/// Reads the plan's evaluation keys.
+/// Reads the plan's evaluation keys; with them comes the hash of their manifest.
 ///
 /// # Errors
 /// Keys that are missing, damaged or made for something else.
@@ -174,7 +174,7 @@ pub(crate) fn read_evaluation(
     directory: &Path,
     plan: &PlanFile,
     context: &Arc<Context>,
-) -> Result<EvaluationKeys, Failure> {
+) -> Result<(EvaluationKeys, blake3::Hash), Failure> {
     let ids = plan.key_ids();
     let names = ids.iter().map(|&id| name(id));
     let binding = plan.key_binding_hex();
@@ -193,7 +193,7 @@ pub(crate) fn read_evaluation(
     for key in read? {
         keys.insert(key).map_err(|error| from_text(&error))?;
     }
-    Ok(keys)
+    Ok((keys, manifest.hash()))
 }
 
 fn name(id: KeyId) -> String {

@@ -3,6 +3,8 @@
 //! It is written last. File names follow from the entries' names, never from what a manifest says, so that no manifest can point
 //! outside its directory.
 
+use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use mlr_train::files::{self, Access};
@@ -63,6 +65,34 @@ pub(crate) struct Entry {
     pub(crate) blake3: String,
 }
 
+impl Entry {
+    /// Writes and syncs a file of a directory in the making: its rename is the directory's.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn write(
+        directory: &Path,
+        kind: Kind,
+        name: String,
+        content: &[u8],
+    ) -> Result<Self, Failure> {
+        let path = directory.join(kind.file(&name));
+        let written = fs::File::create(&path).and_then(|mut file| {
+            file.write_all(content)?;
+            file.sync_all()
+        });
+        // The directory has a temporary name, which means nothing to a user.
+        written.map_err(|error| {
+            Failure::io("write", Path::new(&kind.file(&name)), &error).hint_for_system()
+        })?;
+        Ok(Self {
+            name,
+            bytes: content.len() as u64,
+            blake3: blake3::hash(content).to_hex().to_string(),
+        })
+    }
+}
+
 /// The manifest of a directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,6 +115,14 @@ impl Manifest {
         }
     }
 
+    /// A manifest of files that are written already.
+    pub(crate) fn of(kind: Kind, binding: String, files: Vec<Entry>) -> Self {
+        Self {
+            files,
+            ..Self::new(kind, binding)
+        }
+    }
+
     /// What the directory holds.
     pub(crate) fn kind(&self) -> Kind {
         self.kind
@@ -98,6 +136,20 @@ impl Manifest {
     /// The files, in the order of writing.
     pub(crate) fn files(&self) -> &[Entry] {
         &self.files
+    }
+
+    /// Hash of kind, binding and every file's name, length and hash: of everything that the directory holds.
+    pub(crate) fn hash(&self) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new_derive_key("velum cli manifest v1");
+        hasher.update(self.kind.extension().as_bytes());
+        hasher.update(self.binding.as_bytes());
+        for entry in &self.files {
+            hasher.update(&(entry.name.len() as u64).to_le_bytes());
+            hasher.update(entry.name.as_bytes());
+            hasher.update(&entry.bytes.to_le_bytes());
+            hasher.update(entry.blake3.as_bytes());
+        }
+        hasher.finalize()
     }
 
     /// Bytes of all files.
@@ -115,16 +167,8 @@ impl Manifest {
         name: String,
         content: &[u8],
     ) -> Result<(), Failure> {
-        files::write_atomic(
-            &directory.join(self.kind.file(&name)),
-            content,
-            Access::Shared,
-        )?;
-        self.files.push(Entry {
-            name,
-            bytes: content.len() as u64,
-            blake3: blake3::hash(content).to_hex().to_string(),
-        });
+        let entry = Entry::write(directory, self.kind, name, content)?;
+        self.files.push(entry);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //! private directory. Everything is written so that nothing half-written ever has its final name, and names the plan or the key set
 //! that it belongs to.
 
+pub(crate) mod checkpoint;
 pub(crate) mod dataset;
 pub(crate) mod directory;
 pub(crate) mod keys;

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::directory::{self, NewDirectory};
 use super::manifest::short;
 use crate::failure::Failure;
+use crate::plan_file::PlanFile;
 
 /// The file that makes a directory a private one.
 pub(crate) const FILE: &str = "private.json";
@@ -183,4 +184,24 @@ impl PrivateDirectory {
             .to_string())
         .hint("plan, private directory and encrypted model must belong to the same run"))
     }
+}
+
+/// Reads the map that several owners share, and refuses another than the plan's.
+///
+/// # Errors
+/// No such file, or one with another map.
+pub(crate) fn shared_whitening(path: &Path, plan: &PlanFile) -> Result<PrivateFile, Failure> {
+    let file = PrivateFile::read(path)?;
+    let found = file.whitening_hash().to_hex();
+    let expected = plan.plan.job().program().owners.whitening.as_deref();
+    if expected == Some(found.as_str()) {
+        return Ok(file);
+    }
+    Err(Failure::input(format!(
+        "expected the whitening map {} that the plan names, found {}",
+        short(expected.unwrap_or("none")),
+        short(&found)
+    ))
+    .at(path.display().to_string())
+    .hint("all owners and the key holder use the map that was written with the plan"))
 }

@@ -7,15 +7,15 @@ use he_core::evaluator::Ckks;
 use he_core::holder::SecretOpener;
 use he_core::rlwe::EvaluationKeys;
 use mlr_train::client::decrypt::{Decrypted, decrypt};
-use mlr_train::client::prepare::certified_by_twin;
+use mlr_train::client::prepare::{Coordinates, certified_by_twin};
 use mlr_train::metrics::Agreement;
 use mlr_train::model::{Model, Provenance};
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use serde::Serialize;
 
 use crate::args::DecryptArgs;
 use crate::artifacts::directory::{Access, NewDirectory};
-use crate::artifacts::private::PrivateDirectory;
+use crate::artifacts::private::{PrivateDirectory, shared_whitening};
 use crate::artifacts::{keys, weights};
 use crate::console::{Console, Summary};
 use crate::convert::from_text;
@@ -50,8 +50,7 @@ pub(crate) struct Opened {
 pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<Opened, Failure> {
     let started = console.seconds();
     let plan = PlanFile::read(&args.plan)?;
-    let private = PrivateDirectory::read(&args.private)?;
-    private.require_plan(&args.private, &plan.hash_hex())?;
+    let known = known(args, &plan)?;
     let out = NewDirectory::begin(&args.out, Access::Shared, "model")?;
     let context = plan.context()?;
     let key = keys::read_secret(&args.key, &context)?;
@@ -60,22 +59,25 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<Opened, Failu
     let encrypted = weights::read(&args.model, &plan, &eval)?;
     let opened =
         decrypt(plan.plan.job(), &eval, &opener, &encrypted).map_err(|error| from_text(&error))?;
-    let twin = &private.twin_as_trained;
-    let reference = private
-        .coordinates
-        .join_constant(twin.weights(), twin.intercept())
-        .map_err(|error| from_text(&error))?;
-    let agreement = Agreement::new(opened.weights.view(), reference.view())?;
+    let reference = known.twin.as_ref();
+    let agreement = reference
+        .map(|twin| Agreement::new(opened.weights.view(), twin.view()))
+        .transpose()?;
     let bound = plan.plan.job().program().bounds.weight;
-    require_plausible(&opened, bound, largest(reference.view()))
+    let usual = reference.map_or(bound, |twin| largest(twin.view()));
+    require_plausible(&opened, bound, usual)
         .map_err(|failure| failure.at(args.model.display().to_string()))?;
-    let warnings = warnings(&opened, &agreement, bound);
+    let warnings = warnings(&opened, agreement.as_ref(), bound);
     for warning in &warnings {
         console.warn(warning);
     }
     let expected_error = opened.expected_error;
-    let opened = certified_by_twin(opened, reference.view());
-    let (weights, intercept) = private.coordinates.fold_back(opened.rounded().view())?;
+    let opened = match reference {
+        Some(twin) => certified_by_twin(opened, twin.view()),
+        // Of several owners' rows nobody has a twin: the expected error alone says what is certain.
+        None => opened,
+    };
+    let (weights, intercept) = known.coordinates.fold_back(opened.rounded().view())?;
     let provenance = Provenance {
         method: plan.method().to_owned(),
         encrypted: true,
@@ -84,18 +86,58 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<Opened, Failu
         plan_blake3: Some(plan.hash_hex()),
         certified_bits: Some(opened.certified_bits()),
     };
-    let names = private.head.class_names.clone();
-    Model::new(weights, intercept, names, provenance)?.write(out.path())?;
+    Model::new(weights, intercept, known.class_names, provenance)?.write(out.path())?;
     out.commit()?;
     console.note("client: the model is yours alone; nothing leaves this machine");
     Ok(Opened {
         seconds: console.seconds() - started,
         certified_bits: opened.certified_bits(),
-        max_weight_error: Some(agreement.max_relative_error),
+        max_weight_error: agreement.map(|agreement| agreement.max_relative_error),
         replica_spread: opened.replica_spread,
         expected_error,
         warnings,
     })
+}
+
+/// What the client knows beside the ciphertexts.
+struct Known {
+    coordinates: Coordinates,
+    class_names: Option<Vec<String>>,
+    /// The twin's weights as trained; nobody has it of several owners' rows.
+    twin: Option<Array2<f64>>,
+}
+
+fn known(args: &DecryptArgs, plan: &PlanFile) -> Result<Known, Failure> {
+    let shared = plan.plan.job().program().owners.whitening.is_some();
+    match (&args.private, &args.whitening) {
+        (Some(path), _) if !shared => {
+            let private = PrivateDirectory::read(path)?;
+            private.require_plan(path, &plan.hash_hex())?;
+            let twin = &private.twin_as_trained;
+            let twin = private
+                .coordinates
+                .join_constant(twin.weights(), twin.intercept())
+                .map_err(|error| from_text(&error))?;
+            Ok(Known {
+                coordinates: private.coordinates,
+                class_names: private.head.class_names,
+                twin: Some(twin),
+            })
+        }
+        (_, Some(path)) if shared => {
+            let file = shared_whitening(path, plan)?;
+            Ok(Known {
+                coordinates: Coordinates::Whitened(Box::new(file.whitening)),
+                class_names: file.class_names,
+                twin: None,
+            })
+        }
+        _ => Err(Failure::input(
+            "expected --whitening for a plan of several owners and --private for one owner's, found the other",
+        )
+        .at("arguments")
+        .hint("several owners share the map that plan --stats wrote")),
+    }
 }
 
 /// Refuses what only another key or other ciphertexts can give: no bit of a weight is certain, or the weights are far beyond the plan's
@@ -122,7 +164,7 @@ fn largest(weights: ArrayView2<'_, f64>) -> f64 {
 }
 
 /// What speaks against the weights.
-fn warnings(opened: &Decrypted, agreement: &Agreement, bound: f64) -> Vec<String> {
+fn warnings(opened: &Decrypted, agreement: Option<&Agreement>, bound: f64) -> Vec<String> {
     let mut warnings = Vec::new();
     if opened.replica_spread > LARGEST_SPREAD * opened.expected_error {
         warnings.push(format!(
@@ -137,7 +179,9 @@ fn warnings(opened: &Decrypted, agreement: &Agreement, bound: f64) -> Vec<String
             "precision: a weight of {largest:.1e} is beyond the plan's bound of {bound:.1e}; the values are implausible"
         ));
     }
-    if agreement.max_relative_error > LARGEST_ERROR {
+    if let Some(agreement) = agreement
+        && agreement.max_relative_error > LARGEST_ERROR
+    {
         warnings.push(format!(
             "precision: weights differ from the clear twin's by {:.1e} of the largest, expected at most {LARGEST_ERROR:.0e}",
             agreement.max_relative_error
@@ -193,7 +237,7 @@ mod tests {
             let opened = opened(weight, spread);
             require_plausible(&opened, 2.0, 0.5).unwrap();
             let agreement = Agreement::new(opened.weights.view(), twin.view()).unwrap();
-            let warnings = warnings(&opened, &agreement, 2.0);
+            let warnings = warnings(&opened, Some(&agreement), 2.0);
             assert_eq!(warnings.len(), count, "{warnings:?}");
         }
     }

@@ -98,7 +98,9 @@ pub(crate) fn run(_: &DemoArgs, console: &Console) -> Result<Demo, Failure> {
         public_key: None,
         features: training.clone(),
         lambda: LAMBDA,
-        private: private.clone(),
+        owner: None,
+        whitening: None,
+        private: Some(private.clone()),
         out: server.join("dataset"),
     };
     encrypt::run(&encryption, &step)?;
@@ -110,8 +112,9 @@ pub(crate) fn run(_: &DemoArgs, console: &Console) -> Result<Demo, Failure> {
     let on_server = TrainArgs {
         plan: plan_file.clone(),
         eval_keys: keys.eval_keys,
-        dataset: encryption.out,
+        dataset: vec![encryption.out],
         out: encrypted.clone(),
+        resume: false,
     };
     train::run(&on_server, &console.only_progress())?;
     let train_seconds = console.seconds() - started;
@@ -120,7 +123,8 @@ pub(crate) fn run(_: &DemoArgs, console: &Console) -> Result<Demo, Failure> {
     let opening = DecryptArgs {
         plan: plan_file,
         key,
-        private: private.clone(),
+        private: Some(private.clone()),
+        whitening: None,
         model: encrypted,
         out: model.clone(),
     };
@@ -169,6 +173,10 @@ fn plan_args(features: FeatureArgs<true>, out: &Path) -> PlanArgs {
             rows: features.rows,
         },
         shape: None,
+        stats: None,
+        whitening: None,
+        data_bound: None,
+        public_key: false,
         method: MethodName::Whitened,
         iterations: STEPS.len(),
         first_gradient: None,

@@ -1,5 +1,7 @@
 //! `encrypt`: the client's rows as ciphertexts, and what stays with the client.
 
+mod pooled;
+
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -32,12 +34,41 @@ pub(crate) struct Encrypted {
     clear_train_seconds: f64,
     upload_ciphertexts: usize,
     upload_bytes: u64,
+    /// Which of several owners, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<usize>,
+    /// Why the twin's check refuses the plan on this owner's rows alone, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own_check: Option<String>,
 }
 
 /// Encrypts as the arguments say.
 pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<Encrypted, Failure> {
     let started = console.seconds();
     let plan = PlanFile::read(&args.plan)?;
+    let owners = &plan.plan.job().program().owners;
+    if args.public_key.is_some() && !owners.public_key {
+        return Err(Failure::input(
+            "expected the secret key, for which the plan reckons noise and bytes, found the public key",
+        )
+        .at("--public-key")
+        .hint("plan with --public-key"));
+    }
+    if owners.whitening.is_some() {
+        return pooled::run(args, &plan, console);
+    }
+    if args.whitening.is_some() || args.owner.is_some() {
+        return Err(Failure::input(
+            "expected a plan for several owners with --whitening and --owner, found one for one owner",
+        )
+        .at(args.plan.display().to_string())
+        .hint("plan with --stats, or leave both out"));
+    }
+    let private = args.private.as_deref().ok_or_else(|| {
+        Failure::input("expected a place for what stays at the client, found none")
+            .at("--private")
+            .hint("name a new directory")
+    })?;
     let context = plan.context()?;
     let sealer = sealer(args, &context)?;
     let set = features::load(
@@ -54,7 +85,7 @@ pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<Encrypted, Fa
     })?;
     // Refused before any work is done for them.
     let out = NewDirectory::begin(&args.out, Access::Shared, "encrypted dataset")?;
-    let private = NewDirectory::begin(&args.private, Access::Private, "private directory")?;
+    let stays = NewDirectory::begin(private, Access::Private, "private directory")?;
     let stop = Stoppable::begin();
     let keep = plan.plan.job().program().shape.columns.saturating_sub(1);
     let training = console.seconds();
@@ -68,13 +99,13 @@ pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<Encrypted, Fa
     let doing = (&stage, &stop);
     let manifest = dataset::write(&out, &plan, &context, &uploads, sealer.as_ref(), doing)?;
     drop(stage);
-    private_directory(&plan, &prepared)?.write(&private)?;
+    private_directory(&plan, &prepared)?.write(&stays)?;
     stop.check()?;
-    private.commit()?;
+    stays.commit()?;
     out.commit()?;
     console.note(&format!(
         "client: {} stays here (mean, axes, class names, clear twin); {} goes to the server: ciphertexts alone",
-        args.private.display(),
+        private.display(),
         args.out.display()
     ));
     Ok(Encrypted {
@@ -82,6 +113,8 @@ pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<Encrypted, Fa
         clear_train_seconds,
         upload_ciphertexts: manifest.files().len(),
         upload_bytes: manifest.bytes(),
+        owner: None,
+        own_check: None,
     })
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Write};
 use std::path::Path;
 
 use he_core::wire::{self, Reader};
-use mlr_train::client::PrivateFile;
+use mlr_train::client::{PrivateFile, Statistics};
 use mlr_train::data;
 use mlr_train::model::Model;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use super::human_bytes;
 use crate::args::InspectArgs;
 use crate::artifacts::manifest::{self, Kind, Manifest};
 use crate::artifacts::private::{self, PrivateDirectory};
-use crate::artifacts::{dataset, keys, weights};
+use crate::artifacts::{checkpoint, dataset, keys, weights};
 use crate::console::Summary;
 use crate::failure::Failure;
 use crate::plan_file::PlanFile;
@@ -153,6 +153,17 @@ fn file(path: &Path) -> Result<Found, Failure> {
             json!({ "features": file.whitening.features(), "kept": file.whitening.kept() });
         return Ok(("client's whitening", CLIENT_ONLY, fields));
     }
+    if path.extension().is_none_or(|end| end == "safetensors")
+        && let Ok(stats) = Statistics::read(path)
+    {
+        let fields = json!({
+            "owners": stats.owners(),
+            "rows": stats.rows(),
+            "features": stats.features(),
+            "class_counts": stats.class_counts(),
+        });
+        return Ok(("statistics of features", CLIENT_ONLY, fields));
+    }
     if !FEATURE_FILES.iter().any(|end| name.ends_with(end)) {
         return Err(unknown(path, length));
     }
@@ -210,6 +221,7 @@ fn kind(code: u16) -> Option<(&'static wire::Kind, &'static str, &'static str)> 
         (&wire::PUBLIC_KEY, "parameters", ANYONE),
         (&dataset::SHARD, "plan", SERVER),
         (&weights::MODEL, "plan", SERVER),
+        (&checkpoint::CHECKPOINT, "plan", SERVER),
     ]
     .into_iter()
     .find(|(kind, ..)| kind.code == code)

@@ -34,6 +34,13 @@ pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Result<Keygen, Failur
     if !home.is_dir() {
         directory::require_parent(home)?;
     }
+    if plan.plan.job().program().owners.public_key && args.public_key.is_none() {
+        return Err(Failure::input(
+            "expected a place for the public key, with which the plan's owners encrypt, found none",
+        )
+        .at("--public-key")
+        .hint("name a new file"));
+    }
     if let Some(path) = &args.public_key {
         directory::refuse_existing(path, "public key")?;
         directory::require_parent(path)?;

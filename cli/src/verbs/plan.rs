@@ -3,10 +3,11 @@
 mod explain;
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use mlr_train::clear::whitened::Schedule;
-use mlr_train::client::CheckReport;
 use mlr_train::client::prepare::{Prepared, Recipe};
+use mlr_train::client::{CheckReport, PrivateFile, Statistics};
 use mlr_train::packing::{self, Arrangement};
 use mlr_train::plan::cost::Rates;
 use mlr_train::plan::{FirstGradient, Method, Plan, PlanRequest};
@@ -34,6 +35,10 @@ pub(crate) struct Planned {
     columns: usize,
     classes: usize,
     iterations: usize,
+    /// Rows of each owner; empty where one has them all.
+    owners: Vec<usize>,
+    /// Whether uploads are encrypted under the public key.
+    public_key: bool,
     log_n: u32,
     log_qp: f64,
     security_bits: u32,
@@ -87,6 +92,7 @@ pub(crate) fn run(args: &PlanArgs, console: &Console) -> Result<Planned, Failure
         Some(FirstGradientName::Server) => FirstGradient::Server,
         _ => FirstGradient::Client,
     };
+    let pooled = args.stats.as_deref().map(pooled_statistics).transpose()?;
     let (request, prepared) = match args.features.load()? {
         Some(set) => {
             let keep = keep(args, set.rows(), set.width());
@@ -96,7 +102,10 @@ pub(crate) fn run(args: &PlanArgs, console: &Console) -> Result<Planned, Failure
             let request = prepared.recipe.request(prepared.shape(), first, seen);
             (request, Some(prepared))
         }
-        None => (from_shape(args, &recipe, first), None),
+        None => match &pooled {
+            Some(stats) => (from_stats(args, &recipe, first, stats), None),
+            None => (from_shape(args, &recipe, first), None),
+        },
     };
     let mut request: PlanRequest = request.ok_or_else(|| {
         Failure::input("expected features to plan for, found sizes alone")
@@ -108,6 +117,20 @@ pub(crate) fn run(args: &PlanArgs, console: &Console) -> Result<Planned, Failure
     request.row_length = args.budget.row_length.or(request.row_length);
     request.limits = args.budget.limits();
     request.rates = rates(args, console)?;
+    request.owners.public_key = args.public_key || pooled.is_some();
+    let map = match (&pooled, &args.stats) {
+        (Some(stats), Some(source)) => Some(PrivateFile {
+            whitening: stats.whitening(request.shape.columns.saturating_sub(1), args.lambda)?,
+            class_names: stats.class_names().map(<[String]>::to_vec),
+            features_hash: stats.hash(),
+            source: source.clone(),
+        }),
+        _ => None,
+    };
+    if let (Some(map), Some(stats)) = (&map, &pooled) {
+        request.owners.rows = stats.owners().to_vec();
+        request.owners.whitening = Some(map.whitening_hash().to_hex().to_string());
+    }
     // Steps that overshoot also make values that fit no parameters: the twin's check says so more plainly than the search.
     let check = match &prepared {
         Some(prepared) => prepared.check(request.bounds.weight)?,
@@ -123,6 +146,13 @@ pub(crate) fn run(args: &PlanArgs, console: &Console) -> Result<Planned, Failure
     let best = ranked.swap_remove(0);
     let seconds = best.seconds;
     let file = PlanFile::new(best.plan);
+    if let (Some(map), Some(path)) = (&map, &args.whitening) {
+        map.write(path)?;
+        console.note(&format!(
+            "key holder: {} goes to every owner of data, not to the server",
+            path.display()
+        ));
+    }
     file.write(&args.out)?;
     console.note(&format!(
         "client: {} is public and goes to the server: sizes, steps and parameters, no feature, label or weight",
@@ -168,6 +198,7 @@ fn refuse_foreign_options(args: &PlanArgs) -> Result<(), Failure> {
             "--layout diagonal",
             args.budget.layout == Some(LayoutName::Diagonal),
         ),
+        ("--stats", args.stats.is_some()),
         (
             "--first-gradient client",
             args.first_gradient == Some(FirstGradientName::Client),
@@ -235,6 +266,39 @@ fn from_shape(args: &PlanArgs, recipe: &Recipe, first: FirstGradient) -> Option<
     recipe.request(shape, first, None)
 }
 
+/// Pooled statistics with rows of every class.
+fn pooled_statistics(path: &Path) -> Result<Statistics, Failure> {
+    let stats = Statistics::read(path)?;
+    let counts = stats.class_counts();
+    let gap = counts.iter().position(|&rows| rows == 0);
+    if counts.len() < 2 || gap.is_some() {
+        return Err(Failure::input(format!(
+            "expected rows of at least two classes and of every class, found {counts:?} rows by class"
+        ))
+        .at(path.display().to_string())
+        .hint("the owners together need rows of every class: merge all of their statistics"));
+    }
+    Ok(stats)
+}
+
+/// What is asked for by the statistics of all owners: no row of any is known, so bounds are public ones, which every owner's encryption checks.
+fn from_stats(
+    args: &PlanArgs,
+    recipe: &Recipe,
+    first: FirstGradient,
+    stats: &Statistics,
+) -> Option<PlanRequest> {
+    let shape = packing::Shape {
+        samples: stats.rows(),
+        columns: keep(args, stats.rows(), stats.features()) + 1,
+        classes: stats.class_counts().len(),
+    };
+    let mut request = recipe.request(shape, first, None)?;
+    let bound = args.data_bound.unwrap_or(defaults::DATA_BOUND);
+    request.bounds.data = request.bounds.data.min(bound);
+    Some(request)
+}
+
 /// The summary of a plan, for `plan` and `inspect`.
 pub(crate) fn summary(file: &PlanFile, check: Option<&CheckReport>) -> Planned {
     let (job, params) = (file.plan.job(), file.plan.params());
@@ -251,6 +315,8 @@ pub(crate) fn summary(file: &PlanFile, check: Option<&CheckReport>) -> Planned {
         columns: program.shape.columns,
         classes: program.shape.classes,
         iterations: job.iterations(),
+        owners: program.owners.rows.clone(),
+        public_key: program.owners.public_key,
         log_n: params.log_n(),
         log_qp: params.log_qp(),
         security_bits: params.security().bits(),
@@ -311,6 +377,13 @@ impl Summary for Planned {
             "  data        {} rows x {} columns (a constant included), {} classes",
             self.rows, self.columns, self.classes
         )?;
+        for (owner, rows) in self.owners.iter().enumerate() {
+            writeln!(
+                out,
+                "  owner {:<6}{rows} rows, under the public key",
+                owner + 1
+            )?;
+        }
         writeln!(
             out,
             "  parameters  N = 2^{}, log2(QP) = {:.1}, {} levels",

@@ -155,6 +155,10 @@ pub trait Evaluator: Sync {
     /// A factor that is not positive.
     fn relabel(&self, a: &mut Self::Ct, factor: f64) -> Result<(), EvalError>;
 
+    /// Brings `a` to the form in which a file gives it back: the same ciphertext, the same residues, their representatives the balanced ones.
+    /// Later operations round the same then, to the last bit, whether `a` was kept in memory or written and read. No level, no key switch.
+    fn settle(&self, _a: &mut Self::Ct) {}
+
     /// Records what the caller knows of the values: no slot exceeds `bound`. [`Clear`] checks it.
     ///
     /// # Errors

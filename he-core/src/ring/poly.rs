@@ -256,6 +256,21 @@ impl<R: Representation> Poly<R> {
         self.each(1, |m, _, x| slices::negate(m, x));
     }
 
+    /// Whether every residue is the balanced one, `|r| <= (p - 1)/2`. Products leave residues that are reduced but may lie a little beyond.
+    #[must_use]
+    pub fn is_balanced(&self) -> bool {
+        (0..self.basis.limbs()).all(|i| {
+            let half = (self.modulus(i).value() >> 1) as f64;
+            // Without an early exit, this is a vector loop.
+            self.limb(i).iter().fold(0.0, |a: f64, x| a.max(x.abs())) <= half
+        })
+    }
+
+    /// Makes every residue the balanced one: the form that [`Poly::set_limb_canonical`] gives.
+    pub fn balance(&mut self) {
+        self.each(1, |m, _, x| slices::reduce(m, x));
+    }
+
     /// Multiplies limb `i` by the canonical residue `scalars[i]`.
     ///
     /// # Panics

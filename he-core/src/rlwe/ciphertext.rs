@@ -74,6 +74,17 @@ impl Ciphertext {
         self.c0.level()
     }
 
+    /// Whether every residue is the balanced one.
+    pub(crate) fn is_balanced(&self) -> bool {
+        self.c0.is_balanced() && self.c1.is_balanced()
+    }
+
+    /// Makes every residue the balanced one.
+    pub(crate) fn balance(&mut self) {
+        self.c0.balance();
+        self.c1.balance();
+    }
+
     /// The same ciphertext over `q_0 .. q_level`. A seeded one stays seeded.
     ///
     /// # Panics

@@ -8,7 +8,9 @@ use thiserror::Error;
 use crate::clear::TrainError;
 use crate::clear::paper::diagonal;
 use crate::clear::whitened::label_moments;
-use crate::packing::{Shape, Upload, data_slots, gradient_slots, label_slots, replicated_slots};
+use crate::packing::{
+    Layout, Shape, Upload, data_slots, gradient_slots, label_slots, replicated_slots,
+};
 use crate::plan::{Job, Method};
 
 /// Why data do not fit a plan, or cannot be encrypted.
@@ -56,6 +58,11 @@ pub enum EncryptError {
 #[derive(Clone, Debug)]
 pub struct Uploads<'a> {
     job: &'a Job,
+    /// Which owner's rows these are, from 0.
+    owner: usize,
+    /// The layout of these rows alone, and the block of the job at which they begin.
+    own: Layout,
+    first_block: usize,
     x: ArrayView2<'a, f64>,
     labels: &'a [u32],
     /// (Y - 1/2)^T X, c x D; empty where the method does not upload it.
@@ -74,11 +81,33 @@ impl<'a> Uploads<'a> {
         x: ArrayView2<'a, f64>,
         labels: &'a [u32],
     ) -> Result<Self, EncryptError> {
+        Self::of_owner(job, 0, x, labels)
+    }
+
+    /// Checks the rows of one of several owners, counted from 0, as [`Uploads::new`]. Bounds of root mean squares are those of all owners' rows
+    /// together, so an owner's squares alone may reach them.
+    ///
+    /// # Errors
+    /// As [`Uploads::new`]; an owner that the job does not have.
+    pub fn of_owner(
+        job: &'a Job,
+        owner: usize,
+        x: ArrayView2<'a, f64>,
+        labels: &'a [u32],
+    ) -> Result<Self, EncryptError> {
         let Shape {
-            samples,
+            samples: all,
             columns,
             classes,
         } = job.layout().shape();
+        let (rows, blocks) = (job.owner_rows(), job.owner_blocks());
+        let (Some(&samples), Some(blocks)) = (rows.get(owner), blocks.get(owner)) else {
+            return Err(EncryptError::Shape {
+                what: "owners of data",
+                expected: rows.len(),
+                found: owner + 1,
+            });
+        };
         let largest_label = labels.iter().max().map_or(0, |&l| l as usize);
         for (what, expected, found, good) in [
             ("samples", samples, x.nrows(), x.nrows() == samples),
@@ -121,9 +150,9 @@ impl<'a> Uploads<'a> {
         });
         within("largest value", bounds.data, largest)?;
         let squares = x.map_axis(Axis(0), |column| column.dot(&column));
-        let rms = (squares.iter().fold(0.0f64, |a, &b| a.max(b)) / samples as f64).sqrt();
+        let rms = (squares.iter().fold(0.0f64, |a, &b| a.max(b)) / all as f64).sqrt();
         within("root mean square of a column", bounds.column_rms, rms)?;
-        let rms = (squares.sum() / x.len() as f64).sqrt();
+        let rms = (squares.sum() / (all * columns) as f64).sqrt();
         within("root mean square of all values", bounds.data_rms, rms)?;
         let paper = matches!(job.program().method, Method::Paper { .. });
         let curvature = if paper {
@@ -140,6 +169,9 @@ impl<'a> Uploads<'a> {
         };
         Ok(Self {
             job,
+            owner,
+            own: job.layout().of_rows(samples),
+            first_block: blocks.start,
             x,
             labels,
             first_gradient,
@@ -165,21 +197,35 @@ impl<'a> Uploads<'a> {
         sealed.map_err(|source| EncryptError::Seal { upload, source })
     }
 
+    /// Which owner's rows these are, from 0.
+    #[must_use]
+    pub fn owner(&self) -> usize {
+        self.owner
+    }
+
     /// Every ciphertext in the order of upload, one in memory at a time.
     pub fn seal_all<E: Evaluator>(
         &self,
         sealer: &dyn Sealer<E>,
     ) -> impl Iterator<Item = Result<(Upload, E::Ct), EncryptError>> {
-        let all = self.job.uploads();
+        let all = self.job.uploads_of(self.owner);
         all.map(move |upload| Ok((upload, self.seal(sealer, upload)?)))
     }
 
     fn slots(&self, upload: Upload) -> Vec<num_complex::Complex64> {
-        let layout = self.job.layout();
+        let layout = &self.own;
+        // A block of another owner lies beyond these rows: its slots are zero.
+        let own = |block: usize| {
+            block
+                .checked_sub(self.first_block)
+                .unwrap_or(layout.blocks())
+        };
         match (upload, self.job.program().method) {
-            (Upload::Data { block, group }, _) => data_slots(layout, self.x, block, group),
-            (Upload::Labels { block, part }, _) => label_slots(layout, self.labels, block, part),
-            (Upload::FirstGradient { part }, _) => {
+            (Upload::Data { block, group }, _) => data_slots(layout, self.x, own(block), group),
+            (Upload::Labels { block, part }, _) => {
+                label_slots(layout, self.labels, own(block), part)
+            }
+            (Upload::FirstGradient { part, .. }, _) => {
                 gradient_slots(layout, self.first_gradient.view(), part)
             }
             (Upload::Curvature { group }, _) => {

@@ -2,6 +2,7 @@
 //!
 //! - [`whiten`]: centre, rotate, scale and fold back.
 //! - [`prepare`]: the trained matrix, its clear twin, and the way back to a model.
+//! - [`statistics`]: what several owners add up before they whiten alike.
 //! - [`private`]: the file that stays here.
 //! - [`check`]: the twin's check of a plan, before anything is encrypted.
 //! - [`encrypt`]: rows, labels and first gradient into ciphertexts.
@@ -12,8 +13,10 @@ pub mod decrypt;
 pub mod encrypt;
 pub mod prepare;
 pub mod private;
+pub mod statistics;
 pub mod whiten;
 
 pub use check::{CheckReport, PlanRefused, check_plan};
 pub use private::PrivateFile;
+pub use statistics::{MergeError, Statistics};
 pub use whiten::{WhitenError, Whitening};

@@ -83,6 +83,23 @@ fn bytes<'a>(values: impl IntoIterator<Item = &'a f64>) -> Vec<u8> {
 }
 
 impl PrivateFile {
+    /// Hash of the map alone (mean, axes, variances, lambda): what owners who whiten alike, and their plan, agree on.
+    #[must_use]
+    pub fn whitening_hash(&self) -> blake3::Hash {
+        let map = &self.whitening;
+        let mut hasher = blake3::Hasher::new_derive_key("velum mlr-train whitening v1");
+        hasher.update(&(map.features() as u64).to_le_bytes());
+        hasher.update(&map.lambda().to_le_bytes());
+        for part in [
+            bytes(map.mean()),
+            bytes(map.axes()),
+            bytes(map.eigenvalues()),
+        ] {
+            hasher.update(&part);
+        }
+        hasher.finalize()
+    }
+
     /// Writes the file, readable by its owner alone, atomically.
     ///
     /// # Errors

@@ -100,8 +100,25 @@ impl Whitening {
     /// # Errors
     /// [`WhitenError`]; `d` is at most `min(p, n - 1)`, the rank that centred rows can have.
     pub fn fit(set: &FeatureSet, d: usize, lambda: f64) -> Result<Self, WhitenError> {
-        let (rows, features) = (set.rows(), set.width());
-        let most = features.min(rows - 1);
+        let mean = column_means(set.features().view());
+        let covariance = covariance(set.features().view(), &mean);
+        Self::of_moments(mean, covariance, set.rows(), d, lambda)
+    }
+
+    /// The map of `rows` rows with this mean (p) and covariance (p x p, divisor n), as [`Whitening::fit`]: several owners pool theirs
+    /// ([`super::Statistics`]) and whiten alike.
+    ///
+    /// # Errors
+    /// As [`Whitening::fit`].
+    pub fn of_moments(
+        mean: Array1<f64>,
+        c: Array2<f64>,
+        rows: usize,
+        d: usize,
+        lambda: f64,
+    ) -> Result<Self, WhitenError> {
+        let features = mean.len();
+        let most = features.min(rows.saturating_sub(1));
         if d == 0 || d > most {
             return Err(WhitenError::Axes {
                 most,
@@ -110,8 +127,12 @@ impl Whitening {
                 found: d,
             });
         }
-        let mean = column_means(set.features().view());
-        let c = covariance(set.features().view(), &mean);
+        if c.dim() != (features, features) {
+            return Err(WhitenError::Width {
+                expected: features,
+                found: c.ncols(),
+            });
+        }
         let steps = 100 * features;
         let c = DMatrix::from_fn(features, features, |i, j| c[[i, j]]);
         let eigen = SymmetricEigen::try_new(c, f64::EPSILON, steps)

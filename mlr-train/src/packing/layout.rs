@@ -70,12 +70,15 @@ pub struct Layout {
     slots: usize,
     row_length: usize,
     arrangement: Arrangement,
+    /// S: of all owners, each of whose rows begin at a block of their own.
+    blocks: usize,
 }
 
 /// Largest sizes that a plan may name: far above any use, small enough that no product of sizes overflows.
 const MOST_SAMPLES: usize = 1 << 28;
 const MOST_COLUMNS: usize = 1 << 16;
 const MOST_CLASSES: usize = 1 << 12;
+const MOST_OWNERS: usize = 1 << 12;
 
 impl Layout {
     /// Lays `shape` out in ciphertexts of `slots` slots.
@@ -106,11 +109,12 @@ impl Layout {
         if !slots.is_power_of_two() || !row_length.is_power_of_two() || row_length > slots {
             return Err(LayoutError::RowLength { row_length, slots });
         }
-        let layout = Self {
+        let mut layout = Self {
             shape,
             slots,
             row_length,
             arrangement,
+            blocks: 0,
         };
         if arrangement == Arrangement::Diagonal && layout.period() > slots {
             return Err(LayoutError::Columns {
@@ -118,7 +122,51 @@ impl Layout {
                 slots,
             });
         }
+        layout.blocks = shape.samples.div_ceil(layout.block_samples());
         Ok(layout)
+    }
+
+    /// The same shape with its rows in the hands of several owners, `rows` of each: every owner's rows begin at a new block, and what is left of
+    /// the last block stays zero in every column, the constant included, so that it adds nothing to any sum. No rows: one owner has them all.
+    ///
+    /// # Errors
+    /// [`LayoutError::Size`] for an owner without rows, or rows that are not the shape's samples together.
+    pub fn with_owners(mut self, rows: &[usize]) -> Result<Self, LayoutError> {
+        if rows.is_empty() {
+            return Ok(self);
+        }
+        let check = |what, low, high, found: usize| {
+            if (low..=high).contains(&found) {
+                Ok(())
+            } else {
+                Err(LayoutError::Size {
+                    what,
+                    low,
+                    high,
+                    found,
+                })
+            }
+        };
+        let samples = self.shape.samples;
+        check("owners of data", 1, MOST_OWNERS, rows.len())?;
+        for &own in rows {
+            check("rows of an owner", 1, samples, own)?;
+        }
+        // At most MOST_OWNERS numbers of at most MOST_SAMPLES: no overflow.
+        check("rows of all owners", samples, samples, rows.iter().sum())?;
+        self.blocks = rows
+            .iter()
+            .map(|own| own.div_ceil(self.block_samples()))
+            .sum();
+        Ok(self)
+    }
+
+    /// The layout of one owner's `rows` alone, blocks counted from zero.
+    #[must_use]
+    pub(crate) fn of_rows(mut self, rows: usize) -> Self {
+        self.shape.samples = rows;
+        self.blocks = rows.div_ceil(self.block_samples());
+        self
     }
 
     /// The shape.
@@ -184,9 +232,9 @@ impl Layout {
         2 * self.rows()
     }
 
-    /// Blocks S = ceil(n/2r).
+    /// Blocks S = ceil(n/2r), summed over the owners of data.
     pub fn blocks(&self) -> usize {
-        self.shape.samples.div_ceil(self.block_samples())
+        self.blocks
     }
 
     /// Ciphertexts of a matrix over classes and columns: c g, or c for the diagonal arrangement.
@@ -212,7 +260,7 @@ impl Layout {
         self.shape.classes.div_ceil(self.row_length)
     }
 
-    /// The two samples of row `row` of `block`, where they exist.
+    /// The two samples of row `row` of `block`, where they exist, in the layout of one owner.
     pub fn samples_at(&self, block: usize, row: usize) -> (Option<usize>, Option<usize>) {
         let first = block * self.block_samples() + row;
         let within = |i: usize| (i < self.shape.samples).then_some(i);
@@ -271,6 +319,19 @@ mod tests {
             Layout::new(wide, 64, 4, Arrangement::Diagonal),
             Err(LayoutError::Columns { columns: 128, .. })
         ));
+    }
+
+    #[test]
+    fn every_owner_begins_at_a_block() {
+        let layout = Layout::new(SHAPE, 64, 4, Arrangement::RowMajor).unwrap();
+        // Blocks of 32 samples: 100 rows are 4 blocks; 33, 32 and 35 are 2, 1 and 2.
+        let owned = layout.with_owners(&[33, 32, 35]).unwrap();
+        assert_eq!((layout.blocks(), owned.blocks()), (4, 5));
+        assert_eq!(owned.of_rows(35).samples_at(1, 2), (Some(34), None));
+        assert_eq!(layout.with_owners(&[]), Ok(layout));
+        for rows in [&[100, 0][..], &[50, 49], &[usize::MAX, 1], &[101]] {
+            assert!(layout.with_owners(rows).is_err(), "{rows:?}");
+        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum Upload {
     /// The packed first gradient `(Y - 1/2)^T X`.
     FirstGradient {
+        /// Whose: the server adds those of all owners up.
+        owner: usize,
         /// Which part, r row vectors each.
         part: usize,
     },
@@ -42,7 +44,8 @@ pub enum Upload {
 impl fmt::Display for Upload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::FirstGradient { part } => write!(f, "first-gradient-{part}"),
+            // The owner's dataset is a directory of its own.
+            Self::FirstGradient { part, .. } => write!(f, "first-gradient-{part}"),
             Self::Weights { group } => write!(f, "weights-{group}"),
             Self::Curvature { group } => write!(f, "curvature-{group}"),
             Self::Data { block, group } => write!(f, "data-{block}-{group}"),

@@ -5,6 +5,7 @@ pub mod cost;
 mod error;
 mod file;
 mod memory;
+mod owners;
 mod polynomial;
 mod predict;
 mod program;
@@ -15,6 +16,7 @@ mod search;
 
 pub use error::PlanError;
 pub use file::{Plan, Ranked};
+pub use owners::Owners;
 pub use polynomial::Polynomial;
 pub use predict::{IterationCost, Prediction, predict};
 pub use program::{Bounds, FirstGradient, Job, Method, Program, ProgramError, Scales, Step};

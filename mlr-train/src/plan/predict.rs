@@ -104,7 +104,12 @@ fn predict_here(job: &Job, params: &Arc<Params>) -> Result<Prediction, TrainErro
     let (mut uploads, mut upload_bytes) = (0, 0);
     for upload in job.uploads() {
         uploads += 1;
-        upload_bytes += cost::fresh_bytes(params, job.placement(upload).level);
+        let level = job.placement(upload).level;
+        upload_bytes += if job.program().owners.public_key {
+            cost::ciphertext_bytes(params, level)
+        } else {
+            cost::fresh_bytes(params, level)
+        };
     }
     let keys = trace.key_set();
     let reading = |(level, count): (Level, u64)| cost::load(params, level) * count as f64;

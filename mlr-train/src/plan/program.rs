@@ -4,6 +4,7 @@ use he_core::evaluator::{Level, Placement};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::owners::Owners;
 use super::polynomial::Polynomial;
 use crate::clear::paper::{Direction, multipliers};
 use crate::clear::whitened::Schedule;
@@ -127,6 +128,9 @@ pub struct Program {
     pub radix: usize,
     /// Scales.
     pub scales: Scales,
+    /// Who uploads.
+    #[serde(default, skip_serializing_if = "Owners::is_default")]
+    pub owners: Owners,
 }
 
 /// Why a program is no job.
@@ -177,7 +181,8 @@ impl Job {
             slots,
             program.row_length,
             program.arrangement,
-        )?;
+        )?
+        .with_owners(&program.owners.rows)?;
         let check = |what, expected, found: f64, good: bool| {
             if found.is_finite() && good {
                 Ok(())
@@ -230,6 +235,13 @@ impl Job {
         ] {
             check(what, "a positive number", value, value > 0.0)?;
         }
+        let several = program.owners.rows.len() > 1;
+        check(
+            "owners of data of the paper's method",
+            "one",
+            program.owners.rows.len() as f64,
+            !several || matches!(program.method, Method::Whitened { .. }),
+        )?;
         let s = program.scales;
         for (what, value) in [
             ("scale of the data", s.data),
@@ -329,21 +341,34 @@ impl Job {
             })
     }
 
-    /// Every uploaded ciphertext, in the order of upload.
+    /// Every uploaded ciphertext, in the order of upload: owner by owner.
     pub fn uploads(&self) -> impl Iterator<Item = Upload> + use<> {
+        let owners: Vec<_> = (0..self.owner_rows().len())
+            .map(|owner| self.uploads_of(owner))
+            .collect();
+        owners.into_iter().flatten()
+    }
+
+    /// Every ciphertext that owner `owner` uploads, in order; none of an owner that there is not.
+    pub fn uploads_of(&self, owner: usize) -> impl Iterator<Item = Upload> + use<> {
         let (layout, labels) = (self.layout, self.has_labels());
-        let (parts, vectors) = match self.program.method {
-            Method::Whitened {
-                first_gradient: FirstGradient::Client,
-            } => (layout.gradient_parts(), 0),
-            Method::Whitened { .. } => (0, 0),
-            Method::Paper { .. } => (0, layout.groups()),
+        let blocks = self.owner_blocks().get(owner).cloned();
+        let (parts, vectors) = match (self.program.method, &blocks) {
+            (_, None) => (0, 0),
+            (
+                Method::Whitened {
+                    first_gradient: FirstGradient::Client,
+                },
+                _,
+            ) => (layout.gradient_parts(), 0),
+            (Method::Whitened { .. }, _) => (0, 0),
+            (Method::Paper { .. }, _) => (0, layout.groups()),
         };
         let label_parts = if labels { layout.label_parts() } else { 0 };
-        let first = (0..parts).map(|part| Upload::FirstGradient { part });
+        let first = (0..parts).map(move |part| Upload::FirstGradient { owner, part });
         let weights = (0..vectors).map(|group| Upload::Weights { group });
         let curvature = (0..vectors).map(|group| Upload::Curvature { group });
-        let blocks = (0..layout.blocks()).flat_map(move |block| {
+        let blocks = blocks.unwrap_or_default().flat_map(move |block| {
             let data = (0..layout.groups()).map(move |group| Upload::Data { block, group });
             data.chain((0..label_parts).map(move |part| Upload::Labels { block, part }))
         });

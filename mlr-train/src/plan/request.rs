@@ -3,6 +3,7 @@
 use he_core::params::ParamsLiteral;
 
 use super::cost::Rates;
+use super::owners::Owners;
 use super::polynomial::Polynomial;
 use super::program::{Bounds, FirstGradient, Method, Step, levels};
 use crate::clear::paper::START_WEIGHT;
@@ -56,6 +57,8 @@ pub struct PlanRequest {
     pub rates: Rates,
     /// Bits of the primes above the last.
     pub scale_bits: Option<u32>,
+    /// Who uploads.
+    pub owners: Owners,
     /// Parameters as a whole; then `log_n` and `scale_bits` say nothing.
     pub parameters: Option<ParamsLiteral>,
 }
@@ -102,6 +105,7 @@ impl PlanRequest {
             limits: Limits::default(),
             rates: Rates::default(),
             scale_bits: None,
+            owners: Owners::default(),
             parameters: None,
         }
     }
@@ -123,6 +127,7 @@ impl PlanRequest {
             limits: Limits::default(),
             rates: Rates::default(),
             scale_bits: None,
+            owners: Owners::default(),
             parameters: None,
         }
     }

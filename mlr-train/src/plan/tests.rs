@@ -174,6 +174,7 @@ fn tiny() -> Plan {
             error: 34,
             curvature: 30,
         },
+        owners: Owners::default(),
     };
     let literal = ParamsLiteral {
         log_n: 10,

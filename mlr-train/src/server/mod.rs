@@ -144,7 +144,9 @@ impl<'a, E: Evaluator> Run<'a, E> {
 
     fn finish(&self, mut state: State<E::Ct>) -> Result<Vec<Vec<E::Ct>>, TrainError> {
         loop {
-            let settled = self.settle(&mut state);
+            // What a checkpoint gives back must be, to the last bit, what goes on from here.
+            state.each_mut(|ct| self.eval.settle(ct));
+            let settled = self.usual_sizes(&mut state);
             settled.map_err(self.at(state.done).step("usual sizes"))?;
             let reported = self.observer.iteration_done(&state);
             reported.map_err(|source| TrainError::Observer {
@@ -225,7 +227,7 @@ impl<'a, E: Evaluator> Run<'a, E> {
 
     /// Usual sizes are not written to files: between two iterations every iterate gets the one that its kind has, so that a resumed run
     /// knows what an undisturbed one does.
-    fn settle(&self, state: &mut State<E::Ct>) -> Result<(), EvalError> {
+    fn usual_sizes(&self, state: &mut State<E::Ct>) -> Result<(), EvalError> {
         let weight = self.typical.program().bounds.weight;
         let iterates = state.weights.iter_mut().chain(&mut state.look_ahead);
         for ct in iterates.flatten() {
@@ -248,6 +250,8 @@ impl<'a, E: Evaluator> Run<'a, E> {
 
 #[cfg(test)]
 mod ckks_tests;
+#[cfg(test)]
+mod owner_tests;
 #[cfg(test)]
 mod paper_tests;
 #[cfg(test)]

@@ -30,6 +30,17 @@ pub struct State<Ct> {
     pub first_gradient: Vec<Vec<Ct>>,
 }
 
+impl<Ct> State<Ct> {
+    /// Applies `f` to every ciphertext: look-ahead weights, weights, first gradient.
+    pub(super) fn each_mut(&mut self, f: impl FnMut(&mut Ct)) {
+        let vectors = self.look_ahead.iter_mut().chain(&mut self.weights);
+        vectors
+            .chain(&mut self.first_gradient)
+            .flatten()
+            .for_each(f);
+    }
+}
+
 /// Watches a training run. Every method has a default that does nothing.
 pub trait Observer<E: Evaluator>: Sync {
     /// Called after every block of samples and every phase.

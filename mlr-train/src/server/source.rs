@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use he_core::ckks::noise;
 use he_core::evaluator::{Evaluator, Trace, TraceCt};
 
 use super::error::SourceError;
@@ -62,7 +63,12 @@ impl<'a> ShapeSource<'a> {
 
 impl BlockSource<Trace> for ShapeSource<'_> {
     fn load(&self, upload: Upload) -> Result<TraceCt, SourceError> {
-        let noise = he_core::ckks::noise::fresh_secret(self.trace.params().n());
+        let n = self.trace.params().n();
+        let noise = if self.job.program().owners.public_key {
+            noise::fresh_public(n)
+        } else {
+            noise::fresh_secret(n)
+        };
         let (at, bound) = (self.job.placement(upload), self.job.bound(upload));
         Ok(self.trace.seal(at, bound, noise)?)
     }

@@ -42,6 +42,8 @@ impl<E: Evaluator> Run<'_, E> {
         mut m: Vec<Vec<E::Ct>>,
     ) -> Result<State<E::Ct>, TrainError> {
         let step = self.job.program().steps[0];
+        // Here, where the first gradient is still one with both of its multiples: they share its memory.
+        m.iter_mut().flatten().for_each(|ct| self.eval.settle(ct));
         let scaled = |factor: f64, m: &[Vec<E::Ct>]| -> Result<Vec<Vec<E::Ct>>, EvalError> {
             let mut out = m.to_vec();
             for ct in out.iter_mut().flatten() {
@@ -73,7 +75,7 @@ impl<E: Evaluator> Run<'_, E> {
     fn unpack(&self, at: At) -> Result<Vec<Vec<E::Ct>>, TrainError> {
         let layout = self.job.layout();
         let mut packed: Vec<_> = (0..layout.gradient_parts())
-            .map(|part| self.load(at, Upload::FirstGradient { part }))
+            .map(|part| self.first_gradient_part(at, part))
             .collect::<Result<_, _>>()?;
         if layout.arrangement() == Arrangement::Diagonal {
             // A class each, ready for use.
@@ -91,6 +93,23 @@ impl<E: Evaluator> Run<'_, E> {
         let flat = flat.map_err(at.step("unpacking the first gradient"))?;
         self.report(at, "first gradient")?;
         Ok(by_class(flat, layout.groups()))
+    }
+
+    /// One part of the packed first gradient, summed over the owners: M adds up. No level, no key switch.
+    fn first_gradient_part(&self, at: At, part: usize) -> Result<E::Ct, TrainError> {
+        let of = |owner| self.load(at, Upload::FirstGradient { owner, part });
+        let mut sum = of(0)?;
+        for owner in 1..self.job.owner_rows().len() {
+            let added = self.eval.add(&sum, &of(owner)?).and_then(|mut added| {
+                // The bound of an owner's part is that of the sum: the squares of a column add up too.
+                self.known(&mut added, |job| {
+                    job.bound(Upload::FirstGradient { owner, part })
+                })?;
+                Ok(added)
+            });
+            sum = added.map_err(at.step("sum of the owners' first gradients"))?;
+        }
+        Ok(sum)
     }
 
     fn unpack_by_rotations(&self, packed: &[E::Ct]) -> Result<Vec<E::Ct>, EvalError> {

@@ -16,7 +16,7 @@ use crate::client::encrypt::Uploads;
 use crate::data::{FeatureSet, TrainingSet};
 use crate::packing::{Arrangement, Shape};
 use crate::plan::{
-    Bounds, FirstGradient, Job, Method, Polynomial, Program, Scales, Step, fit_scales,
+    Bounds, FirstGradient, Job, Method, Owners, Polynomial, Program, Scales, Step, fit_scales,
 };
 use crate::sigmoid::{Activation, Degree, OddPolynomial};
 
@@ -92,6 +92,7 @@ pub(super) fn program(
             error: 34,
             curvature: 24,
         },
+        owners: Owners::default(),
     }
 }
 

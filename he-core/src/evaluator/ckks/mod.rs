@@ -356,6 +356,12 @@ impl Evaluator for Ckks {
         Ok(())
     }
 
+    fn settle(&self, a: &mut CkksCt) {
+        if !a.data.is_balanced() {
+            Arc::make_mut(&mut a.data).balance();
+        }
+    }
+
     fn declare_bound(&self, a: &mut CkksCt, bound: f64) -> Result<(), EvalError> {
         a.meta = self.ledger().declare_bound(&a.meta, bound)?;
         Ok(())

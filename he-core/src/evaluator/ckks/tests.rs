@@ -364,3 +364,34 @@ fn the_conformance_suite_passes_and_agrees_with_the_trace() {
     let keyless = Ckks::new(EvaluationKeys::new(&context)).unwrap();
     conformance::run_without_keys(&keyless, &sealer).unwrap_or_else(|e| panic!("{e}"));
 }
+
+#[test]
+fn a_settled_ciphertext_has_the_residues_that_a_file_gives_back() {
+    let set = small(&[]);
+    let (ev, at) = (
+        &set.ev,
+        Placement {
+            level: Level(4),
+            scale: SCALE,
+        },
+    );
+    let slots: Vec<_> = (0..ev.slots())
+        .map(|i| Complex64::new((i as f64).sin(), (i as f64).cos()))
+        .collect();
+    let a = set.sealer.seal(&slots, at, 1.5).unwrap();
+    let mut product = ev.mul(&a, &a).unwrap();
+    // Some of 2^11 x 4 residues of a product lie beyond the balanced ones, or this test says nothing.
+    let mut c = product.data.c1().clone();
+    c.mul_integer(3);
+    product.data = Arc::new(Ciphertext::new(c.clone(), c));
+    ev.settle(&mut product);
+    for poly in [product.data.c0(), product.data.c1()] {
+        assert!(poly.is_balanced());
+        let (ring, basis) = (poly.ring(), poly.basis());
+        let read = Poly::<Ntt>::from_canonical(ring, basis, &poly.to_canonical()).unwrap();
+        for i in 0..basis.limbs() {
+            assert_eq!(read.limb(i), poly.limb(i));
+        }
+    }
+    assert_eq!(product.meta, ev.mul(&a, &a).unwrap().meta);
+}

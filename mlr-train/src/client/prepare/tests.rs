@@ -80,6 +80,7 @@ fn a_plan_s_program_gives_back_its_recipe() {
                     error: 30,
                     curvature: 30,
                 },
+                owners: crate::plan::Owners::default(),
             };
             assert_eq!(Recipe::of(&program), Some(recipe));
             program.steps[0].momentum += 0.1;
