@@ -183,10 +183,10 @@ pub(crate) fn read_evaluation(
         .par_iter()
         .zip(manifest.files())
         .map(|(&id, entry)| {
-            let (path, bytes) = manifest.load(directory, entry, LARGEST_KEY)?;
-            let (file, length) = (path.display().to_string(), Some(entry.bytes));
-            let key = wire::read_switching_key(bytes.as_slice(), &file, length, context, Some(id))?;
-            Ok(key)
+            manifest.load_parsed(directory, entry, LARGEST_KEY, |path, bytes| {
+                let (file, length) = (path.display().to_string(), Some(entry.bytes));
+                wire::read_switching_key_hashed(bytes, &file, length, context, Some(id))
+            })
         })
         .collect();
     let mut keys = EvaluationKeys::new(context);

@@ -278,34 +278,77 @@ impl Manifest {
         entry: &Entry,
         limit: u64,
     ) -> Result<(PathBuf, Vec<u8>), Failure> {
+        let (path, content) = self.load_unhashed(directory, entry, limit)?;
+        check_hash(&path, entry, blake3::hash(&content))?;
+        Ok((path, content))
+    }
+
+    /// [`load`](Self::load) and `parse` in one: `parse` hashes what it reads and gives the hash of the whole file, so that it is computed
+    /// once. What it makes is given only if the hash is the manifest's.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and those of `parse` for a file that is what the manifest says.
+    pub(crate) fn load_parsed<T, E: Into<Failure>>(
+        &self,
+        directory: &Path,
+        entry: &Entry,
+        limit: u64,
+        parse: impl FnOnce(&Path, &[u8]) -> Result<(T, [u8; 32]), E>,
+    ) -> Result<T, Failure> {
+        let (path, content) = self.load_unhashed(directory, entry, limit)?;
+        match parse(&path, &content) {
+            Ok((value, hash)) => check_hash(&path, entry, hash.into()).map(|()| value),
+            Err(error) => {
+                // A damaged file fails in many ways; the user is told that it is damaged.
+                check_hash(&path, entry, blake3::hash(&content))?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Reads a file of the directory and checks its length, before anything is allocated.
+    fn load_unhashed(
+        &self,
+        directory: &Path,
+        entry: &Entry,
+        limit: u64,
+    ) -> Result<(PathBuf, Vec<u8>), Failure> {
         let path = directory.join(self.kind.file(&entry.name));
-        let wrong = |expected: String, found: String| {
-            Failure::input(format!("expected {expected}, found {found}"))
-                .at(path.display().to_string())
-                .hint("the file is damaged: transfer it again")
-        };
         if entry.bytes > limit {
-            return Err(wrong(
-                format!("at most {limit} bytes"),
-                format!("{} in the manifest", entry.bytes),
+            return Err(damaged(
+                &path,
+                &format!("at most {limit} bytes"),
+                &format!("{} in the manifest", entry.bytes),
             ));
         }
         let content = files::read_limited(&path, limit)?;
         if content.len() as u64 != entry.bytes {
-            return Err(wrong(
-                format!("{} bytes", entry.bytes),
-                format!("{} bytes", content.len()),
-            ));
-        }
-        let found = blake3::hash(&content).to_hex();
-        if found.as_str() != entry.blake3 {
-            return Err(wrong(
-                format!("content with hash {}", short(&entry.blake3)),
-                format!("hash {}", short(&found)),
+            return Err(damaged(
+                &path,
+                &format!("{} bytes", entry.bytes),
+                &format!("{} bytes", content.len()),
             ));
         }
         Ok((path, content))
     }
+}
+
+fn damaged(path: &Path, expected: &str, found: &str) -> Failure {
+    Failure::input(format!("expected {expected}, found {found}"))
+        .at(path.display().to_string())
+        .hint("the file is damaged: transfer it again")
+}
+
+fn check_hash(path: &Path, entry: &Entry, hash: blake3::Hash) -> Result<(), Failure> {
+    let found = hash.to_hex();
+    if found.as_str() == entry.blake3 {
+        return Ok(());
+    }
+    Err(damaged(
+        path,
+        &format!("content with hash {}", short(&entry.blake3)),
+        &format!("hash {}", short(&found)),
+    ))
 }
 
 /// The beginning of a hash or a name that may be absurdly long.
@@ -391,6 +434,18 @@ mod tests {
         assert!(message(4).contains("at most 4 bytes"));
         fs::write(&path, b"firsT").unwrap();
         assert!(message(100).contains("content with hash"));
+        let hashed =
+            |_: &Path, bytes: &[u8]| Ok::<_, Failure>(((), *blake3::hash(bytes).as_bytes()));
+        let refused = |_: &Path, _: &[u8]| Err::<((), _), _>(Failure::input("refused"));
+        for found in [
+            manifest.load_parsed(dir.path(), entry, 100, hashed),
+            manifest.load_parsed(dir.path(), entry, 100, refused),
+        ] {
+            assert!(found.unwrap_err().message.contains("content with hash"));
+        }
+        let second = &manifest.files()[1];
+        let found = manifest.load_parsed(dir.path(), second, 100, refused);
+        assert_eq!(found.unwrap_err().message, "refused");
         fs::write(&path, b"firs").unwrap();
         assert!(message(100).contains("expected 5 bytes, found 4"));
         fs::remove_file(&path).unwrap();

@@ -9,10 +9,10 @@ use crate::arith::{Buffer, slices};
 const BLOCK: usize = 1024;
 
 /// A key for digits: one pair of polynomials a digit, over at least the digits' primes. The product is taken at `X^g`, if there is a `g`.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct GadgetTerm<'a> {
-    pub(crate) b: &'a [Poly<Ntt>],
-    pub(crate) a: &'a [Poly<Ntt>],
+    pub(crate) b: Vec<&'a Poly<Ntt>>,
+    pub(crate) a: Vec<&'a Poly<Ntt>>,
     pub(crate) g: Option<GaloisElement>,
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn gadget_product(
             key.b.len() >= digits.len() && key.a.len() >= digits.len(),
             "a key has fewer digits"
         );
-        for poly in key.b.iter().chain(key.a) {
+        for poly in key.b.iter().chain(&key.a) {
             assert!(std::sync::Arc::ptr_eq(ring, poly.ring()), "different rings");
             assert!(poly.basis().contains(&basis), "a key lacks primes");
         }
@@ -56,7 +56,7 @@ pub(crate) fn gadget_product(
             let mut product = Buffer::scratch(block);
             for (source, start) in (0..n).step_by(block).enumerate() {
                 let range = start..start + block;
-                for (x, part) in [(&mut *x0, key.b), (&mut *x1, key.a)] {
+                for (x, part) in [(&mut *x0, &key.b), (&mut *x1, &key.a)] {
                     terms.clear();
                     terms.extend(digits.iter().zip(part).map(|(d, k)| {
                         let k = k.limb(k.basis().limb_of(&basis, i));

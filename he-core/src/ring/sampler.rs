@@ -31,11 +31,15 @@ fn fill_uniform(m: &Modulus, limb: &mut [f64], rng: &mut impl Rng) {
     let p = m.value();
     let mask = u64::MAX >> p.leading_zeros();
     let mut kept = [0; DRAWN];
+    let mut drawn = [[0; 8]; DRAWN];
     let mut done = 0;
     while done < limb.len() {
         let mut count = 0;
-        for _ in 0..DRAWN.min(limb.len() - done) {
-            let candidate = rng.next_u64() & mask;
+        // The same bytes as from one `next_u64` after the other, without a look at the generator's buffer for each.
+        let drawn = &mut drawn[..DRAWN.min(limb.len() - done)];
+        rng.fill_bytes(drawn.as_flattened_mut());
+        for bytes in drawn.iter() {
+            let candidate = u64::from_le_bytes(*bytes) & mask;
             // A rejected candidate is overwritten by the next.
             kept[count] = candidate;
             count += usize::from(candidate < p);

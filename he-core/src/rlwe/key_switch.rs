@@ -1,5 +1,7 @@
 //! Key switching: digits, key products, division by P.
 
+use rayon::prelude::*;
+
 use super::{Context, SwitchingKey};
 use crate::ring::{GadgetTerm, GaloisElement, Ntt, Poly, gadget_product};
 
@@ -26,20 +28,23 @@ impl Digits {
     /// Noise: [`crate::ckks::noise::key_product`] times P.
     ///
     /// # Panics
-    /// If the key is of another ring.
+    /// If the key is of another ring or has fewer digits.
     #[must_use]
     pub fn key_product(&self, key: &SwitchingKey) -> KeyProduct {
-        self.product(&[key.term(None)])
+        self.product(&[key.term(self.0.len(), None)])
     }
 
     /// The sum of the key products, each at its own `X^g`, for double hoisting: one pass over the keys, `2 (l + 1 + k)` permutations a
     /// key.
     ///
     /// # Panics
-    /// Without keys; if a key is of another ring.
+    /// Without keys; if a key is of another ring or has fewer digits.
     #[must_use]
     pub fn sum_of_products(&self, keys: &[(GaloisElement, &SwitchingKey)]) -> KeyProduct {
-        let terms: Vec<_> = keys.iter().map(|(g, key)| key.term(Some(*g))).collect();
+        let terms: Vec<_> = keys
+            .iter()
+            .map(|(g, key)| key.term(self.0.len(), Some(*g)))
+            .collect();
         self.product(&terms)
     }
 
@@ -50,10 +55,11 @@ impl Digits {
 }
 
 impl SwitchingKey {
-    fn term(&self, g: Option<GaloisElement>) -> GadgetTerm<'_> {
+    /// The first `digits` digits, expanded in parallel where nobody has used them before.
+    fn term(&self, digits: usize, g: Option<GaloisElement>) -> GadgetTerm<'_> {
         GadgetTerm {
-            b: self.b(),
-            a: self.a(),
+            b: self.b()[..digits].iter().collect(),
+            a: (0..digits).into_par_iter().map(|d| self.a(d)).collect(),
             g,
         }
     }

@@ -1,6 +1,7 @@
 //! Keys of hybrid key switching.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use super::derive::{Binding, Kind};
 use super::secret::{SecretKey, SecretPoly};
@@ -64,14 +65,15 @@ impl KeyId {
 /// Relinearisation leads from `s^2` to `s`. The key of `X -> X^g` leads from `s` to `s(X^(1/g))`: the automorphism is
 /// applied after the key product, to two polynomials rather than to every digit.
 ///
-/// In memory `2 dnum (L + 1 + k) N` numbers of 8 bytes; half of that can be expanded from the seed.
+/// In memory `2 dnum (L + 1 + k) N` numbers of 8 bytes. Half of that is expanded from the seed, a digit at its first use: computations that start
+/// below the highest level never need the last digits.
 /// Han and Ki, ePrint 2019/688, section 3.
 #[derive(Clone, Debug)]
 pub struct SwitchingKey {
     id: KeyId,
     seed: PublicSeed,
     b: Vec<Poly<Ntt>>,
-    a: Vec<Poly<Ntt>>,
+    a: Vec<OnceLock<Poly<Ntt>>>,
 }
 
 impl SwitchingKey {
@@ -97,9 +99,7 @@ impl SwitchingKey {
         for b in &b {
             context.check_basis("switching key", b, context.key_basis())?;
         }
-        let a = (0..expected)
-            .map(|d| seed.expand(context.ring(), context.key_basis(), d as u32))
-            .collect();
+        let a = b.iter().map(|_| OnceLock::new()).collect();
         Ok(Self { id, seed, b, a })
     }
 
@@ -118,16 +118,20 @@ impl SwitchingKey {
         &self.b
     }
 
-    /// Bytes of its residues in memory.
-    pub fn memory_bytes(&self) -> u64 {
-        let residues = |p: &Poly<Ntt>| p.basis().limbs() * p.ring().degree();
-        let all: usize = self.b.iter().chain(&self.a).map(residues).sum();
-        (all * size_of::<f64>()) as u64
+    /// `a_d` of digit `d`, expanded from the seed if nobody has asked for it before.
+    ///
+    /// # Panics
+    /// If there is no digit `d`.
+    pub fn a(&self, d: usize) -> &Poly<Ntt> {
+        let b = &self.b[d];
+        self.a[d].get_or_init(|| self.seed.expand(b.ring(), b.basis(), d as u32))
     }
 
-    /// `a_0, a_1, ..`, one a digit.
-    pub fn a(&self) -> &[Poly<Ntt>] {
-        &self.a
+    /// Bytes of its residues in memory, when all its digits are in use.
+    pub fn memory_bytes(&self) -> u64 {
+        let residues = |p: &Poly<Ntt>| p.basis().limbs() * p.ring().degree();
+        let half: usize = self.b.iter().map(residues).sum();
+        (2 * half * size_of::<f64>()) as u64
     }
 }
 
@@ -168,7 +172,7 @@ impl SecretKey {
             hidden.mul_scalars(&scalars);
             b_d.add_assign(&hidden);
             b.push(b_d);
-            a.push(a_d);
+            a.push(OnceLock::from(a_d));
         }
         Ok(SwitchingKey { id, seed, b, a })
     }

@@ -349,7 +349,15 @@ impl<R: Read> Reader<R> {
     ///
     /// # Errors
     /// [`WireError::Length`], [`WireError::Truncated`], [`WireError::Hash`], [`WireError::Trailing`], [`WireError::Io`].
-    pub fn finish(mut self) -> Result<Hash, WireError> {
+    pub fn finish(self) -> Result<Hash, WireError> {
+        self.finish_hashed().map(|(hash, _)| hash)
+    }
+
+    /// [`finish`](Self::finish), and the BLAKE3 hash of the whole file, trailer included: for a list of files that names it. Costs nothing more.
+    ///
+    /// # Errors
+    /// As [`Reader::finish`].
+    pub fn finish_hashed(mut self) -> Result<(Hash, Hash), WireError> {
         if self.remaining > 0 {
             return Err(WireError::Length {
                 file: self.file,
@@ -368,9 +376,11 @@ impl<R: Read> Reader<R> {
                 found: hex(&found),
             });
         }
+        self.hash.update(&expected);
+        let whole = *self.hash.finalize().as_bytes();
         match self.fill("the end", &mut [0]) {
             Ok(()) => Err(WireError::Trailing { file: self.file }),
-            Err(WireError::Truncated { .. }) => Ok(found),
+            Err(WireError::Truncated { .. }) => Ok((found, whole)),
             Err(e) => Err(e),
         }
     }

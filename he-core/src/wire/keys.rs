@@ -92,6 +92,20 @@ pub fn read_switching_key<R: Read>(
     context: &Context,
     expected: Option<KeyId>,
 ) -> Result<SwitchingKey, WireError> {
+    read_switching_key_hashed(source, file, length, context, expected).map(|(key, _)| key)
+}
+
+/// [`read_switching_key`], and the BLAKE3 hash of the whole file.
+///
+/// # Errors
+/// As [`read_switching_key`].
+pub fn read_switching_key_hashed<R: Read>(
+    source: R,
+    file: &str,
+    length: Option<u64>,
+    context: &Context,
+    expected: Option<KeyId>,
+) -> Result<(SwitchingKey, Hash), WireError> {
     let (ring, basis) = (context.ring(), key_basis(context));
     let payload = 32 + digits(context) * poly_bytes(ring, basis);
     let mut reader = open(
@@ -116,11 +130,13 @@ pub fn read_switching_key<R: Read>(
     let b = (0..digits(context))
         .map(|_| read_poly(&mut reader, "a digit of an evaluation key", ring, basis))
         .collect::<Result<Vec<_>, _>>()?;
-    reader.finish()?;
-    SwitchingKey::from_seeded(context, id, b, seed).map_err(|source| WireError::Rlwe {
-        file: file.to_owned(),
-        source,
-    })
+    let (_, whole) = reader.finish_hashed()?;
+    let key =
+        SwitchingKey::from_seeded(context, id, b, seed).map_err(|source| WireError::Rlwe {
+            file: file.to_owned(),
+            source,
+        })?;
+    Ok((key, whole))
 }
 
 /// Writes a public key, bound to the parameters' fingerprint: seed and one polynomial over the chain.

@@ -46,8 +46,8 @@ pub use container::{Envelope, Hash, Kind, Reader, Writer};
 pub use error::WireError;
 pub use file::{Existing, open_file, write_file};
 pub use keys::{
-    PUBLIC_KEY, SWITCHING_KEY, read_public_key, read_switching_key, write_public_key,
-    write_switching_key,
+    PUBLIC_KEY, SWITCHING_KEY, read_public_key, read_switching_key, read_switching_key_hashed,
+    write_public_key, write_switching_key,
 };
 pub use poly::packed_bytes;
 pub use secret::SecretKeyFile;

@@ -4,26 +4,20 @@ use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-/// A cache line of values, which is also the widest vector.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([f64; Line::VALUES]);
+/// Values in a cache line, which is also the widest vector.
+const LINE: usize = 8;
 
-impl Line {
-    const VALUES: usize = 8;
-}
-
-/// Most lines that wait for reuse: 256 MiB.
-const MAX_WAITING: usize = 1 << 22;
+/// Most values that wait for reuse: 256 MiB.
+const MAX_WAITING: usize = 1 << 25;
 
 /// Memory of dropped buffers, by length. Polynomials are large enough for the allocator to fetch them from the system and to give
 /// them back each time: without this, a key switch spends half its time on page faults.
 struct Pool {
-    /// Most lines that may wait.
+    /// Most values that may wait.
     limit: usize,
-    waiting: HashMap<usize, Vec<Vec<Line>>>,
-    /// Lines of all of them.
-    lines: usize,
+    waiting: HashMap<usize, Vec<Vec<f64>>>,
+    /// Values of all of them.
+    values: usize,
 }
 
 static POOL: LazyLock<Mutex<Pool>> = LazyLock::new(|| Mutex::new(Pool::new(MAX_WAITING)));
@@ -37,39 +31,40 @@ impl Pool {
         Self {
             limit,
             waiting: HashMap::new(),
-            lines: 0,
+            values: 0,
         }
     }
 
-    fn take(&mut self, lines: usize) -> Option<Vec<Line>> {
-        let found = self.waiting.get_mut(&lines)?.pop()?;
-        self.lines -= lines;
+    fn take(&mut self, values: usize) -> Option<Vec<f64>> {
+        let found = self.waiting.get_mut(&values)?.pop()?;
+        self.values -= values;
         Some(found)
     }
 
     /// Keeps `memory`, if there is room. Returns what is to be freed, outside the lock.
-    fn give(&mut self, mut memory: Vec<Line>) -> impl Sized + use<> {
-        // Buffers shrink: what was cut off is there again.
-        let lines = memory.capacity();
-        memory.resize(lines, Line([0.0; Line::VALUES]));
-        if lines > self.limit {
+    fn give(&mut self, memory: Vec<f64>) -> impl Sized + use<> {
+        let values = memory.len();
+        if values > self.limit {
             return (Some(memory), None);
         }
         let mut evicted = None;
-        if self.lines + lines > self.limit {
+        if self.values + values > self.limit {
             // Lengths that nobody asks for any more would stay for ever.
             evicted = Some(std::mem::take(&mut self.waiting));
-            self.lines = 0;
+            self.values = 0;
         }
-        self.lines += lines;
-        self.waiting.entry(lines).or_default().push(memory);
+        self.values += values;
+        self.waiting.entry(values).or_default().push(memory);
         (None, evicted)
     }
 }
 
 /// A `[f64]` that starts at a cache line, so that no vector load crosses two. Memory is reused.
 pub struct Buffer {
-    lines: Vec<Line>,
+    /// Never grows or shrinks, so never moves: a line more than whole lines.
+    memory: Vec<f64>,
+    /// Where the first whole line starts.
+    start: usize,
     len: usize,
 }
 
@@ -85,10 +80,13 @@ impl Buffer {
     /// `len` values that the caller overwrites: zeros, or left over from other work.
     #[must_use]
     pub fn scratch(len: usize) -> Self {
-        let count = len.div_ceil(Line::VALUES);
-        let recycled = pool().take(count);
-        let lines = recycled.unwrap_or_else(|| vec![Line([0.0; Line::VALUES]); count]);
-        Self { lines, len }
+        let values = len.next_multiple_of(LINE) + LINE;
+        let recycled = pool().take(values);
+        // The system's pages are zero: nothing is written here.
+        let memory = recycled.unwrap_or_else(|| vec![0.0; values]);
+        // A line is eight values, and values are aligned: less than a line away.
+        let start = memory.as_ptr().align_offset(LINE * size_of::<f64>()) % LINE;
+        Self { memory, start, len }
     }
 
     /// A copy of a slice.
@@ -102,7 +100,6 @@ impl Buffer {
     /// Keeps the first `len` values.
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
-        self.lines.truncate(self.len.div_ceil(Line::VALUES));
     }
 }
 
@@ -114,9 +111,9 @@ impl Clone for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let lines = std::mem::take(&mut self.lines);
-        if lines.capacity() > 0 {
-            let surplus = pool().give(lines);
+        let memory = std::mem::take(&mut self.memory);
+        if !memory.is_empty() {
+            let surplus = pool().give(memory);
             drop(surplus);
         }
     }
@@ -126,15 +123,13 @@ impl Deref for Buffer {
     type Target = [f64];
 
     fn deref(&self) -> &[f64] {
-        // SAFETY: lines are contiguous arrays of initialised `f64` without padding (`repr(C)`, size 64), at least `len`.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+        &self.memory[self.start..self.start + self.len]
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f64] {
-        // SAFETY: as for `deref`, and borrowed mutably.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+        &mut self.memory[self.start..self.start + self.len]
     }
 }
 
@@ -169,15 +164,15 @@ mod tests {
 
     #[test]
     fn the_pool_never_keeps_more_than_its_limit() {
-        let memory = |lines: usize| vec![Line([0.0; Line::VALUES]); lines];
+        let memory = |values: usize| vec![0.0; values];
         let mut pool = Pool::new(100);
         drop(pool.give(memory(101)));
         drop(pool.give(memory(50)));
         drop(pool.give(memory(50)));
-        assert_eq!(pool.lines, 100);
+        assert_eq!(pool.values, 100);
         drop(pool.give(memory(8)));
-        assert_eq!(pool.lines, 8);
+        assert_eq!(pool.values, 8);
         assert!(pool.take(9).is_none() && pool.take(8).is_some());
-        assert_eq!(pool.lines, 0);
+        assert_eq!(pool.values, 0);
     }
 }

@@ -28,8 +28,8 @@ fn check_products(log_n: u32) {
             .iter()
             .zip(keys.windows(3))
             .map(|(g, k)| GadgetTerm {
-                b: &k[..2],
-                a: &k[1..],
+                b: k[..2].iter().collect(),
+                a: k[1..].iter().collect(),
                 g: g.and_then(|g| GaloisElement::from_exponent(g, log_n)),
             })
             .collect();

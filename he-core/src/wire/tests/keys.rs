@@ -40,14 +40,14 @@ fn evaluation_keys_come_back_residue_by_residue() {
             )
             .unwrap();
             assert_eq!((found.id(), found.seed()), (id, key.seed()));
-            for (x, y) in found
-                .b()
-                .iter()
-                .chain(found.a())
-                .zip(key.b().iter().chain(key.a()))
-            {
-                assert_eq!(bits(x), bits(y));
+            for d in 0..key.b().len() {
+                assert_eq!(bits(&found.b()[d]), bits(&key.b()[d]));
+                assert_eq!(bits(found.a(d)), bits(key.a(d)));
             }
+            let (_, hash) =
+                read_switching_key_hashed(bytes.as_slice(), "test", None, &context, expected)
+                    .unwrap();
+            assert_eq!(hash, *blake3::hash(&bytes).as_bytes());
         }
     }
 }
