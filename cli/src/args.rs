@@ -194,6 +194,13 @@ pub struct PlanArgs {
     /// The polynomial for the sigmoid is fitted on scores between -R and R [default: 6].
     #[arg(long, value_name = "R", value_parser = positive)]
     pub range: Option<f64>,
+    /// Choose axes, lambda, iterations, steps and range on a split of the training rows, and say what accuracy to expect.
+    #[arg(
+        long,
+        requires = "features",
+        conflicts_with_all = ["keep", "lambda", "iterations", "steps", "range"]
+    )]
+    pub tune: bool,
     /// log2 of the ring degree [default: the cheapest that fits].
     #[arg(long, value_name = "N")]
     pub log_n: Option<u32>,

@@ -183,6 +183,7 @@ fn plan_args(features: FeatureArgs<true>, out: &Path) -> PlanArgs {
         lambda: LAMBDA,
         steps: Some(STEPS.to_vec()),
         range: Some(RANGE),
+        tune: false,
         log_n: None,
         out: out.to_owned(),
     }

@@ -1,11 +1,14 @@
 //! `plan`: everything about a run, chosen and checked before any work.
 
+mod tuned;
+
 use std::io::{self, Write};
 use std::path::Path;
 
 use mlr_train::clear::whitened::Schedule;
 use mlr_train::client::prepare::{Prepared, Recipe};
 use mlr_train::client::{CheckReport, PrivateFile, Statistics};
+use mlr_train::data::TrainingSet;
 use mlr_train::packing;
 use mlr_train::plan::{FirstGradient, Method, Plan, PlanRequest};
 use mlr_train::sigmoid::{Degree, OddPolynomial};
@@ -50,6 +53,9 @@ pub(crate) struct Planned {
     plan_hash: String,
     /// What the twin saw; null when the plan was made from sizes alone, or for the paper's method.
     check: Option<Check>,
+    /// What `--tune` chose from, and what to expect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tuning: Option<tuned::Report>,
 }
 
 /// The twin's check.
@@ -80,11 +86,19 @@ pub(crate) fn run(args: &PlanArgs, console: &Console) -> Result<Planned, Failure
         _ => FirstGradient::Client,
     };
     let pooled = args.stats.as_deref().map(pooled_statistics).transpose()?;
+    let mut tuning = None;
     let (request, prepared) = match args.features.load()? {
         Some(set) => {
-            let keep = keep(args, set.rows(), set.width());
-            console.detail("training the clear twin");
-            let prepared = Prepared::new(set.try_into()?, recipe, keep, args.lambda)?;
+            let set: TrainingSet = set.try_into()?;
+            let prepared = if args.tune {
+                let (prepared, report) = tuned::prepare(set, console)?;
+                tuning = Some(report);
+                prepared
+            } else {
+                let keep = keep(args, set.rows(), set.width());
+                console.detail("training the clear twin");
+                Prepared::new(set, recipe, keep, args.lambda)?
+            };
             let seen = Some((prepared.rows.view(), &prepared.twin));
             let request = prepared.recipe.request(prepared.shape(), first, seen);
             (request, Some(prepared))
@@ -134,7 +148,10 @@ pub(crate) fn run(args: &PlanArgs, console: &Console) -> Result<Planned, Failure
         "client: {} is public and goes to the server: sizes, steps and parameters, no feature, label or weight",
         args.out.display()
     ));
-    Ok(summary(&file, check.as_ref()))
+    Ok(Planned {
+        tuning,
+        ..summary(&file, check.as_ref())
+    })
 }
 
 /// Options of the whitened method say nothing to the paper's.
@@ -152,6 +169,7 @@ fn refuse_foreign_options(args: &PlanArgs) -> Result<(), Failure> {
         ("--steps", args.steps.is_some()),
         ("--range", args.range.is_some()),
         ("--stats", args.stats.is_some()),
+        ("--tune", args.tune),
         (
             "--first-gradient client",
             args.first_gradient == Some(FirstGradientName::Client),
@@ -275,6 +293,7 @@ pub(crate) fn summary(file: &PlanFile, check: Option<&CheckReport>) -> Planned {
         server_memory_bytes: prediction.server_memory_bytes,
         predicted_weight_error: prediction.weight_error(),
         plan_hash: file.hash_hex(),
+        tuning: None,
         check: check.map(|report| Check {
             held_out: report.held_out,
             range: report.range,
@@ -345,6 +364,9 @@ impl Summary for Planned {
             "  precision   expected error of a weight {:.1e}",
             self.predicted_weight_error
         )?;
+        if let Some(tuning) = &self.tuning {
+            tuning.human(out)?;
+        }
         let Some(check) = &self.check else {
             return Ok(());
         };

@@ -12,7 +12,7 @@ use crate::data::TrainingSet;
 use crate::linalg::largest_magnitude;
 use crate::packing::Shape;
 use crate::plan::{Bounds, Cubic, FirstGradient, Method, PlanRequest, Program, Step};
-use crate::sigmoid::{Activation, Degree, OddPolynomial};
+use crate::sigmoid::{Activation, Degree, OddPolynomial, RangeError};
 
 /// What the columns of the trained matrix are.
 #[derive(Clone, Debug, PartialEq)]
@@ -256,6 +256,9 @@ pub enum PrepareError {
     /// The twin does not get through.
     #[error(transparent)]
     Twin(#[from] TrainError),
+    /// A range that no polynomial is fitted on.
+    #[error(transparent)]
+    Range(RangeError),
 }
 
 impl Prepared {
