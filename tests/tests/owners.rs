@@ -214,7 +214,7 @@ fn two_owners_of_network_features() {
         folder.join("test_features.npy"),
     );
     let (train, test) = (train.to_str().unwrap(), test.to_str().unwrap());
-    let wishes = ["--keep", "127"];
+    let wishes = ["--keep", "127", "--range", "8"];
     let task = Task {
         features: train,
         rows: ["0..4096", "4096..8192"],

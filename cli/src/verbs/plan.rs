@@ -91,7 +91,11 @@ pub(crate) fn run(args: &PlanArgs, console: &Console) -> Result<Planned, Failure
         Some(set) => {
             let set: TrainingSet = set.try_into()?;
             let prepared = if args.tune {
-                let (prepared, report) = tuned::prepare(set, console)?;
+                let (prepared, report) = tuned::prepare(
+                    set,
+                    |prepared| search(args, prepared, first).map(|_| ()),
+                    console,
+                )?;
                 tuning = Some(report);
                 prepared
             } else {
@@ -225,6 +229,17 @@ fn from_shape(args: &PlanArgs, recipe: &Recipe, first: FirstGradient) -> Option<
         classes: shape.classes,
     };
     recipe.request(shape, first, None)
+}
+
+/// Whether the planner finds parameters for a prepared run.
+fn search(args: &PlanArgs, prepared: &Prepared, first: FirstGradient) -> Result<Plan, Failure> {
+    let seen = Some((prepared.rows.view(), &prepared.twin));
+    let request = prepared.recipe.request(prepared.shape(), first, seen);
+    let mut request = request
+        .ok_or_else(|| Failure::input("expected a recipe with a plan, found none").at("--tune"))?;
+    request.log_n = args.log_n;
+    request.owners.public_key = args.public_key;
+    Ok(Plan::search(&request)?)
 }
 
 /// Pooled statistics with rows of every class.

@@ -50,38 +50,50 @@ fn row(tuning: &Tuning, choice: &Choice) -> Row {
     }
 }
 
-/// Tunes, and prepares the best choice whose twin passes the check on all rows.
-pub(super) fn prepare(set: TrainingSet, console: &Console) -> Result<(Prepared, Report), Failure> {
+/// Tunes, and prepares the best choice whose twin passes the check on all rows and for which `plan` finds parameters.
+pub(super) fn prepare(
+    set: TrainingSet,
+    plan: impl Fn(&Prepared) -> Result<(), Failure>,
+    console: &Console,
+) -> Result<(Prepared, Report), Failure> {
     console.note("client: trying a ladder of choices on a split of the training rows");
     let tuning = tune(&set)?;
-    let mut refusal = None;
-    for choice in tuning.ranked.iter().take(MOST_TRIED) {
+    let mut refusal: Option<Failure> = None;
+    // Where so many iterations found no parameters, as many with other numbers seldom do.
+    let mut too_many = usize::MAX;
+    let mut tried = 0;
+    for choice in &tuning.ranked {
+        if choice.steps.len() >= too_many || tried == MOST_TRIED {
+            continue;
+        }
+        tried += 1;
         let (recipe, rows) = (choice.recipe()?, set.clone());
         let prepared = Prepared::new(rows, recipe, choice.keep, choice.lambda)?;
-        match prepared.check(f64::INFINITY) {
-            Ok(_) => {
-                let report = Report {
-                    trained_rows: tuning.trained,
-                    held_out_rows: tuning.held_out,
-                    chosen: row(&tuning, choice),
-                    standard_error: tuning.accuracy(choice).1,
-                    table: tuning
-                        .table()
-                        .into_iter()
-                        .map(|c| row(&tuning, c))
-                        .collect(),
-                };
-                return Ok((prepared, report));
-            }
-            Err(refused) => refusal = Some(refused),
+        if let Err(refused) = prepared.check(f64::INFINITY) {
+            refusal = Some(refused.into());
+        } else if let Err(refused) = plan(&prepared) {
+            too_many = choice.steps.len();
+            refusal = Some(refused);
+        } else {
+            let report = report(&tuning, choice);
+            return Ok((prepared, report));
         }
     }
-    Err(match refusal {
-        Some(refused) => refused.into(),
-        None => Failure::input("expected a choice whose scores stay within the range, found none")
+    Err(refusal.unwrap_or_else(|| {
+        Failure::input("expected a choice whose scores stay within the range, found none")
             .at("--tune")
-            .hint("choose --keep, --lambda, --steps and --range by hand, or use more rows"),
-    })
+            .hint("choose --keep, --lambda, --steps and --range by hand, or use more rows")
+    }))
+}
+
+fn report(tuning: &Tuning, choice: &Choice) -> Report {
+    Report {
+        trained_rows: tuning.trained,
+        held_out_rows: tuning.held_out,
+        chosen: row(tuning, choice),
+        standard_error: tuning.accuracy(choice).1,
+        table: tuning.table().into_iter().map(|c| row(tuning, c)).collect(),
+    }
 }
 
 impl Report {
