@@ -213,6 +213,13 @@ pub struct PlanArgs {
     /// Limits and rates.
     #[command(flatten)]
     pub budget: BudgetArgs,
+    /// Choose axes, lambda, iterations, steps and range on a split of the training rows, and say what accuracy to expect.
+    #[arg(
+        long,
+        requires = "features",
+        conflicts_with_all = ["keep", "lambda", "iterations", "steps", "range"]
+    )]
+    pub tune: bool,
     /// log2 of the ring degree [default: the cheapest that fits].
     #[arg(long, value_name = "N")]
     pub log_n: Option<u32>,

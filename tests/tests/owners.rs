@@ -214,15 +214,15 @@ fn two_owners_of_network_features() {
         folder.join("test_features.npy"),
     );
     let (train, test) = (train.to_str().unwrap(), test.to_str().unwrap());
-    let wishes = ["--keep", "127"];
+    let wishes = ["--keep", "127", "--range", "10"];
     let task = Task {
         features: train,
         rows: ["0..4096", "4096..8192"],
-        wishes: &[&wishes[..], &["--lambda", "0.001"]].concat(),
+        wishes: &[&wishes[..], &["--lambda", "0.0003"]].concat(),
     };
     let (parties, _) = encrypted(&task);
     let together = figure(&evaluated(&parties, test, "all"), "accuracy");
-    let alone = alone((train, "0..8192"), (test, "all"), &wishes, "0.001");
+    let alone = alone((train, "0..8192"), (test, "all"), &wishes, "0.0003");
     let alone = figure(&alone, "accuracy");
     assert!((together - alone).abs() <= 0.001, "{together} {alone}");
 }

@@ -190,6 +190,7 @@ fn plan_args(features: FeatureArgs<true>, out: &Path) -> PlanArgs {
             min_security: 128,
             ..BudgetArgs::default()
         },
+        tune: false,
         log_n: None,
         out: out.to_owned(),
     }

@@ -1,6 +1,7 @@
 //! `plan`: everything about a run, chosen and checked before any work.
 
 mod explain;
+mod tuned;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::path::Path;
 use mlr_train::clear::whitened::Schedule;
 use mlr_train::client::prepare::{Prepared, Recipe};
 use mlr_train::client::{CheckReport, PrivateFile, Statistics};
+use mlr_train::data::TrainingSet;
 use mlr_train::packing::{self, Arrangement};
 use mlr_train::plan::cost::Rates;
 use mlr_train::plan::{FirstGradient, Method, Plan, PlanRequest};
@@ -63,6 +65,9 @@ pub(crate) struct Planned {
     check: Option<Check>,
     /// Other plans and every iteration's costs, with --explain.
     explained: Option<Explained>,
+    /// What `--tune` chose from, and what to expect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tuning: Option<tuned::Report>,
 }
 
 /// The twin's check.
@@ -93,11 +98,23 @@ pub(crate) fn run(args: &PlanArgs, console: &Console) -> Result<Planned, Failure
         _ => FirstGradient::Client,
     };
     let pooled = args.stats.as_deref().map(pooled_statistics).transpose()?;
+    let mut tuning = None;
     let (request, prepared) = match args.features.load()? {
         Some(set) => {
-            let keep = keep(args, set.rows(), set.width());
-            console.detail("training the clear twin");
-            let prepared = Prepared::new(set.try_into()?, recipe, keep, args.lambda)?;
+            let set: TrainingSet = set.try_into()?;
+            let prepared = if args.tune {
+                let (prepared, report) = tuned::prepare(
+                    set,
+                    |prepared| search(args, prepared, first).map(|_| ()),
+                    console,
+                )?;
+                tuning = Some(report);
+                prepared
+            } else {
+                let keep = keep(args, set.rows(), set.width());
+                console.detail("training the clear twin");
+                Prepared::new(set, recipe, keep, args.lambda)?
+            };
             let seen = Some((prepared.rows.view(), &prepared.twin));
             let request = prepared.recipe.request(prepared.shape(), first, seen);
             (request, Some(prepared))
@@ -161,6 +178,7 @@ pub(crate) fn run(args: &PlanArgs, console: &Console) -> Result<Planned, Failure
     Ok(Planned {
         predicted_train_seconds: Some(seconds),
         explained,
+        tuning,
         ..summary(&file, check.as_ref())
     })
 }
@@ -199,6 +217,7 @@ fn refuse_foreign_options(args: &PlanArgs) -> Result<(), Failure> {
             args.budget.layout == Some(LayoutName::Diagonal),
         ),
         ("--stats", args.stats.is_some()),
+        ("--tune", args.tune),
         (
             "--first-gradient client",
             args.first_gradient == Some(FirstGradientName::Client),
@@ -264,6 +283,17 @@ fn from_shape(args: &PlanArgs, recipe: &Recipe, first: FirstGradient) -> Option<
         classes: shape.classes,
     };
     recipe.request(shape, first, None)
+}
+
+/// Whether the planner finds parameters for a prepared run.
+fn search(args: &PlanArgs, prepared: &Prepared, first: FirstGradient) -> Result<Plan, Failure> {
+    let seen = Some((prepared.rows.view(), &prepared.twin));
+    let request = prepared.recipe.request(prepared.shape(), first, seen);
+    let mut request = request
+        .ok_or_else(|| Failure::input("expected a recipe with a plan, found none").at("--tune"))?;
+    request.log_n = args.log_n;
+    request.owners.public_key = args.public_key;
+    Ok(Plan::search(&request)?)
 }
 
 /// Pooled statistics with rows of every class.
@@ -336,6 +366,7 @@ pub(crate) fn summary(file: &PlanFile, check: Option<&CheckReport>) -> Planned {
         predicted_train_seconds: None,
         explained: None,
         plan_hash: file.hash_hex(),
+        tuning: None,
         check: check.map(|report| Check {
             held_out: report.held_out,
             range: report.range,
@@ -419,6 +450,9 @@ impl Summary for Planned {
         )?;
         if let Some(explained) = &self.explained {
             explained.human(out)?;
+        }
+        if let Some(tuning) = &self.tuning {
+            tuning.human(out)?;
         }
         let Some(check) = &self.check else {
             return Ok(());

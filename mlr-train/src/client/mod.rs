@@ -3,6 +3,7 @@
 //! - [`whiten`]: centre, rotate, scale and fold back.
 //! - [`prepare`]: the trained matrix, its clear twin, and the way back to a model.
 //! - [`statistics`]: what several owners add up before they whiten alike.
+//! - [`tune`]: axes, damping, iterations, steps and range from a public ladder.
 //! - [`private`]: the file that stays here.
 //! - [`check`]: the twin's check of a plan, before anything is encrypted.
 //! - [`encrypt`]: rows, labels and first gradient into ciphertexts.
@@ -14,6 +15,7 @@ pub mod encrypt;
 pub mod prepare;
 pub mod private;
 pub mod statistics;
+pub mod tune;
 pub mod whiten;
 
 pub use check::{CheckReport, PlanRefused, check_plan};

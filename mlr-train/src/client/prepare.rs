@@ -12,7 +12,7 @@ use crate::data::TrainingSet;
 use crate::linalg::largest_magnitude;
 use crate::packing::Shape;
 use crate::plan::{Bounds, FirstGradient, Method, PlanRequest, Program, Step};
-use crate::sigmoid::{Activation, OddPolynomial};
+use crate::sigmoid::{Activation, OddPolynomial, RangeError};
 
 /// What the columns of the trained matrix are.
 #[derive(Clone, Debug, PartialEq)]
@@ -262,6 +262,9 @@ pub enum PrepareError {
     /// The twin does not get through.
     #[error(transparent)]
     Twin(#[from] TrainError),
+    /// A range that no polynomial is fitted on.
+    #[error(transparent)]
+    Range(RangeError),
 }
 
 impl Prepared {

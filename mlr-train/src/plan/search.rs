@@ -282,6 +282,7 @@ fn with_chain(
         steps: request.steps.clone(),
         polynomial: request.polynomial.clone(),
         bounds: request.bounds,
+        owners: request.owners.clone(),
         arrangement: candidate.arrangement,
         row_length: candidate.row_length,
         classes_per_pass: candidate.classes_per_pass,

@@ -1,0 +1,323 @@
+//! Choosing axes, damping, iterations, steps and range on a split of the *training* rows, from a short public ladder.
+//!
+//! The last row of each five is held out, the others train; of many rows, evenly spaced ones do. One whitening with all axes serves every choice:
+//! fewer axes are its first columns, another damping scales them. Runs of 4 iterations hold those of 2 and 3. A choice counts only if no score
+//! at any point V exceeds twice the range, rule (b) of [`super::check`]. Among choices within a thousandth of the best held-out accuracy the
+//! cheapest on ciphertexts wins: fewest iterations, then fewest axes.
+
+use ndarray::{Array2, ArrayView2, Axis, s};
+
+use super::prepare::{PrepareError, Recipe};
+use super::whiten::{WhitenError, Whitening};
+use crate::clear::TrainError;
+use crate::clear::whitened::{Run, Schedule, train};
+use crate::data::TrainingSet;
+use crate::linalg::affine;
+use crate::metrics;
+use crate::sigmoid::{Activation, Degree, OddPolynomial};
+
+/// Axes: with the constant, columns that fill rows of a power of two.
+const AXES: [usize; 7] = [15, 31, 63, 127, 255, 383, 511];
+/// Dampings, the largest first: the first whitening is the best conditioned.
+const LAMBDAS: [f64; 4] = [3e-2, 1e-2, 1e-3, 1e-4];
+/// First step, and the later ones, in units of 1/n.
+const FIRST: f64 = 4.0;
+const LATER: [f64; 3] = [4.0, 12.0, 16.0];
+/// Ranges of the cubic; scores may go twice as far.
+const RANGES: [f64; 3] = [6.0, 8.0, 10.0];
+/// Iterations.
+const ITERATIONS: [usize; 3] = [2, 3, 4];
+/// Most rows that train and that are held out.
+const MOST_TRAINED: usize = 10_000;
+const MOST_HELD_OUT: usize = 10_000;
+/// Period of the held-out rows.
+const EVERY: usize = 5;
+/// Accuracy given up for a cheaper run.
+const WORTH: f64 = 0.001;
+
+/// One choice and what it gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// d: axes kept.
+    pub keep: usize,
+    /// Damping of the whitening.
+    pub lambda: f64,
+    /// Half width of the cubic's interval.
+    pub range: f64,
+    /// Steps in units of 1/n, one an iteration.
+    pub steps: Vec<f64>,
+    /// Held-out rows right.
+    pub correct: usize,
+    /// Largest score at any point where a gradient was taken.
+    pub largest_score: f64,
+}
+
+impl Choice {
+    /// The recipe of this choice.
+    ///
+    /// # Errors
+    /// [`PrepareError`]; none for choices of [`tune`].
+    pub fn recipe(&self) -> Result<Recipe, PrepareError> {
+        Ok(Recipe::Whitened {
+            schedule: Schedule::new(self.steps.clone())?,
+            polynomial: cubic(self.range)?,
+        })
+    }
+}
+
+/// All that was tried, as far as it was allowed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tuning {
+    /// The best choice first, then those to fall back to.
+    pub ranked: Vec<Choice>,
+    /// Rows that trained, and rows that were held out.
+    pub trained: usize,
+    /// Rows that were held out.
+    pub held_out: usize,
+}
+
+impl Tuning {
+    /// The best choice of every number of axes and iterations, in that order.
+    #[must_use]
+    pub fn table(&self) -> Vec<&Choice> {
+        let mut best: Vec<&Choice> = Vec::new();
+        for choice in &self.ranked {
+            let same = best
+                .iter_mut()
+                .find(|other| other.keep == choice.keep && other.steps.len() == choice.steps.len());
+            match same {
+                Some(other) if choice.correct > other.correct => *other = choice,
+                Some(_) => {}
+                None => best.push(choice),
+            }
+        }
+        best.sort_by_key(|choice| (choice.keep, choice.steps.len()));
+        best
+    }
+
+    /// Held-out accuracy of a choice and its standard error. The chosen one was picked for it, so that on new rows it is a little lower; more
+    /// rows than trained here make up for that.
+    #[must_use]
+    pub fn accuracy(&self, choice: &Choice) -> (f64, f64) {
+        let n = self.held_out as f64;
+        let share = choice.correct as f64 / n;
+        (share, (share * (1.0 - share) / n).sqrt())
+    }
+}
+
+/// Tries the ladder. Cost: an eigen-decomposition p x p, and 36 clear iterations on at most 10,000 rows for each of 28 pairs of axes and
+/// damping.
+///
+/// # Errors
+/// [`PrepareError`] for rows that cannot be whitened; a tuning without choices if none keeps the rule.
+pub fn tune(set: &TrainingSet) -> Result<Tuning, PrepareError> {
+    let (mut kept, mut held) = (Vec::new(), Vec::new());
+    for row in 0..set.rows() {
+        if row % EVERY == EVERY - 1 {
+            held.push(row);
+        } else {
+            kept.push(row);
+        }
+    }
+    let (kept, held) = (spaced(&kept, MOST_TRAINED), spaced(&held, MOST_HELD_OUT));
+    let most = set.width().min(kept.len().saturating_sub(1));
+    let axes = ladder(most);
+    let Some(&widest) = axes.last().filter(|_| !held.is_empty()) else {
+        return Err(WhitenError::Constant { rows: set.rows() }.into());
+    };
+    let features = set.features();
+    let rows = features.select(Axis(0), &kept);
+    let part = crate::linalg::column_means(rows.view());
+    let covariance = crate::linalg::covariance(rows.view(), &part);
+    let map = Whitening::of_moments(part, covariance, kept.len(), widest, LAMBDAS[0])?;
+    let (trained, tested) = (
+        map.apply(rows.view())?,
+        map.apply(features.select(Axis(0), &held).view())?,
+    );
+    let pick = |rows: &[usize]| -> Vec<u32> { rows.iter().map(|&i| set.labels()[i]).collect() };
+    let data = Data {
+        labels: pick(&kept),
+        held: pick(&held),
+        classes: set.classes(),
+    };
+    let mut all = Vec::new();
+    for &keep in &axes {
+        for lambda in LAMBDAS {
+            let x = damped(&map, trained.view(), keep, lambda);
+            let test = damped(&map, tested.view(), keep, lambda);
+            data.choices(&x, &test, (keep, lambda), &mut all)?;
+        }
+    }
+    let best = all.iter().map(|choice| choice.correct).max().unwrap_or(0);
+    let near = best.saturating_sub((held.len() as f64 * WORTH) as usize);
+    all.sort_by_key(|choice| {
+        let wrong = std::cmp::Reverse(choice.correct);
+        if choice.correct >= near {
+            (0, choice.steps.len(), choice.keep, wrong)
+        } else {
+            (1, held.len() - choice.correct, choice.keep, wrong)
+        }
+    });
+    Ok(Tuning {
+        ranked: all,
+        trained: kept.len(),
+        held_out: held.len(),
+    })
+}
+
+/// Labels of the split.
+struct Data {
+    labels: Vec<u32>,
+    held: Vec<u32>,
+    classes: usize,
+}
+
+impl Data {
+    /// Every schedule and range on these rows; those that keep the rule.
+    fn choices(
+        &self,
+        x: &Array2<f64>,
+        test: &Array2<f64>,
+        (keep, lambda): (usize, f64),
+        all: &mut Vec<Choice>,
+    ) -> Result<(), PrepareError> {
+        let longest = ITERATIONS[ITERATIONS.len() - 1];
+        for (range, later) in RANGES
+            .iter()
+            .flat_map(|r| LATER.iter().map(move |l| (*r, *l)))
+        {
+            let schedule = Schedule::ladder(FIRST, later, longest)?;
+            let sigmoid = Activation::Polynomial(cubic(range)?);
+            let run = match train(x.view(), &self.labels, self.classes, &schedule, &sigmoid) {
+                Ok(run) => run,
+                Err(TrainError::Diverged { .. }) => continue,
+                Err(other) => return Err(other.into()),
+            };
+            for iterations in ITERATIONS {
+                let Some(largest_score) = allowed(&run, iterations, range) else {
+                    continue;
+                };
+                let scores = affine(test.view(), run.weights[iterations - 1].view(), None);
+                all.push(Choice {
+                    keep,
+                    lambda,
+                    range,
+                    steps: schedule.steps()[..iterations].to_vec(),
+                    correct: metrics::correct(scores.view(), &self.held),
+                    largest_score,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The largest score of the first `iterations`, if it stays within twice the range.
+fn allowed(run: &Run, iterations: usize, range: f64) -> Option<f64> {
+    let scores = &run.largest_score[..iterations];
+    let largest = scores.iter().fold(0.0, |a: f64, &b| a.max(b));
+    (largest <= 2.0 * range).then_some(largest)
+}
+
+fn cubic(range: f64) -> Result<OddPolynomial, PrepareError> {
+    OddPolynomial::fit(Degree::Three, range).map_err(PrepareError::Range)
+}
+
+/// The ladder's numbers of axes that the rows have, or all of few.
+fn ladder(most: usize) -> Vec<usize> {
+    let mut axes: Vec<usize> = AXES.into_iter().filter(|&d| d <= most).collect();
+    if axes.len() < AXES.len() && most > 0 && axes.last() != Some(&most) {
+        axes.push(most);
+    }
+    axes
+}
+
+/// At most `most` of the rows, evenly spaced.
+fn spaced(rows: &[usize], most: usize) -> Vec<usize> {
+    let every = rows.len().div_ceil(most).max(1);
+    rows.iter().copied().step_by(every).collect()
+}
+
+/// The first `keep` columns of whitened rows under another damping, and the constant.
+fn damped(map: &Whitening, rows: ArrayView2<'_, f64>, keep: usize, lambda: f64) -> Array2<f64> {
+    let mut out = Array2::ones((rows.nrows(), keep + 1));
+    out.slice_mut(s![.., ..keep])
+        .assign(&rows.slice(s![.., ..keep]));
+    let (w, before) = (map.eigenvalues(), map.lambda());
+    for (j, mut column) in out.columns_mut().into_iter().enumerate().take(keep) {
+        let factor = ((w[j] + before * w[0]) / (w[j] + lambda * w[0])).sqrt();
+        column *= factor;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::check::{Limits, check_plan};
+    use crate::data::FeatureSet;
+
+    fn set(rows: usize) -> TrainingSet {
+        let labels: Vec<u32> = (0..rows).map(|row| row as u32 % 3).collect();
+        let features = Array2::from_shape_fn((rows, 20), |(row, column)| {
+            let noise = ((row * 7919 + column * 104_729) % 997) as f64 / 498.0 - 1.0;
+            3.0 * noise + if row % 3 == column % 3 { 1.0 } else { 0.0 }
+        });
+        let set = FeatureSet::new(features, labels, None, "t").unwrap();
+        set.try_into().unwrap()
+    }
+
+    #[test]
+    fn another_damping_is_another_whitening() {
+        let set = set(200);
+        let wide = Whitening::fit(&set, 20, 0.03).unwrap();
+        let rows = wide.apply(set.features().view()).unwrap();
+        let narrow = Whitening::fit(&set, 7, 1e-3).unwrap();
+        let expected = narrow.apply(set.features().view()).unwrap();
+        let found = damped(&wide, rows.view(), 7, 1e-3);
+        assert!((found - expected).iter().all(|x| x.abs() < 1e-9));
+    }
+
+    #[test]
+    fn the_choice_keeps_the_rule_and_is_near_the_best() {
+        let set = set(1000);
+        let tuning = tune(&set).unwrap();
+        assert_eq!((tuning.trained, tuning.held_out), (800, 200));
+        let (first, best) = (
+            &tuning.ranked[0],
+            tuning.ranked.iter().map(|c| c.correct).max().unwrap(),
+        );
+        assert_eq!(first.correct, best);
+        for choice in &tuning.ranked {
+            assert!(choice.largest_score <= 2.0 * choice.range);
+            // Of equally good ones none is cheaper.
+            let cost = |c: &Choice| (c.steps.len(), c.keep);
+            assert!(choice.correct < best || cost(choice) >= cost(first));
+        }
+        // 15 and 20 axes, 2 to 4 iterations.
+        assert_eq!(tuning.table().len(), 6);
+        let (accuracy, error) = tuning.accuracy(first);
+        assert!(accuracy > 0.4 && error < 0.05, "{accuracy} {error}");
+        let Recipe::Whitened {
+            schedule,
+            polynomial,
+        } = first.recipe().unwrap()
+        else {
+            panic!("another method");
+        };
+        let map = Whitening::fit(&set, first.keep, first.lambda).unwrap();
+        let rows = map.apply(set.features().view()).unwrap();
+        let limits = Limits::default();
+        check_plan(rows.view(), set.labels(), 3, &schedule, &polynomial, limits).unwrap();
+    }
+
+    #[test]
+    fn few_and_many_rows() {
+        assert_eq!(ladder(12), [12]);
+        assert_eq!(ladder(40), [15, 31, 40]);
+        assert_eq!(ladder(2048), AXES);
+        assert!(ladder(0).is_empty());
+        assert_eq!(spaced(&[3, 4, 5, 6, 7], 2), [3, 6]);
+        assert!(tune(&set(4)).is_err());
+    }
+}
