@@ -12,6 +12,7 @@ mod search;
 
 pub use error::PlanError;
 pub use file::Plan;
+pub(crate) use file::key_binding;
 pub use predict::{Prediction, predict};
 #[cfg(test)]
 pub(crate) use program::levels;
