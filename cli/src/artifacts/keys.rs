@@ -133,18 +133,46 @@ pub(crate) fn read_public(path: &Path, context: &Arc<Context>) -> Result<PublicK
     Ok(wire::read_public_key(source, &name, Some(length), context)?)
 }
 
+/// A plan that keys are made for: for training or for predictions.
+pub(crate) trait KeyPlan {
+    /// What evaluation keys are bound to, in hex.
+    fn key_binding_hex(&self) -> String;
+    /// The evaluation keys that are needed, in the order of their files.
+    fn key_ids(&self) -> Vec<KeyId>;
+    /// Everything that the keys are made under.
+    ///
+    /// # Errors
+    /// None for a checked plan.
+    fn context(&self) -> Result<Arc<Context>, Failure>;
+}
+
+impl KeyPlan for PlanFile {
+    fn key_binding_hex(&self) -> String {
+        Self::key_binding_hex(self)
+    }
+
+    fn key_ids(&self) -> Vec<KeyId> {
+        Self::key_ids(self)
+    }
+
+    fn context(&self) -> Result<Arc<Context>, Failure> {
+        Self::context(self)
+    }
+}
+
 /// Makes the plan's evaluation keys and writes each to a file of its own. As many are in memory as there are threads.
 ///
 /// # Errors
 /// The system's; interruption.
 pub(crate) fn write_evaluation(
     directory: &NewDirectory,
-    plan: &PlanFile,
+    plan: &dyn KeyPlan,
     key: &SecretKey,
     stage: &Stage,
     stop: &Stoppable,
 ) -> Result<Manifest, Failure> {
     let mut manifest = Manifest::new(Kind::EvaluationKeys, plan.key_binding_hex());
+    manifest.set_key(key_fingerprint(key)?);
     for ids in plan.key_ids().chunks(rayon::current_num_threads()) {
         stop.check()?;
         let written: Result<Vec<_>, Failure> = ids
@@ -172,7 +200,7 @@ pub(crate) fn write_evaluation(
 /// Keys that are missing, damaged or made for something else.
 pub(crate) fn read_evaluation(
     directory: &Path,
-    plan: &PlanFile,
+    plan: &dyn KeyPlan,
     context: &Arc<Context>,
 ) -> Result<EvaluationKeys, Failure> {
     let ids = plan.key_ids();
@@ -208,6 +236,15 @@ fn public_fingerprint(key: &SecretKey) -> Result<wire::Hash, Failure> {
     let public = key.public_key().map_err(|error| from_text(&error))?;
     let (hash, _) = wire::write_public_key(io::sink(), "public key", &public)?;
     Ok(hash)
+}
+
+/// What files of one key name in hex: the fingerprint of its public key.
+///
+/// # Errors
+/// None for a whole key.
+pub(crate) fn key_fingerprint(key: &SecretKey) -> Result<String, Failure> {
+    let hash = blake3::Hash::from_bytes(public_fingerprint(key)?);
+    Ok(hash.to_hex().to_string())
 }
 
 fn make_private_directory(directory: &Path) -> Result<(), Failure> {

@@ -71,6 +71,9 @@ pub(crate) struct Manifest {
     kind: Kind,
     /// The plan's hash for a dataset, the plan's key binding for keys; hex.
     binding: String,
+    /// Fingerprint of the public key that evaluation keys belong to, hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
     files: Vec<Entry>,
 }
 
@@ -81,6 +84,7 @@ impl Manifest {
             schema: SCHEMA,
             kind,
             binding,
+            key: None,
             files: Vec::new(),
         }
     }
@@ -93,6 +97,16 @@ impl Manifest {
     /// The hash that binds it to a plan.
     pub(crate) fn binding(&self) -> &str {
         &self.binding
+    }
+
+    /// Names the key that everything here belongs to.
+    pub(crate) fn set_key(&mut self, key: String) {
+        self.key = Some(key);
+    }
+
+    /// The key that everything here belongs to, if the manifest names it.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.key.as_deref()
     }
 
     /// The files, in the order of writing.

@@ -7,4 +7,5 @@ pub(crate) mod directory;
 pub(crate) mod keys;
 pub(crate) mod manifest;
 pub(crate) mod private;
+pub(crate) mod scoring;
 pub(crate) mod weights;

@@ -15,6 +15,7 @@ use super::human_bytes;
 use crate::args::InspectArgs;
 use crate::artifacts::manifest::{self, Kind, Manifest};
 use crate::artifacts::private::{self, PrivateDirectory};
+use crate::artifacts::scoring::{self, ScorePlanFile};
 use crate::artifacts::{dataset, keys, weights};
 use crate::console::Summary;
 use crate::failure::Failure;
@@ -137,6 +138,11 @@ fn file(path: &Path) -> Result<Found, Failure> {
         Err(error) if begins(path).starts_with(&MAGIC) => return Err(broken(path, error.into())),
         Err(_) => {}
     }
+    if ScorePlanFile::claims(path) {
+        let plan = ScorePlanFile::read(path)?;
+        let summary = serde_json::to_value(super::predict::plan::summary(&plan));
+        return Ok(("plan for predictions", ANYONE, summary.unwrap_or_default()));
+    }
     if path.extension().is_some_and(|end| end == "json") {
         let plan = PlanFile::read(path)?;
         let summary = serde_json::to_value(super::plan::summary(&plan, None));
@@ -210,6 +216,9 @@ fn kind(code: u16) -> Option<(&'static wire::Kind, &'static str, &'static str)> 
         (&wire::PUBLIC_KEY, "parameters", ANYONE),
         (&dataset::SHARD, "plan", SERVER),
         (&weights::MODEL, "plan", SERVER),
+        (&scoring::QUERY, "plan", SERVER),
+        (&scoring::SEALED_MODEL, "plan", SERVER),
+        (&scoring::SCORES, "plan", SERVER),
     ]
     .into_iter()
     .find(|(kind, ..)| kind.code == code)

@@ -10,6 +10,7 @@ pub(crate) mod extract;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod plan;
+pub(crate) mod predict;
 pub(crate) mod train;
 
 /// The failure of a verb that needs the networks, in a build that is without them.
