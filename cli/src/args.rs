@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::exact::ExactArgs;
 use crate::extraction::ExtractArgs;
 use crate::features::FeatureArgs;
 use crate::prediction::{
@@ -79,6 +80,8 @@ pub enum Verb {
     PredictServer(PredictServerArgs),
     /// Client: decrypt scores into labels.
     PredictDecrypt(PredictDecryptArgs),
+    /// Client and server by turns: labels by exact integer scores (cargo feature `sunscreen`).
+    PredictExact(ExactArgs),
     /// Anyone: what a file or directory of velum is, without a key.
     Inspect(InspectArgs),
     /// Client and server in one process: train on encrypted features of handwritten digits, embedded.
@@ -101,6 +104,7 @@ impl Verb {
             Self::PredictEncrypt(_) => "predict-encrypt",
             Self::PredictServer(_) => "predict-server",
             Self::PredictDecrypt(_) => "predict-decrypt",
+            Self::PredictExact(_) => "predict-exact",
             Self::Inspect(_) => "inspect",
             Self::Demo(_) => "demo",
         }
@@ -108,7 +112,7 @@ impl Verb {
 }
 
 /// The names of all verbs, for errors in arguments that do not parse.
-pub(crate) const VERBS: [&str; 14] = [
+pub(crate) const VERBS: [&str; 15] = [
     "extract",
     "plan",
     "keygen",
@@ -121,6 +125,7 @@ pub(crate) const VERBS: [&str; 14] = [
     "predict-encrypt",
     "predict-server",
     "predict-decrypt",
+    "predict-exact",
     "inspect",
     "demo",
 ];

@@ -13,6 +13,7 @@ mod artifacts;
 pub mod console;
 mod convert;
 mod defaults;
+pub mod exact;
 pub mod extraction;
 pub mod failure;
 pub mod features;
@@ -103,6 +104,12 @@ fn dispatch(verb: &Verb, console: &Console) -> Result<(), Failure> {
             "predict-decrypt",
             &verbs::predict::decrypt::run(args, console)?,
         ),
+        #[cfg(feature = "sunscreen")]
+        Verb::PredictExact(args) => {
+            console.finish("predict-exact", &verbs::exact::run(args, console)?)
+        }
+        #[cfg(not(feature = "sunscreen"))]
+        Verb::PredictExact(_) => Err(verbs::without_exact()),
         Verb::Inspect(args) => console.finish("inspect", &verbs::inspect::run(args)?),
         #[cfg(feature = "extract")]
         Verb::Demo(args) => console.finish("demo", &verbs::demo::run(args, console)?),

@@ -247,7 +247,7 @@ pub(crate) fn key_fingerprint(key: &SecretKey) -> Result<String, Failure> {
     Ok(hash.to_hex().to_string())
 }
 
-fn make_private_directory(directory: &Path) -> Result<(), Failure> {
+pub(super) fn make_private_directory(directory: &Path) -> Result<(), Failure> {
     if directory.is_dir() {
         return Ok(());
     }
@@ -260,7 +260,7 @@ fn make_private_directory(directory: &Path) -> Result<(), Failure> {
 }
 
 #[cfg(unix)]
-fn refuse_readable_by_others(path: &Path) -> Result<(), Failure> {
+pub(super) fn refuse_readable_by_others(path: &Path) -> Result<(), Failure> {
     use std::os::unix::fs::PermissionsExt as _;
     let Ok(metadata) = fs::metadata(path) else {
         // A missing file is reported by its reader.
@@ -278,6 +278,6 @@ fn refuse_readable_by_others(path: &Path) -> Result<(), Failure> {
 }
 
 #[cfg(not(unix))]
-fn refuse_readable_by_others(_: &Path) -> Result<(), Failure> {
+pub(super) fn refuse_readable_by_others(_: &Path) -> Result<(), Failure> {
     Ok(())
 }

@@ -4,6 +4,8 @@
 
 pub(crate) mod dataset;
 pub(crate) mod directory;
+#[cfg(feature = "sunscreen")]
+pub(crate) mod exact;
 pub(crate) mod keys;
 pub(crate) mod manifest;
 pub(crate) mod private;

@@ -13,6 +13,8 @@ use serde_json::{Map, Value, json};
 
 use super::human_bytes;
 use crate::args::InspectArgs;
+#[cfg(feature = "sunscreen")]
+use crate::artifacts::exact;
 use crate::artifacts::manifest::{self, Kind, Manifest};
 use crate::artifacts::private::{self, PrivateDirectory};
 use crate::artifacts::scoring::{self, ScorePlanFile};
@@ -219,6 +221,12 @@ fn kind(code: u16) -> Option<(&'static wire::Kind, &'static str, &'static str)> 
         (&scoring::QUERY, "plan", SERVER),
         (&scoring::SEALED_MODEL, "plan", SERVER),
         (&scoring::SCORES, "plan", SERVER),
+        #[cfg(feature = "sunscreen")]
+        (&exact::PUBLIC, "plan", SERVER),
+        #[cfg(feature = "sunscreen")]
+        (&exact::ROWS, "plan", SERVER),
+        #[cfg(feature = "sunscreen")]
+        (&exact::SCORES, "plan", SERVER),
     ]
     .into_iter()
     .find(|(kind, ..)| kind.code == code)

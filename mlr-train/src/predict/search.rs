@@ -15,9 +15,9 @@ use crate::packing::folds;
 
 /// Rows may exceed those that the plan was made with by this factor, and then up to the next power of two.
 const HEADROOM: f64 = 1.25;
-/// Expected errors of a score may be this part of the scores' range: two scores that differ by 1e-3 of the range are then twelve standard errors
-/// apart.
-const PRECISION: f64 = 1.0 / 12_000.0;
+/// Expected errors of a score may be this part of the scores' range. Noise stays below six of them, and rounding to certified bits adds at most as
+/// much again: twelve a score, so that two scores that differ by 1e-3 of the range keep their order.
+const PRECISION: f64 = 1.0 / 24_000.0;
 /// Terms of a stage of a fold.
 const RADIX: usize = 4;
 /// Candidates for the bits of q_0 and q_1.
