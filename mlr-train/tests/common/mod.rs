@@ -9,7 +9,7 @@ use mlr_train::model::{Model, Provenance};
 use mlr_train::sigmoid::{Degree, OddPolynomial};
 
 /// The model, its training rows, and 1,000 others; or a printed line.
-pub fn squeezenet() -> Option<(Model, FeatureSet, FeatureSet)> {
+pub(crate) fn squeezenet() -> Option<(Model, FeatureSet, FeatureSet)> {
     let Some(shared) = std::env::var_os("VELUM_SHARED") else {
         println!("skipped: VELUM_SHARED is not set");
         return None;
