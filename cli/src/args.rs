@@ -5,8 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::budget::BudgetArgs;
+use crate::exact::ExactArgs;
 use crate::extraction::ExtractArgs;
 use crate::features::FeatureArgs;
+use crate::prediction::{
+    PredictArgs, PredictDecryptArgs, PredictEncryptArgs, PredictPlanArgs, PredictServerArgs,
+};
 use crate::shape::Shape;
 
 /// Train a classifier on encrypted features: the server computes, only the client sees data and model.
@@ -17,7 +21,8 @@ use crate::shape::Shape;
     subcommand_required = true,
     arg_required_else_help = true,
     disable_help_subcommand = true,
-    after_help = "Order of work: extract, plan, keygen, encrypt (client) -> train (server) -> decrypt, evaluate (client).\n\
+    after_help = "Order of work: extract, plan, keygen, encrypt (client) -> train (server) -> decrypt, evaluate, predict (client).\n\
+                  Predictions on encrypted rows: predict-plan, keygen, predict-encrypt (client) -> predict-server (server) -> predict-decrypt (client).\n\
                   Exit codes: 0 done, 1 wrong input or refused, 2 environment, 3 verification failed, 130 interrupted."
 )]
 pub struct Cli {
@@ -68,6 +73,18 @@ pub enum Verb {
     Decrypt(DecryptArgs),
     /// Client: accuracy of a decrypted model, beside the models that need no encryption.
     Evaluate(EvaluateArgs),
+    /// Client: labels of new rows or pictures, by a decrypted model.
+    Predict(PredictArgs),
+    /// Client: choose how a server scores encrypted rows, with a model in clear or encrypted.
+    PredictPlan(PredictPlanArgs),
+    /// Client: encrypt rows to predict, or the model to predict with.
+    PredictEncrypt(PredictEncryptArgs),
+    /// Server: score encrypted rows.
+    PredictServer(PredictServerArgs),
+    /// Client: decrypt scores into labels.
+    PredictDecrypt(PredictDecryptArgs),
+    /// Client and server by turns: labels by exact integer scores (cargo feature `sunscreen`).
+    PredictExact(ExactArgs),
     /// Anyone: what a file or directory of velum is, without a key.
     Inspect(InspectArgs),
     /// Client and server in one process: train on encrypted features of handwritten digits, embedded.
@@ -86,6 +103,12 @@ impl Verb {
             Self::Train(_) => "train",
             Self::Decrypt(_) => "decrypt",
             Self::Evaluate(_) => "evaluate",
+            Self::Predict(_) => "predict",
+            Self::PredictPlan(_) => "predict-plan",
+            Self::PredictEncrypt(_) => "predict-encrypt",
+            Self::PredictServer(_) => "predict-server",
+            Self::PredictDecrypt(_) => "predict-decrypt",
+            Self::PredictExact(_) => "predict-exact",
             Self::Inspect(_) => "inspect",
             Self::Demo(_) => "demo",
         }
@@ -93,8 +116,22 @@ impl Verb {
 }
 
 /// The names of all verbs, for errors in arguments that do not parse.
-pub(crate) const VERBS: [&str; 10] = [
-    "extract", "stats", "plan", "keygen", "encrypt", "train", "decrypt", "evaluate", "inspect",
+pub(crate) const VERBS: [&str; 16] = [
+    "extract",
+    "stats",
+    "plan",
+    "keygen",
+    "encrypt",
+    "train",
+    "decrypt",
+    "evaluate",
+    "predict",
+    "predict-plan",
+    "predict-encrypt",
+    "predict-server",
+    "predict-decrypt",
+    "predict-exact",
+    "inspect",
     "demo",
 ];
 
@@ -233,7 +270,7 @@ pub struct PlanArgs {
 #[command(after_help = "Runs at: the client.\n\
                   Leaves the machine: the directory of evaluation keys (for the server) and the public key file, if asked for. The secret key file never does: it is readable by its owner alone and is never overwritten.")]
 pub struct KeygenArgs {
-    /// The plan.
+    /// The plan, of `plan` or of `predict-plan`.
     #[arg(long, value_name = "FILE")]
     pub plan: PathBuf,
     /// Where the secret key goes: a new file, in a directory of its own.

@@ -12,6 +12,9 @@ use mlr_train::files::FileError;
 use mlr_train::metrics::{AgreementError, EvaluationError};
 use mlr_train::model::ModelError;
 use mlr_train::plan::PlanError;
+use mlr_train::predict::PlanError as PredictPlanError;
+use mlr_train::predict::client::ClientError;
+use mlr_train::predict::server::ScoreError;
 use mlr_train::server::TrainError;
 use mlr_train::sigmoid::RangeError;
 
@@ -85,14 +88,17 @@ macro_rules! from_text {
 from_text!(
     AgreementError,
     ClearTrainError,
+    ClientError,
     EvalError,
     EvaluationError,
     ModelError,
     PlanError,
     PlanRefused,
+    PredictPlanError,
     PrepareError,
     RangeError,
     RowSelectionError,
+    ScoreError,
     WhitenError,
 );
 

@@ -15,11 +15,13 @@ mod calibrate;
 pub mod console;
 mod convert;
 mod defaults;
+pub mod exact;
 pub mod extraction;
 pub mod failure;
 pub mod features;
 mod interrupt;
 mod plan_file;
+pub mod prediction;
 mod progress;
 mod shape;
 mod verbs;
@@ -89,6 +91,28 @@ fn dispatch(verb: &Verb, console: &Console) -> Result<(), Failure> {
         Verb::Train(args) => console.finish("train", &verbs::train::run(args, console)?),
         Verb::Decrypt(args) => console.finish("decrypt", &verbs::decrypt::run(args, console)?),
         Verb::Evaluate(args) => console.finish("evaluate", &verbs::evaluate::run(args, console)?),
+        Verb::Predict(args) => console.finish("predict", &verbs::predict::run(args, console)?),
+        Verb::PredictPlan(args) => {
+            console.finish("predict-plan", &verbs::predict::plan::run(args, console)?)
+        }
+        Verb::PredictEncrypt(args) => console.finish(
+            "predict-encrypt",
+            &verbs::predict::encrypt::run(args, console)?,
+        ),
+        Verb::PredictServer(args) => console.finish(
+            "predict-server",
+            &verbs::predict::server::run(args, console)?,
+        ),
+        Verb::PredictDecrypt(args) => console.finish(
+            "predict-decrypt",
+            &verbs::predict::decrypt::run(args, console)?,
+        ),
+        #[cfg(feature = "sunscreen")]
+        Verb::PredictExact(args) => {
+            console.finish("predict-exact", &verbs::exact::run(args, console)?)
+        }
+        #[cfg(not(feature = "sunscreen"))]
+        Verb::PredictExact(_) => Err(verbs::without_exact()),
         Verb::Inspect(args) => console.finish("inspect", &verbs::inspect::run(args)?),
         #[cfg(feature = "extract")]
         Verb::Demo(args) => console.finish("demo", &verbs::demo::run(args, console)?),

@@ -9,6 +9,7 @@
 //! | `extraction` | does `extract` stop, go on and refuse as it says? |
 //! | `owners` | do several owners of data get the model of all their rows? |
 //! | `resume` | does a killed training go on where it was? |
+//! | `prediction` | do labels of new rows come through the ciphertexts, with a clear and an encrypted model? |
 //! | `figures` | the figures that the README promises (slow; development data) |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -19,6 +20,7 @@ mod forgery;
 mod hostile;
 mod journey;
 mod owners;
+mod prediction;
 mod program;
 mod resume;
 mod secrecy;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use crate::journey::{JOB, TRAIN};
+use crate::prediction::{CLEAR, ENCRYPTED};
 use crate::program::files;
 use crate::table;
 
@@ -120,4 +121,46 @@ fn no_file_of_the_server_holds_a_secret() {
     assert!(needles.find(key_file.as_bytes()).is_some());
     let table = std::fs::read(client.join("rows.csv")).unwrap();
     assert!(needles.find(&table).is_some());
+}
+
+#[test]
+fn no_file_of_a_scoring_server_holds_a_secret() {
+    for (found, sealed) in [(&*CLEAR, false), (&*ENCRYPTED, true)] {
+        let client = found.client();
+        let mut needles = Needles::default();
+        let key_file = std::fs::read_to_string(client.join("keys/secret.key")).unwrap();
+        for part in seed(&key_file).chunks_exact(LENGTH) {
+            needles.add(part);
+            let hex: String = part.iter().map(|byte| format!("{byte:02x}")).collect();
+            needles.add(hex.as_bytes());
+        }
+        // The rows that were encrypted come after those that were trained on.
+        let rows = table::rows(
+            7,
+            2 * TRAIN,
+            crate::journey::FEATURES,
+            crate::journey::CLASSES,
+        );
+        for row in &rows[TRAIN..] {
+            for &value in &row[1..] {
+                needles.add_number(value);
+            }
+        }
+        let model = client.join("model/model.safetensors");
+        if sealed {
+            add_tensors(&mut needles, &model);
+        }
+        for file in files(&found.server()) {
+            let bytes = std::fs::read(found.server().join(&file)).unwrap();
+            if let Some(place) = needles.find(&bytes) {
+                panic!("{} holds a secret at byte {place}", file.display());
+            }
+        }
+        // The search itself: it finds the secrets where they are.
+        assert!(needles.find(key_file.as_bytes()).is_some());
+        assert_eq!(
+            needles.find(&std::fs::read(model).unwrap()).is_some(),
+            sealed
+        );
+    }
 }

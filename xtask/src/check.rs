@@ -1,10 +1,12 @@
 //! `cargo xtask check`: everything that a change must pass, cheap things first.
 
+use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{cargo, features, tidy};
+use crate::{bench, cargo, features, tidy};
 
 /// One step: a name, and how it is done.
 struct Step {
@@ -85,7 +87,63 @@ const STEPS: &[Step] = &[
             &[],
         ),
     },
+    Step {
+        name: "exact prediction",
+        full_only: true,
+        action: Action::Ours(exact),
+    },
 ];
+
+/// The cargo feature `sunscreen`, whose library needs cmake and clang: lints, its own tests, and the verb from outside.
+fn exact() -> Result<()> {
+    let there = |tool: &str| {
+        Command::new(tool)
+            .arg("--version")
+            .output()
+            .is_ok_and(|o| o.status.success())
+    };
+    if let Some(missing) = ["cmake", "clang"].into_iter().find(|tool| !there(tool)) {
+        eprintln!("exact prediction: skipped, there is no {missing}");
+        return Ok(());
+    }
+    let feature = ["--features", "sunscreen"];
+    let run = |words: &[&str], velum: Option<&Path>| {
+        let mut command = cargo::cargo();
+        command.args(words);
+        if let Some(path) = velum {
+            command.env("VELUM_BINARY", path);
+        }
+        let status = command.status().context("cannot start cargo")?;
+        match status.success() {
+            true => Ok(()),
+            false => bail!("cargo {} ended with {status}", words.join(" ")),
+        }
+    };
+    let lints = ["--all-targets", "--", "-D", "warnings"];
+    for package in ["mlr-train", "cli"] {
+        run(
+            &[&["clippy", "--package", package][..], &feature, &lints].concat(),
+            None,
+        )?;
+    }
+    let tests = ["--", "--include-ignored", "exact"];
+    run(
+        &[&["test", "--package", "mlr-train"][..], &feature, &tests].concat(),
+        None,
+    )?;
+    let velum = bench::build(&["--no-default-features", "--features", "sunscreen"])?;
+    run(
+        &[
+            "test",
+            "--package",
+            "tests",
+            "exact",
+            "--",
+            "--include-ignored",
+        ],
+        Some(&velum),
+    )
+}
 
 /// Runs every step, also after a failure, and names those that failed.
 pub(crate) fn run(full: bool) -> Result<()> {

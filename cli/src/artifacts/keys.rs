@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use he_core::rlwe::{Context, EvaluationKeys, KeyId, PublicKey, SecretKey};
@@ -77,14 +77,14 @@ pub(crate) fn read_secret(path: &Path, context: &Arc<Context>) -> Result<SecretK
 ///
 /// # Errors
 /// Names the file.
-pub(crate) fn refuse_secrets(given: &[&PathBuf]) -> Result<(), Failure> {
+pub(crate) fn refuse_secrets(given: &[&Path]) -> Result<(), Failure> {
     for path in given {
         let entries = match fs::read_dir(path) {
             Ok(entries) => entries
                 .filter_map(Result::ok)
                 .map(|entry| entry.path())
                 .collect(),
-            Err(_) => vec![(*path).clone()],
+            Err(_) => vec![path.to_path_buf()],
         };
         for entry in entries {
             let private = entry
@@ -133,18 +133,55 @@ pub(crate) fn read_public(path: &Path, context: &Arc<Context>) -> Result<PublicK
     Ok(wire::read_public_key(source, &name, Some(length), context)?)
 }
 
+/// A plan that keys are made for: for training or for predictions.
+pub(crate) trait KeyPlan {
+    /// Whether somebody encrypts under the public key.
+    fn wants_public_key(&self) -> bool {
+        false
+    }
+
+    /// What evaluation keys are bound to, in hex.
+    fn key_binding_hex(&self) -> String;
+    /// The evaluation keys that are needed, in the order of their files.
+    fn key_ids(&self) -> Vec<KeyId>;
+    /// Everything that the keys are made under.
+    ///
+    /// # Errors
+    /// None for a checked plan.
+    fn context(&self) -> Result<Arc<Context>, Failure>;
+}
+
+impl KeyPlan for PlanFile {
+    fn wants_public_key(&self) -> bool {
+        self.plan.job().program().owners.public_key
+    }
+
+    fn key_binding_hex(&self) -> String {
+        Self::key_binding_hex(self)
+    }
+
+    fn key_ids(&self) -> Vec<KeyId> {
+        Self::key_ids(self)
+    }
+
+    fn context(&self) -> Result<Arc<Context>, Failure> {
+        Self::context(self)
+    }
+}
+
 /// Makes the plan's evaluation keys and writes each to a file of its own. As many are in memory as there are threads.
 ///
 /// # Errors
 /// The system's; interruption.
 pub(crate) fn write_evaluation(
     directory: &NewDirectory,
-    plan: &PlanFile,
+    plan: &dyn KeyPlan,
     key: &SecretKey,
     stage: &Stage,
     stop: &Stoppable,
 ) -> Result<Manifest, Failure> {
     let mut manifest = Manifest::new(Kind::EvaluationKeys, plan.key_binding_hex());
+    manifest.set_key(key_fingerprint(key)?);
     for ids in plan.key_ids().chunks(rayon::current_num_threads()) {
         stop.check()?;
         let written: Result<Vec<_>, Failure> = ids
@@ -172,7 +209,7 @@ pub(crate) fn write_evaluation(
 /// Keys that are missing, damaged or made for something else.
 pub(crate) fn read_evaluation(
     directory: &Path,
-    plan: &PlanFile,
+    plan: &dyn KeyPlan,
     context: &Arc<Context>,
 ) -> Result<(EvaluationKeys, blake3::Hash), Failure> {
     let ids = plan.key_ids();
@@ -210,7 +247,16 @@ fn public_fingerprint(key: &SecretKey) -> Result<wire::Hash, Failure> {
     Ok(hash)
 }
 
-fn make_private_directory(directory: &Path) -> Result<(), Failure> {
+/// What files of one key name in hex: the fingerprint of its public key.
+///
+/// # Errors
+/// None for a whole key.
+pub(crate) fn key_fingerprint(key: &SecretKey) -> Result<String, Failure> {
+    let hash = blake3::Hash::from_bytes(public_fingerprint(key)?);
+    Ok(hash.to_hex().to_string())
+}
+
+pub(super) fn make_private_directory(directory: &Path) -> Result<(), Failure> {
     if directory.is_dir() {
         return Ok(());
     }
@@ -223,7 +269,7 @@ fn make_private_directory(directory: &Path) -> Result<(), Failure> {
 }
 
 #[cfg(unix)]
-fn refuse_readable_by_others(path: &Path) -> Result<(), Failure> {
+pub(super) fn refuse_readable_by_others(path: &Path) -> Result<(), Failure> {
     use std::os::unix::fs::PermissionsExt as _;
     let Ok(metadata) = fs::metadata(path) else {
         // A missing file is reported by its reader.
@@ -241,6 +287,6 @@ fn refuse_readable_by_others(path: &Path) -> Result<(), Failure> {
 }
 
 #[cfg(not(unix))]
-fn refuse_readable_by_others(_: &Path) -> Result<(), Failure> {
+pub(super) fn refuse_readable_by_others(_: &Path) -> Result<(), Failure> {
     Ok(())
 }

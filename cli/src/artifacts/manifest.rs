@@ -101,6 +101,9 @@ pub(crate) struct Manifest {
     kind: Kind,
     /// The plan's hash for a dataset, the plan's key binding for keys; hex.
     binding: String,
+    /// Fingerprint of the public key that evaluation keys belong to, hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
     files: Vec<Entry>,
 }
 
@@ -111,6 +114,7 @@ impl Manifest {
             schema: SCHEMA,
             kind,
             binding,
+            key: None,
             files: Vec::new(),
         }
     }
@@ -131,6 +135,16 @@ impl Manifest {
     /// The hash that binds it to a plan.
     pub(crate) fn binding(&self) -> &str {
         &self.binding
+    }
+
+    /// Names the key that everything here belongs to.
+    pub(crate) fn set_key(&mut self, key: String) {
+        self.key = Some(key);
+    }
+
+    /// The key that everything here belongs to, if the manifest names it.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.key.as_deref()
     }
 
     /// The files, in the order of writing.

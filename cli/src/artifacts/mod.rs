@@ -5,7 +5,10 @@
 pub(crate) mod checkpoint;
 pub(crate) mod dataset;
 pub(crate) mod directory;
+#[cfg(feature = "sunscreen")]
+pub(crate) mod exact;
 pub(crate) mod keys;
 pub(crate) mod manifest;
 pub(crate) mod private;
+pub(crate) mod scoring;
 pub(crate) mod weights;

@@ -152,11 +152,22 @@ fn extract(
     })
 }
 
+/// Features of the network `name`.
+///
+/// # Errors
+/// No such network.
+pub(super) fn features_of(name: &str) -> Result<usize, Failure> {
+    Ok(architecture(name)?.features())
+}
+
+fn architecture(name: &str) -> Result<Architecture, Failure> {
+    name.parse()
+        .map_err(|error| Failure::from(error).hint("velum extract --list"))
+}
+
 /// The network with its weights and the preprocessing that was asked for.
 fn load(name: &str, args: &ExtractArgs) -> Result<Extractor, Failure> {
-    let architecture: Architecture = name
-        .parse()
-        .map_err(|error| Failure::from(error).hint("velum extract --list"))?;
+    let architecture = architecture(name)?;
     let normalisation = Normalisation::named(&args.normalisation)?;
     let extractor = match (&args.weights, architecture.published_weights()) {
         (Some(weights), _) => Extractor::load(architecture, weights)?,

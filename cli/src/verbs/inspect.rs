@@ -13,8 +13,11 @@ use serde_json::{Map, Value, json};
 
 use super::human_bytes;
 use crate::args::InspectArgs;
+#[cfg(feature = "sunscreen")]
+use crate::artifacts::exact;
 use crate::artifacts::manifest::{self, Kind, Manifest};
 use crate::artifacts::private::{self, PrivateDirectory};
+use crate::artifacts::scoring::{self, ScorePlanFile};
 use crate::artifacts::{checkpoint, dataset, keys, weights};
 use crate::console::Summary;
 use crate::failure::Failure;
@@ -137,6 +140,11 @@ fn file(path: &Path) -> Result<Found, Failure> {
         Err(error) if begins(path).starts_with(&MAGIC) => return Err(broken(path, error.into())),
         Err(_) => {}
     }
+    if ScorePlanFile::claims(path) {
+        let plan = ScorePlanFile::read(path)?;
+        let summary = serde_json::to_value(super::predict::plan::summary(&plan));
+        return Ok(("plan for predictions", ANYONE, summary.unwrap_or_default()));
+    }
     if path.extension().is_some_and(|end| end == "json") {
         let plan = PlanFile::read(path)?;
         let summary = serde_json::to_value(super::plan::summary(&plan, None));
@@ -222,6 +230,15 @@ fn kind(code: u16) -> Option<(&'static wire::Kind, &'static str, &'static str)> 
         (&dataset::SHARD, "plan", SERVER),
         (&weights::MODEL, "plan", SERVER),
         (&checkpoint::CHECKPOINT, "plan", SERVER),
+        (&scoring::QUERY, "plan", SERVER),
+        (&scoring::SEALED_MODEL, "plan", SERVER),
+        (&scoring::SCORES, "plan", SERVER),
+        #[cfg(feature = "sunscreen")]
+        (&exact::PUBLIC, "plan", SERVER),
+        #[cfg(feature = "sunscreen")]
+        (&exact::ROWS, "plan", SERVER),
+        #[cfg(feature = "sunscreen")]
+        (&exact::SCORES, "plan", SERVER),
     ]
     .into_iter()
     .find(|(kind, ..)| kind.code == code)

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::human_bytes;
 use crate::args::KeygenArgs;
 use crate::artifacts::directory::{self, Access, NewDirectory};
-use crate::artifacts::keys;
+use crate::artifacts::keys::{self, KeyPlan};
+use crate::artifacts::scoring::ScorePlanFile;
 use crate::console::{Console, Summary};
 use crate::convert::from_text;
 use crate::failure::Failure;
@@ -27,14 +28,18 @@ pub(crate) struct Keygen {
 /// Makes the keys.
 pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Result<Keygen, Failure> {
     let started = console.seconds();
-    let plan = PlanFile::read(&args.plan)?;
+    let plan: Box<dyn KeyPlan> = if ScorePlanFile::claims(&args.plan) {
+        Box::new(ScorePlanFile::read(&args.plan)?)
+    } else {
+        Box::new(PlanFile::read(&args.plan)?)
+    };
     directory::refuse_existing(&args.key, "secret key")?;
     // Its own directory is made if need be, but no more than that.
     let home = directory::parent(&args.key);
     if !home.is_dir() {
         directory::require_parent(home)?;
     }
-    if plan.plan.job().program().owners.public_key && args.public_key.is_none() {
+    if plan.wants_public_key() && args.public_key.is_none() {
         return Err(Failure::input(
             "expected a place for the public key, with which the plan's owners encrypt, found none",
         )
@@ -49,8 +54,8 @@ pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Result<Keygen, Failur
     let directory = NewDirectory::begin(&args.eval_keys, Access::Shared, "evaluation keys")?;
     let context = plan.context()?;
     let key = SecretKey::generate(&context).map_err(|error| from_text(&error))?;
-    let stage = console.stage("keygen", plan.keys().len() as u64);
-    let manifest = keys::write_evaluation(&directory, &plan, &key, &stage, &stop)?;
+    let stage = console.stage("keygen", plan.key_ids().len() as u64);
+    let manifest = keys::write_evaluation(&directory, plan.as_ref(), &key, &stage, &stop)?;
     drop(stage);
     stop.check()?;
     keys::write_secret(&args.key, &key)?;

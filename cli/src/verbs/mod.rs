@@ -5,11 +5,14 @@ pub(crate) mod decrypt;
 pub(crate) mod demo;
 pub(crate) mod encrypt;
 pub(crate) mod evaluate;
+#[cfg(feature = "sunscreen")]
+pub(crate) mod exact;
 #[cfg(feature = "extract")]
 pub(crate) mod extract;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod plan;
+pub(crate) mod predict;
 pub(crate) mod stats;
 pub(crate) mod train;
 
@@ -21,6 +24,16 @@ pub(crate) fn without_networks(verb: &str) -> crate::failure::Failure {
     ))
     .at("arguments")
     .hint("build velum with its default features, at the client")
+}
+
+/// The failure of exact prediction in a build that is without it.
+#[cfg(not(feature = "sunscreen"))]
+pub(crate) fn without_exact() -> crate::failure::Failure {
+    crate::failure::Failure::input(
+        "velum predict-exact needs the cargo feature `sunscreen`, and this build is without it",
+    )
+    .at("arguments")
+    .hint("cargo build -p cli --features sunscreen: the library is under AGPL-3.0, and its build needs cmake and clang")
 }
 
 /// Bytes for people: three digits and a unit.

@@ -1,6 +1,7 @@
 //! `train`: what the server runs. No type in here can hold a secret key.
 
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use he_core::evaluator::{Ckks, CkksCt, Evaluator as _, Op};
@@ -38,8 +39,8 @@ pub(crate) struct Trained {
 /// Trains as the arguments say.
 pub(crate) fn run(args: &TrainArgs, console: &Console) -> Result<Trained, Failure> {
     let began = console.seconds();
-    let mut given = vec![&args.plan, &args.eval_keys, &args.out];
-    given.extend(&args.dataset);
+    let mut given: Vec<&Path> = vec![&args.plan, &args.eval_keys, &args.out];
+    given.extend(args.dataset.iter().map(PathBuf::as_path));
     keys::refuse_secrets(&given)?;
     directory::require_parent(&args.out)?;
     let plan = PlanFile::read(&args.plan)?;

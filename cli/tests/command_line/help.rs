@@ -13,7 +13,21 @@ fn pages() {
     insta::assert_snapshot!("help", page(&["--help"]));
     insta::assert_snapshot!("no_arguments", page(&[]));
     for verb in [
-        "extract", "plan", "keygen", "encrypt", "train", "decrypt", "evaluate", "inspect", "demo",
+        "extract",
+        "plan",
+        "keygen",
+        "encrypt",
+        "train",
+        "decrypt",
+        "evaluate",
+        "predict",
+        "predict-plan",
+        "predict-encrypt",
+        "predict-server",
+        "predict-decrypt",
+        "predict-exact",
+        "inspect",
+        "demo",
     ] {
         let text = page(&[verb, "--help"]);
         assert!(text.starts_with("exit code 0"), "{verb}: {text}");

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::npy::{read_features, read_labels, write_features, write_labels};
@@ -45,6 +46,26 @@ struct File {
 /// [`Problem::Kind`] for a description that cannot be read or has another schema, [`Problem::Shape`] if it disagrees with
 /// the arrays, and those of the arrays and of [`FeatureSet::new`].
 pub fn read_bundle(directory: &Path) -> Result<(FeatureSet, Description), FileError> {
+    let (file, features) = read_described(directory)?;
+    let labels = read_labels(&directory.join("labels.npy"))?;
+    let set = FeatureSet::new(features, labels, file.class_names, directory)?;
+    let description = Description {
+        model: file.model,
+        weights_blake3: file.weights_blake3,
+        preprocessing: file.preprocessing,
+    };
+    Ok((set, description))
+}
+
+/// Reads the features of a directory, whether it has labels or not.
+///
+/// # Errors
+/// As [`read_bundle`].
+pub(super) fn read_unlabelled(directory: &Path) -> Result<Array2<f64>, FileError> {
+    read_described(directory).map(|(_, features)| features)
+}
+
+fn read_described(directory: &Path) -> Result<(File, Array2<f64>), FileError> {
     let path = directory.join("features.json");
     let at = At(&path);
     let text = read_limited(&path, LARGEST_DESCRIPTION)?;
@@ -67,7 +88,6 @@ pub fn read_bundle(directory: &Path) -> Result<(FeatureSet, Description), FileEr
         ));
     }
     let features = read_features(&directory.join("features.npy"))?;
-    let labels = read_labels(&directory.join("labels.npy"))?;
     if features.dim() != (file.rows, file.features) {
         return Err(at.fault(
             Problem::Shape,
@@ -77,13 +97,7 @@ pub fn read_bundle(directory: &Path) -> Result<(FeatureSet, Description), FileEr
             "the files of this directory do not belong together",
         ));
     }
-    let set = FeatureSet::new(features, labels, file.class_names, directory)?;
-    let description = Description {
-        model: file.model,
-        weights_blake3: file.weights_blake3,
-        preprocessing: file.preprocessing,
-    };
-    Ok((set, description))
+    Ok((file, features))
 }
 
 /// Writes a feature-set directory, creating it if needed. Features are narrowed to f32.

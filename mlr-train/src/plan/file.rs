@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use he_core::params::{Params, ParamsError, ParamsLiteral};
+use he_core::params::{KeySet, Params, ParamsError, ParamsLiteral};
 use serde::{Deserialize, Serialize};
 
 use super::cost::Rates;
@@ -194,14 +194,7 @@ impl Plan {
     /// What evaluation keys are bound to: parameters and key set alone, so that a changed step or iteration count with the same
     /// parameters and rotations needs no new keys.
     pub fn key_binding(&self) -> [u8; 32] {
-        let mut hash = blake3::Hasher::new_derive_key("velum mlr-train evaluation key set v1");
-        let keys = &self.prediction.keys;
-        hash.update(&self.params.fingerprint());
-        hash.update(&[u8::from(keys.relinearise), u8::from(keys.conjugate)]);
-        for &rotation in &keys.rotations {
-            hash.update(&(rotation as u64).to_le_bytes());
-        }
-        *hash.finalize().as_bytes()
+        key_binding(&self.params, &self.prediction.keys)
     }
 
     /// The parameters.
@@ -218,6 +211,17 @@ impl Plan {
     pub fn prediction(&self) -> &Prediction {
         &self.prediction
     }
+}
+
+/// Hash of parameters and key set.
+pub(crate) fn key_binding(params: &Params, keys: &KeySet) -> [u8; 32] {
+    let mut hash = blake3::Hasher::new_derive_key("velum mlr-train evaluation key set v1");
+    hash.update(&params.fingerprint());
+    hash.update(&[u8::from(keys.relinearise), u8::from(keys.conjugate)]);
+    for &rotation in &keys.rotations {
+        hash.update(&(rotation as u64).to_le_bytes());
+    }
+    *hash.finalize().as_bytes()
 }
 
 /// Compact JSON in the order of the fields. Serialisation of plain structs with finite numbers cannot fail; an empty vector would be

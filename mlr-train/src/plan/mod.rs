@@ -15,6 +15,7 @@ mod scales;
 mod search;
 
 pub use error::PlanError;
+pub(crate) use file::key_binding;
 pub use file::{Plan, Ranked};
 pub use owners::Owners;
 pub use polynomial::Polynomial;

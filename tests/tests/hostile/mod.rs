@@ -2,6 +2,7 @@
 //! or less than before. The texts are snapshots.
 
 mod client;
+mod prediction;
 mod results;
 mod server;
 

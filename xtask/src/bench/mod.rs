@@ -4,6 +4,7 @@ mod extract;
 mod machine;
 mod ops;
 mod paper;
+mod predict;
 mod summary;
 mod table;
 
@@ -30,6 +31,21 @@ pub(crate) enum Bench {
     },
     /// Images to features: speed and memory, on request beside torch.
     Extract(extract::Extract),
+    /// Labels of 1,000 new rows: in clear, on encrypted rows with a clear and an encrypted model, and exactly.
+    Predict {
+        /// A directory with train_features.npy and test_features.npy and their labels.
+        #[arg(long, value_name = "DIR")]
+        features: PathBuf,
+        /// Where the results go, besides the table.
+        #[arg(long, value_name = "OUT")]
+        json: Option<PathBuf>,
+        /// Whole runs of every way; the medians are reported.
+        #[arg(long, value_name = "N", default_value = "3")]
+        runs: std::num::NonZeroUsize,
+        /// Also exact prediction: builds the cargo feature `sunscreen`, which needs cmake and clang.
+        #[arg(long)]
+        exact: bool,
+    },
     /// Single operations on ciphertexts.
     Ops {
         /// In turns with OpenFHE and tfhe-ntt, which are fetched into target/tmp; also counts instructions, if there is valgrind.
@@ -40,6 +56,8 @@ pub(crate) enum Bench {
         json: Option<PathBuf>,
     },
 }
+
+pub(crate) use paper::build;
 
 /// Runs one bench, prints its table and writes its results.
 pub(crate) fn run(bench: &Bench) -> Result<()> {
@@ -59,6 +77,18 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
             let results = extract::run(given)?;
             print!("{}", table::extract(&results));
             write(given.json.as_deref(), &document("extract", results))
+        }
+        Bench::Predict {
+            features,
+            json,
+            runs,
+            exact,
+        } => {
+            let results = predict::run(features, runs.get(), *exact)?;
+            print!("{}", table::predict(&results));
+            let mut document = document("predict", results);
+            document["runs"] = runs.get().into();
+            write(json.as_deref(), &document)
         }
         Bench::Ops { peers, json } => {
             let results = ops::run(*peers)?;

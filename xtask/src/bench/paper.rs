@@ -51,7 +51,7 @@ pub(super) fn run(features: &Path, runs: usize) -> Result<Value> {
             features.display()
         )
     })?;
-    let velum = build()?;
+    let velum = build(&[])?;
     let folder = tempfile::Builder::new()
         .prefix("velum-bench-")
         .tempdir()
@@ -73,17 +73,14 @@ pub(super) fn run(features: &Path, runs: usize) -> Result<Value> {
     Ok(Value::Object(results))
 }
 
-/// Builds the binary and asks cargo where it is.
-pub(super) fn build() -> Result<PathBuf> {
-    let messages = cargo::output_of(cargo::cargo().args([
-        "build",
-        "--package",
-        "cli",
-        "--bin",
-        "velum",
-        "--message-format",
-        "json-render-diagnostics",
-    ]))?;
+/// Builds the binary with `features` and asks cargo where it is.
+pub(crate) fn build(features: &[&str]) -> Result<PathBuf> {
+    let messages = cargo::output_of(
+        cargo::cargo()
+            .args(["build", "--package", "cli", "--bin", "velum"])
+            .args(["--message-format", "json-render-diagnostics"])
+            .args(features),
+    )?;
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
@@ -180,7 +177,7 @@ fn once(velum: &Path, features: &Path, job: &Job, place: &Path) -> Result<Run> {
 }
 
 /// Refuses a folder that holds anything but `expected` (sorted).
-fn only(folder: &Path, expected: &[&str]) -> Result<()> {
+pub(super) fn only(folder: &Path, expected: &[&str]) -> Result<()> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         found.push(entry?.file_name().to_string_lossy().into_owned());

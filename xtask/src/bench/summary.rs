@@ -106,14 +106,14 @@ fn number(run: &Run, field: &Field) -> Result<Option<f64>> {
 }
 
 /// The middle value, or the mean of the two in the middle. `values` is not empty.
-fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let (low, high) = ((values.len() - 1) / 2, values.len() / 2);
     (values[low] + values[high]) / 2.0
 }
 
 /// A JSON number without a decimal point where the value is a count.
-fn plain(value: f64) -> Value {
+pub(super) fn plain(value: f64) -> Value {
     // Every count of the bench is far below 2^53, up to which whole f64 are exact.
     if value.fract() == 0.0 && value.abs() < 9e15 {
         Value::from(value as i64)

@@ -96,6 +96,32 @@ pub(super) fn extract(results: &Value) -> String {
     align(&rows)
 }
 
+/// The table of `bench predict`: a line for each way.
+pub(super) fn predict(results: &Value) -> String {
+    let heads = [
+        "way",
+        "rows",
+        "all",
+        "server",
+        "up",
+        "down",
+        "same label as in clear",
+    ];
+    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    for (way, result) in results.as_object().into_iter().flatten() {
+        rows.push(vec![
+            way.clone(),
+            plain(&result["rows"]),
+            seconds(&result["seconds"]),
+            seconds(&result["server_seconds"]),
+            bytes(&result["upload_bytes"]),
+            bytes(&result["download_bytes"]),
+            percent(&result["label_agreement"]),
+        ]);
+    }
+    align(&rows)
+}
+
 pub(super) fn missing() -> String {
     "-".to_owned()
 }

@@ -164,6 +164,23 @@ pub(crate) const FORBIDDEN_NAMES: &[ForbiddenNames] = &[
         ],
         reason: "the client's side of training seals and opens, it holds no key",
     },
+    ForbiddenNames {
+        module: "mlr_train::predict",
+        names: SECRETS,
+        allowed: &[
+            (
+                "mlr_train::predict::client",
+                "holder::Sealer",
+                "rows are packed once for every evaluator; the trait is opaque",
+            ),
+            (
+                "mlr_train::predict::client",
+                "holder::Opener",
+                "scores are read once for every evaluator; the trait is opaque",
+            ),
+        ],
+        reason: "scoring encrypted rows cannot see a secret key",
+    },
 ];
 
 /// Modules of one crate in a linear chain: each may use only what stands above it.

@@ -82,7 +82,7 @@ pub(super) fn run(given: &Extract) -> Result<Value> {
         }
         false => None,
     };
-    let velum = paper::build()?;
+    let velum = paper::build(&[])?;
     let mut results = Map::new();
     for (arch, weights) in [
         (

@@ -1,0 +1,135 @@
+//! Rows to predict, which may be without labels.
+
+use std::path::Path;
+
+use ndarray::Array2;
+
+use super::rows::{RowSelection, RowSelectionError};
+use super::set::FeatureSet;
+use super::{bundle, npy, read};
+use crate::files::FileError;
+
+/// Rows of features, checked as a [`FeatureSet`] is, with or without labels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rows {
+    /// Without labels, each row is labelled 0 in here.
+    set: FeatureSet,
+    labelled: bool,
+}
+
+impl Rows {
+    /// Reads rows: as [`read`](super::read), but a `.npy` file and a directory may be without labels.
+    ///
+    /// # Errors
+    /// As [`read`](super::read).
+    pub fn read(path: &Path, labels: Option<&Path>) -> Result<Self, FileError> {
+        let (is_npy, is_directory) = (
+            path.extension().is_some_and(|end| end == "npy"),
+            path.is_dir(),
+        );
+        let beside = if is_directory {
+            Some(path.join("labels.npy"))
+        } else {
+            read::labels_beside(path)
+        };
+        let without = labels.is_none() && !beside.is_some_and(|file| file.is_file());
+        let features = match without {
+            true if is_npy => npy::read_features(path)?,
+            true if is_directory => bundle::read_unlabelled(path)?,
+            _ => {
+                let set = read::read(path, labels)?;
+                return Ok(Self {
+                    set,
+                    labelled: true,
+                });
+            }
+        };
+        Self::unlabelled(features, path)
+    }
+
+    /// Takes rows without labels (rows x features).
+    ///
+    /// # Errors
+    /// As [`FeatureSet::new`].
+    pub fn unlabelled(features: Array2<f64>, source: &Path) -> Result<Self, FileError> {
+        let labels = vec![0; features.nrows()];
+        Ok(Self {
+            set: FeatureSet::new(features, labels, None, source)?,
+            labelled: false,
+        })
+    }
+
+    /// The chosen rows.
+    ///
+    /// # Errors
+    /// As [`FeatureSet::select`].
+    pub fn select(&self, selection: &RowSelection) -> Result<Self, RowSelectionError> {
+        Ok(Self {
+            set: self.set.select(selection)?,
+            labelled: self.labelled,
+        })
+    }
+
+    /// Features, rows x features.
+    #[must_use]
+    pub fn features(&self) -> &Array2<f64> {
+        self.set.features()
+    }
+
+    /// One label a row, where the files have them.
+    #[must_use]
+    pub fn labels(&self) -> Option<&[u32]> {
+        self.labelled.then(|| self.set.labels())
+    }
+
+    /// Where the rows came from.
+    #[must_use]
+    pub fn source(&self) -> &Path {
+        self.set.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Description, write_bundle, write_features, write_labels};
+    use crate::files::Problem;
+    use ndarray::array;
+
+    #[test]
+    fn labels_are_read_where_they_are_and_not_missed_where_they_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let x = array![[1.0, 2.0], [3.0, 4.0]];
+        write_features(&at("a_features.npy"), &x).unwrap();
+        let bare = Rows::read(&at("a_features.npy"), None).unwrap();
+        assert_eq!((bare.features(), bare.labels()), (&x, None));
+        write_labels(&at("a_labels.npy"), &[1, 0]).unwrap();
+        let found = Rows::read(&at("a_features.npy"), None).unwrap();
+        assert_eq!(found.labels(), Some(&[1, 0][..]));
+        assert_eq!(
+            found.select(&"1..".parse().unwrap()).unwrap().labels(),
+            Some(&[0][..])
+        );
+
+        let set = FeatureSet::new(x.clone(), vec![1, 0], None, "t").unwrap();
+        write_bundle(&at("set"), &set, &Description::default()).unwrap();
+        assert_eq!(
+            Rows::read(&at("set"), None).unwrap().labels(),
+            Some(&[1, 0][..])
+        );
+        std::fs::remove_file(at("set/labels.npy")).unwrap();
+        let bare = Rows::read(&at("set"), None).unwrap();
+        assert_eq!((bare.features(), bare.labels()), (&x, None));
+        std::fs::remove_file(at("set/features.json")).unwrap();
+        let problem = |name| {
+            Rows::read(&at(name), None)
+                .unwrap_err()
+                .fault()
+                .unwrap()
+                .problem
+        };
+        assert_eq!(problem("set"), Problem::Missing);
+        assert_eq!(problem("none.npy"), Problem::Missing);
+    }
+}
