@@ -22,6 +22,8 @@ use crate::failure::Failure;
 const LARGEST: u64 = 1 << 20;
 /// Measurements of each operation; the median counts.
 const RUNS: usize = 5;
+/// Calls of every thread in one measurement.
+const CALLS: usize = 8;
 /// Rotations of a measured sum.
 const ROTATIONS: i64 = 4;
 /// Ciphertexts on either side of the measured products: more than the caches hold, as in a training.
@@ -188,8 +190,10 @@ fn busy<E: Send>(call: impl Fn() -> Result<(), E> + Sync) -> Result<f64, E> {
     let mut times = Vec::with_capacity(RUNS);
     for _ in 0..=RUNS {
         let start = Instant::now();
-        (0..2 * threads).into_par_iter().try_for_each(|_| call())?;
-        times.push(start.elapsed().as_secs_f64() / 2.0);
+        (0..CALLS * threads)
+            .into_par_iter()
+            .try_for_each(|_| call())?;
+        times.push(start.elapsed().as_secs_f64() / CALLS as f64);
     }
     // The first run fills caches and buffers.
     times.remove(0);

@@ -111,10 +111,13 @@ impl Sketch<'_> {
         Level(self.first_level())
     }
 
-    /// Bytes of the uploaded data, seeded and bit-packed.
+    /// Bytes of the uploaded data and first gradient, seeded and bit-packed.
     pub(super) fn upload(&self) -> u64 {
-        let count = self.layout.blocks() * self.layout.groups();
-        count as u64 * cost::fresh_bytes(self.params, self.data_level())
+        let data = (self.layout.blocks() * self.layout.groups()) as u64;
+        let first = self.layout.gradient_parts() as u64;
+        let top = Level(self.params.max_level());
+        data * cost::fresh_bytes(self.params, self.data_level())
+            + first * cost::fresh_bytes(self.params, top)
     }
 
     /// Bytes of memory at the server beside the evaluation keys.

@@ -26,6 +26,8 @@ const USUAL_RADIX: usize = 4;
 const MOST_KEYS: usize = 64;
 /// A larger key set must bring the cost down to this part.
 const WORTH_MORE_KEYS: f64 = 0.95;
+/// Bytes a second of the upload that plans are ranked with: 100 Mbit/s.
+const UPLOAD_RATE: f64 = 12.5e6;
 /// A plan that is slower by no more than this factor is preferred if its memory is no more than that part.
 const LITTLE_TIME: f64 = 1.25;
 const MUCH_MEMORY: f64 = 0.6;
@@ -55,6 +57,13 @@ pub(crate) struct Found {
     pub(crate) seconds: f64,
 }
 
+impl Found {
+    /// Seconds of upload and training.
+    fn job_seconds(&self) -> f64 {
+        self.seconds + self.prediction.upload_bytes as f64 / UPLOAD_RATE
+    }
+}
+
 /// The jobs that fit a request, the best first and then by time, with their parameters.
 pub(crate) fn search(request: &PlanRequest) -> Result<Vec<Found>, PlanError> {
     let mut chains = Chains::default();
@@ -65,7 +74,7 @@ pub(crate) fn search(request: &PlanRequest) -> Result<Vec<Found>, PlanError> {
             Err(e) => refusal = Some(worse(refusal, e)),
         }
     }
-    all.sort_by(|a: &Found, b| a.seconds.total_cmp(&b.seconds));
+    all.sort_by(|a: &Found, b| a.job_seconds().total_cmp(&b.job_seconds()));
     if all.is_empty() {
         return Err(refusal.unwrap_or_else(|| PlanError::Scales {
             refusal: "no layout to try".to_owned(),
@@ -80,7 +89,7 @@ fn prefer_small(all: &mut [Found]) {
     let memory = |found: &Found| found.prediction.server_memory_bytes as f64;
     let mut chosen = 0;
     for (i, other) in all.iter().enumerate() {
-        let quick = other.seconds <= LITTLE_TIME * all[0].seconds;
+        let quick = other.job_seconds() <= LITTLE_TIME * all[0].job_seconds();
         if quick && memory(other) <= MUCH_MEMORY * memory(&all[chosen]) {
             chosen = i;
         }
@@ -121,7 +130,9 @@ fn candidates(request: &PlanRequest, chains: &mut Chains) -> Result<Vec<Candidat
             let Some(params) = params else { continue };
             any_ring = true;
             for row_length in row_lengths(request, params.slots()) {
-                match Layout::new(request.shape, params.slots(), row_length, arrangement) {
+                let layout = Layout::new(request.shape, params.slots(), row_length, arrangement)
+                    .and_then(|layout| layout.with_owners(&request.owners.rows));
+                match layout {
                     Ok(layout) => {
                         all.extend(sketches(request, &layout, &params, &mut refusal));
                     }
@@ -227,7 +238,7 @@ fn sketches(
                 arrangement: layout.arrangement(),
                 row_length: layout.row_length(),
                 classes_per_pass,
-                rough: sketch.seconds(&request.rates),
+                rough: sketch.seconds(&request.rates) + sketch.upload() as f64 / UPLOAD_RATE,
             });
         }
     }

@@ -2,8 +2,10 @@
 
 mod extract;
 mod machine;
+mod mnist;
 mod ops;
 mod paper;
+mod picture;
 mod predict;
 mod summary;
 mod table;
@@ -29,6 +31,8 @@ pub(crate) enum Bench {
         #[arg(long, value_name = "N", default_value = "3")]
         runs: std::num::NonZeroUsize,
     },
+    /// MNIST on features of a real network, encrypted, from 128 to 60,000 training rows: accuracy, time, memory, and what was predicted.
+    Mnist(mnist::Mnist),
     /// Images to features: speed and memory, on request beside torch.
     Extract(extract::Extract),
     /// Labels of 1,000 new rows: in clear, on encrypted rows with a clear and an encrypted model, and exactly.
@@ -72,6 +76,16 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
             let mut document = document("paper", results);
             document["runs"] = runs.get().into();
             write(json.as_deref(), &document)
+        }
+        Bench::Mnist(given) => {
+            let results = mnist::run(given)?;
+            print!("{}", mnist::table(&results));
+            if let Some(path) = &given.svg {
+                let picture = picture::draw(&results);
+                std::fs::write(path, picture)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
+            }
+            write(given.json.as_deref(), &document("mnist", results))
         }
         Bench::Extract(given) => {
             let results = extract::run(given)?;

@@ -24,6 +24,41 @@ pub(super) struct Job {
     plan: &'static [&'static str],
 }
 
+/// What the verbs of one run are given, beside the names of their own files.
+pub(super) struct Work<'a> {
+    /// For `plan`.
+    pub(super) plan: Vec<&'a str>,
+    /// The training rows, for `plan` and `encrypt`.
+    pub(super) train: Vec<&'a str>,
+    /// What both must know of the whitening.
+    pub(super) whitening: Vec<&'a str>,
+    /// Test and training rows, for `evaluate`.
+    pub(super) test: Vec<&'a str>,
+}
+
+impl<'a> Work<'a> {
+    fn of_the_paper(features: &'a Path, job: &Job) -> Result<Self> {
+        let features = features
+            .to_str()
+            .with_context(|| format!("the path {} is not UTF-8", features.display()))?;
+        Ok(Self {
+            plan: [job.plan, &["--iterations", "2"]].concat(),
+            train: vec!["--features", features, "--rows", TRAIN_ROWS],
+            whitening: vec![],
+            test: vec![
+                "--features",
+                features,
+                "--rows",
+                TEST_ROWS,
+                "--train-features",
+                features,
+                "--train-rows",
+                TRAIN_ROWS,
+            ],
+        })
+    }
+}
+
 /// The three ways, in the order of the table.
 pub(super) const JOBS: [Job; 3] = [
     Job {
@@ -62,7 +97,8 @@ pub(super) fn run(features: &Path, runs: usize) -> Result<Value> {
         for k in 0..runs {
             eprintln!("{}: run {} of {runs}", job.title, k + 1);
             let place = folder.path().join(format!("{}-{k}", job.name));
-            let outcome = once(&velum, &features, job, &place)
+            let work = Work::of_the_paper(&features, job)?;
+            let outcome = once(&velum, &work, &place)
                 .with_context(|| format!("job {:?}, run {}", job.title, k + 1))?;
             done.push(outcome);
             // Evaluation keys are large: one run's files at a time.
@@ -89,18 +125,18 @@ pub(crate) fn build(features: &[&str]) -> Result<PathBuf> {
 }
 
 /// One whole run in `place`, which must not exist.
-fn once(velum: &Path, features: &Path, job: &Job, place: &Path) -> Result<Run> {
+pub(super) fn once(velum: &Path, work: &Work<'_>, place: &Path) -> Result<Run> {
     let (client, server) = (place.join("client"), place.join("server"));
     std::fs::create_dir_all(&client)?;
     std::fs::create_dir_all(&server)?;
-    let features = features
-        .to_str()
-        .with_context(|| format!("the path {} is not UTF-8", features.display()))?;
     let mut run = Run::new();
-
-    let train = ["--features", features, "--rows", TRAIN_ROWS];
-    let plan = ["--iterations", "2", "--out", "plan.json"];
-    let plan = [job.plan, &train, &plan].concat();
+    let plan = [
+        &work.plan[..],
+        &work.train,
+        &work.whitening,
+        &["--out", "plan.json"],
+    ]
+    .concat();
     run.insert("plan", call(velum, &client, "plan", &plan)?);
     let keygen = [
         "--plan",
@@ -121,7 +157,7 @@ fn once(velum: &Path, features: &Path, job: &Job, place: &Path) -> Result<Run> {
         "--out",
         "dataset",
     ];
-    let encrypt = [&encrypt[..], &train].concat();
+    let encrypt = [&encrypt[..], &work.train, &work.whitening].concat();
     run.insert("encrypt", call(velum, &client, "encrypt", &encrypt)?);
 
     std::fs::copy(client.join("plan.json"), server.join("plan.json"))?;
@@ -158,20 +194,8 @@ fn once(velum: &Path, features: &Path, job: &Job, place: &Path) -> Result<Run> {
         "model",
     ];
     run.insert("decrypt", call(velum, &client, "decrypt", &decrypt)?);
-    let evaluate = [
-        "--model",
-        "model",
-        "--features",
-        features,
-        "--rows",
-        TEST_ROWS,
-        "--private",
-        "private",
-        "--train-features",
-        features,
-        "--train-rows",
-        TRAIN_ROWS,
-    ];
+    let evaluate = ["--model", "model", "--private", "private"];
+    let evaluate = [&evaluate[..], &work.test].concat();
     run.insert("evaluate", call(velum, &client, "evaluate", &evaluate)?);
     Ok(run)
 }

@@ -43,7 +43,7 @@ const fn nullable(name: &'static str, verb: &'static str, source: &'static str) 
     }
 }
 
-const FIELDS: [Field; 21] = [
+const FIELDS: [Field; 24] = [
     field("accuracy_encrypted", "evaluate", "accuracy"),
     field("accuracy_clear", "evaluate", "accuracy_clear"),
     // A method may leave nothing to the client but encryption.
@@ -64,6 +64,9 @@ const FIELDS: [Field; 21] = [
     field("upload_ciphertexts", "encrypt", "upload_ciphertexts"),
     field("upload_bytes", "encrypt", "upload_bytes"),
     field("eval_key_bytes", "keygen", "eval_key_bytes"),
+    nullable("predicted_train_seconds", "plan", "predicted_train_seconds"),
+    field("predicted_peak_rss_bytes", "plan", "server_memory_bytes"),
+    field("predicted_upload_bytes", "plan", "upload_bytes"),
     field("log_n", "plan", "log_n"),
     field("log_qp", "plan", "log_qp"),
     field("security_bits", "plan", "security_bits"),
@@ -131,7 +134,7 @@ mod tests {
         Run::from([
             (
                 "plan",
-                json!({"log_n": 14, "log_qp": 322.9, "security_bits": 128, "iterations": 2}),
+                json!({"log_n": 14, "log_qp": 322.9, "security_bits": 128, "iterations": 2, "server_memory_bytes": 5e8, "upload_bytes": 9}),
             ),
             ("keygen", json!({"seconds": 1.5, "eval_key_bytes": 1000})),
             (
