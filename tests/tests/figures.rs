@@ -113,3 +113,89 @@ fn paper() {
         assert!(megabytes <= 2000.0, "{train}");
     }
 }
+
+/// 8,192 rows of MNIST as SqueezeNet features, three iterations on ciphertexts: the job of the large bench at a size for every run of the checks.
+#[test]
+#[ignore = "8,192 rows"]
+fn mnist() {
+    let Some(shared) = shared() else { return };
+    let file = |name: &str| {
+        let path = shared.join("data/features/squeezenet1_0_mnist").join(name);
+        path.to_str().unwrap().to_owned()
+    };
+    let (features, labels) = (file("train_features.npy"), file("train_labels.npy"));
+    let (test_features, test_labels) = (file("test_features.npy"), file("test_labels.npy"));
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let train = [
+        "--features",
+        &features,
+        "--labels",
+        &labels,
+        "--rows",
+        "0..8192",
+    ];
+    let key = ["--plan", "plan.json", "--key", "keys/secret.key"];
+    let verb = |parts: &[&[&str]]| done(at, &parts.concat());
+    let plan = verb(&[
+        &[
+            "plan",
+            "--keep",
+            "511",
+            "--lambda",
+            "0.001",
+            "--iterations",
+            "3",
+        ],
+        &["--steps", "4,12,12", "--range", "8", "--max-memory", "4GB"],
+        &["--out", "plan.json"],
+        &train,
+    ]);
+    verb(&[&["keygen", "--eval-keys", "eval-keys"], &key]);
+    verb(&[
+        &[
+            "encrypt",
+            "--lambda",
+            "0.001",
+            "--private",
+            "private",
+            "--out",
+            "dataset",
+        ],
+        &key,
+        &train,
+    ]);
+    let trained = verb(&[
+        &["train", "--plan", "plan.json", "--eval-keys", "eval-keys"],
+        &["--dataset", "dataset", "--out", "model.enc"],
+    ]);
+    let decrypt = verb(&[
+        &["decrypt", "--private", "private", "--out", "model"],
+        &["--model", "model.enc"],
+        &key,
+    ]);
+    let evaluate = verb(&[
+        &["evaluate", "--model", "model", "--private", "private"],
+        &["--features", &test_features, "--labels", &test_labels],
+    ]);
+    let accuracy = figure(&evaluate, "accuracy");
+    // Of 10,000 test rows: 20 may go the other way than the twin's.
+    assert!(
+        (accuracy - figure(&evaluate, "accuracy_clear")).abs() <= 0.002,
+        "{evaluate}"
+    );
+    assert!(
+        accuracy >= figure(&evaluate, "accuracy_client_only"),
+        "{evaluate}"
+    );
+    assert!(accuracy >= 0.955, "{evaluate}");
+    assert!(figure(&decrypt, "max_weight_error") <= 1e-3);
+    assert!(figure(&plan, "security_bits") >= 128.0);
+    let predicted = figure(&plan, "server_memory_bytes") / 1e6;
+    if let Some(megabytes) = trained["peak_rss_mb"].as_f64() {
+        assert!(
+            (megabytes / predicted - 1.0).abs() <= 0.15,
+            "{megabytes} MB, predicted {predicted}"
+        );
+    }
+}

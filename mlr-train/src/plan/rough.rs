@@ -1,7 +1,7 @@
 //! Counting the operations of a job by formula, before any traced run: what ranks layouts.
 
 use he_core::evaluator::{Level, Op};
-use he_core::params::Params;
+use he_core::params::{KeySet, Params};
 
 use super::cost::{self, Rates};
 use super::memory::{Peak, first_level, server_bytes};
@@ -11,6 +11,9 @@ use crate::packing::{Arrangement, Layout, folds};
 
 /// Terms of a stage of a fold that the count reckons with.
 const RADIX: usize = 4;
+/// Evaluation keys that a sketch reckons with.
+const USUAL_KEYS: usize = 38;
+
 /// A layout under given parameters, with the classes of a pass.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sketch<'a> {
@@ -120,7 +123,7 @@ impl Sketch<'_> {
             + first * cost::fresh_bytes(self.params, top)
     }
 
-    /// Bytes of memory at the server beside the evaluation keys.
+    /// Bytes of memory at the server, with as many evaluation keys as are usual.
     pub(super) fn memory(&self) -> u64 {
         let first = self.first_level();
         let peak = Peak {
@@ -129,6 +132,10 @@ impl Sketch<'_> {
             classes_per_pass: self.classes_per_pass,
             reads: self.iterations().0 > 0,
         };
-        server_bytes(self.layout, self.params, peak)
+        let keys = KeySet {
+            rotations: (1..=USUAL_KEYS).collect(),
+            ..KeySet::default()
+        };
+        server_bytes(self.layout, self.params, peak) + cost::key_memory(self.params, &keys)
     }
 }

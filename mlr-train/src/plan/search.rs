@@ -355,7 +355,7 @@ fn with_chain(
     within_limits(request, best)
 }
 
-/// The sketch's sizes left the evaluation keys out; the traced job's are whole.
+/// The sketch's sizes are estimates; the traced job's count.
 fn within_limits(request: &PlanRequest, found: Found) -> Result<Found, PlanError> {
     let (limits, prediction) = (request.limits, &found.prediction);
     for (what, limit, needed) in [
