@@ -26,8 +26,9 @@ const RUNS: usize = 5;
 const CALLS: usize = 8;
 /// Rotations of a measured sum.
 const ROTATIONS: i64 = 4;
-/// Ciphertexts on either side of the measured products: more than the caches hold, as in a training.
-const FACTORS: usize = 6;
+/// Open sums of the measured products, and factors that each of them takes: more than the caches hold, as in a training.
+const SUMS: usize = 20;
+const FACTORS: usize = 8;
 
 /// Reads rates.
 ///
@@ -91,7 +92,7 @@ fn ring(literal: ParamsLiteral) -> Result<RingRates, Failure> {
     };
     let slots = vec![Complex64::new(0.5, -0.25); params.slots()];
     let fresh = || sealer.seal(&slots, at, 1.0);
-    let cts = (0..2 * FACTORS)
+    let cts = (0..SUMS + FACTORS)
         .map(|_| fresh())
         .collect::<Result<Vec<_>, _>>()?;
     let measured = Measured::of(&eval, &cts)?;
@@ -117,7 +118,7 @@ struct Measured {
 
 impl Measured {
     fn of(eval: &Ckks, cts: &[CkksCt]) -> Result<Self, Failure> {
-        let (left, right) = cts.split_at(cts.len() / 2);
+        let (left, right) = cts.split_at(SUMS);
         let ct = &cts[0];
         let meta = eval.meta(ct);
         let to = Placement {
@@ -133,7 +134,7 @@ impl Measured {
         let many = busy(|| eval.rotate_sum(ct, &all).map(drop))?;
         let key_product = ((many - one) / (ROTATIONS - 1) as f64).max(0.05 * switch);
         // Every left with every right ciphertext, a sum for each left one: sums and factors come from memory.
-        let products = busy(|| {
+        let products = busy_for(1, || {
             let mut sums: Vec<_> = left.iter().map(|_| eval.accumulator()).collect();
             for b in right {
                 for (sum, a) in sums.iter_mut().zip(left) {
@@ -186,14 +187,18 @@ impl Measured {
 
 /// Seconds of one call while every thread makes the same: the median of some runs.
 fn busy<E: Send>(call: impl Fn() -> Result<(), E> + Sync) -> Result<f64, E> {
+    busy_for(CALLS, call)
+}
+
+fn busy_for<E: Send>(calls: usize, call: impl Fn() -> Result<(), E> + Sync) -> Result<f64, E> {
     let threads = rayon::current_num_threads();
     let mut times = Vec::with_capacity(RUNS);
     for _ in 0..=RUNS {
         let start = Instant::now();
-        (0..CALLS * threads)
+        (0..calls * threads)
             .into_par_iter()
             .try_for_each(|_| call())?;
-        times.push(start.elapsed().as_secs_f64() / CALLS as f64);
+        times.push(start.elapsed().as_secs_f64() / calls as f64);
     }
     // The first run fills caches and buffers.
     times.remove(0);

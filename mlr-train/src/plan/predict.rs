@@ -194,7 +194,9 @@ impl Prediction {
         let reading =
             |(level, count): (Level, u64)| rates.load_seconds(params, level) * count as f64;
         let reading: f64 = loads(job).into_iter().map(reading).sum();
-        Ok((rates.total(params, trace.tally()) + reading) / rates.threads as f64)
+        let keys = trace.key_set().len() as f64 * rates.key_seconds(params);
+        let counted = rates.total(params, trace.tally()) + reading + keys;
+        Ok(cost::UNCOUNTED * counted / rates.threads as f64)
     }
 }
 

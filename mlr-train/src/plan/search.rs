@@ -210,7 +210,10 @@ fn sketches(
 ) -> Option<Candidate> {
     let classes = request.shape.classes;
     for passes in PASSES {
-        let classes_per_pass = classes.div_ceil(passes);
+        // Threads share the classes of a pass: an odd one out would leave all but one idle.
+        let threads = request.rates.threads.max(1);
+        let classes_per_pass = classes.div_ceil(passes).next_multiple_of(threads);
+        let classes_per_pass = classes_per_pass.min(classes);
         let sketch = Sketch {
             request,
             layout,
