@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use he_core::evaluator::{Ckks, CkksCt, Evaluator, Level, OPS, Op, Placement};
+use he_core::evaluator::{Ckks, CkksCt, CkksPlain, Evaluator, Level, OPS, Op, Placement};
 use he_core::holder::{Sealer as _, SecretSealer};
 use he_core::params::{KeySet, Params, ParamsLiteral};
 use he_core::rlwe::{Context, SecretKey};
 use he_core::wire::{self, CiphertextReader, CiphertextWriter};
 use mlr_train::files::{self, Access};
+use mlr_train::packing::{Arrangement, Layout, Shape, replicated_slots};
 use mlr_train::plan::cost::{self, Rates, RingRates};
-use num_complex::Complex64;
 use rayon::prelude::*;
 
 use crate::artifacts::dataset::SHARD;
@@ -90,12 +90,23 @@ fn ring(literal: ParamsLiteral) -> Result<RingRates, Failure> {
         level,
         scale: 30f64.exp2(),
     };
-    let slots = vec![Complex64::new(0.5, -0.25); params.slots()];
+    // Any numbers will do: some row of weights, as a training would encrypt it.
+    let (shape, p) = (
+        Shape {
+            samples: 2,
+            columns: 2,
+            classes: 2,
+        },
+        2,
+    );
+    let layout = Layout::new(shape, params.slots(), p, Arrangement::RowMajor);
+    let layout = layout.map_err(|error| from_text(&error))?;
+    let slots = replicated_slots(&layout, ndarray::aview1(&[0.5, -0.25]), 0);
     let fresh = || sealer.seal(&slots, at, 1.0);
     let cts = (0..SUMS + FACTORS)
         .map(|_| fresh())
         .collect::<Result<Vec<_>, _>>()?;
-    let measured = Measured::of(&eval, &cts)?;
+    let measured = Measured::of(&eval, &cts, eval.plain(slots.clone())?)?;
     let unit = |op: Op| measured.seconds(op) / cost::operation(&params, op, level);
     Ok(RingRates {
         log_n: params.log_n(),
@@ -117,7 +128,7 @@ struct Measured {
 }
 
 impl Measured {
-    fn of(eval: &Ckks, cts: &[CkksCt]) -> Result<Self, Failure> {
+    fn of(eval: &Ckks, cts: &[CkksCt], mask: CkksPlain) -> Result<Self, Failure> {
         let (left, right) = cts.split_at(SUMS);
         let ct = &cts[0];
         let meta = eval.meta(ct);
@@ -125,7 +136,6 @@ impl Measured {
             level: Level(meta.level.0 - 1),
             scale: meta.scale,
         };
-        let mask = eval.plain(vec![Complex64::new(0.5, 0.0); eval.slots()])?;
         let digits = eval.hoist(ct)?;
         let all: Vec<i64> = (1..=ROTATIONS).collect();
         let decompose = busy(|| eval.hoist(ct).map(drop))?;

@@ -80,12 +80,14 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
         Bench::Mnist(given) => {
             let results = mnist::run(given)?;
             print!("{}", mnist::table(&results));
+            // Before any file is written: the commit is that of the tree that was measured.
+            let document = document("mnist", results.clone());
             if let Some(path) = &given.svg {
                 let picture = picture::draw(&results);
                 std::fs::write(path, picture)
                     .with_context(|| format!("cannot write {}", path.display()))?;
             }
-            write(given.json.as_deref(), &document("mnist", results))
+            write(given.json.as_deref(), &document)
         }
         Bench::Extract(given) => {
             let results = extract::run(given)?;
