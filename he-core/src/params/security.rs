@@ -59,10 +59,7 @@ impl Security {
 
 /// Largest log2(QP) for 128 bits at ring degree 2^`log_n`, if the table has that degree.
 pub fn cap_128(log_n: u32) -> Option<u32> {
-    TABLE
-        .iter()
-        .find(|(n, _)| *n == log_n)
-        .map(|(_, row)| row[0])
+    cap(log_n, 128)
 }
 
 /// Largest log2(QP) for at least `bits` bits of security at ring degree 2^`log_n`, if the table has both.
