@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use he_core::arith::{Modulus, NttTable, limits, slices};
+use he_core::arith::{Buffer, Modulus, NttTable, limits, slices};
 use serde::Serialize;
 
 use crate::clock::{median, time};
@@ -36,9 +36,9 @@ const BATCH: usize = 32;
 pub(crate) struct Limb {
     table: NttTable,
     modulus: Modulus,
-    values: Vec<f64>,
-    keys: Vec<Vec<f64>>,
-    digits: Vec<Vec<f64>>,
+    values: Buffer,
+    keys: Vec<Buffer>,
+    digits: Vec<Buffer>,
     constants: Vec<f64>,
 }
 
@@ -55,10 +55,11 @@ impl Limb {
     pub(crate) fn new(log_n: u32) -> Fallible<Self> {
         let modulus = Modulus::new(PRIME)?;
         // Integers far below the prime, in no order.
-        let limb = |seed: u64| -> Vec<f64> {
-            (0..1u64 << log_n)
+        let limb = |seed: u64| {
+            let values: Vec<f64> = (0..1u64 << log_n)
                 .map(|i| ((i + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as f64)
-                .collect()
+                .collect();
+            Buffer::copy_of(&values)
         };
         Ok(Self {
             table: NttTable::new(log_n, modulus)?,

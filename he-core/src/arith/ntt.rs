@@ -43,7 +43,8 @@ pub(super) struct Pass {
 /// sums double, so that a pass of `r` layers needs `2^r B <= C`, and takes `B` to `2^r B`. After it, value 0 of
 /// each block is a sum of `2^r` inputs, value 1 (three layers only) of 4 products, all others of 2 products
 /// at most: with the first (two) reduced, `B = 1.3125`, and `8 B <= 10.5 < C`. A pass reduces them only if the next pass
-/// could not take its output: never for `p < 2^36.67`, after every pass of three layers for `p` near `2^48`.
+/// could not take its output: never for `p < 2^36.67`, after every pass for `p` near `2^48`. After the three layers inside blocks of 8
+/// all sums of the last are reduced in that case.
 /// The last layer multiplies both outputs, so `1/N` costs nothing.
 #[derive(Debug, Clone)]
 pub struct NttTable {
@@ -262,25 +263,19 @@ fn input_limit(log_n: u32, p: f64) -> f64 {
     bound.floor() * p
 }
 
-/// Passes of three layers, after one or two of two where needed, and where the inverse reduces; `limit` is in units of
-/// `p`.
+/// Passes of two layers, but three in the first where their number is odd, and where the inverse reduces; `limit` is in units of
+/// `p`. Two layers, not three: their steps are short, so that a processor has several under way while each waits for its results.
 fn plan(log_n: u32, limit: f64) -> (Vec<Pass>, bool) {
     let layers = log_n - 3;
-    let short = [0, 2, 1][layers as usize % 3];
+    let long = layers % 2;
     let mut passes = vec![
         Pass {
             layers: 2,
             reduce: false
         };
-        short as usize
+        (layers / 2) as usize
     ];
-    passes.resize(
-        (short + (layers - 2 * short) / 3) as usize,
-        Pass {
-            layers: 3,
-            reduce: false,
-        },
-    );
+    passes[0].layers += long;
     // The inverse runs them backwards, after the tail.
     let mut bound = 8.0 * REDUCED;
     let mut last: Option<usize> = None;

@@ -47,25 +47,43 @@ impl<V: Lanes> Twiddle<V> for One {
 
 /// `(u + w v, u - w v)`.
 #[inline(always)]
-fn forward2<V: Lanes, T: Twiddle<V>>(prime: Prime<V>, u: V, v: V, w: T) -> (V, V) {
+pub(super) fn forward2<V: Lanes, T: Twiddle<V>>(prime: Prime<V>, u: V, v: V, w: T) -> (V, V) {
     let v = w.times(prime, v);
     (u.add(v), u.sub(v))
 }
 
 /// `(u + v, (u - v) w)`.
 #[inline(always)]
-fn inverse2<V: Lanes, T: Twiddle<V>>(prime: Prime<V>, u: V, v: V, w: T) -> (V, V) {
+pub(super) fn inverse2<V: Lanes, T: Twiddle<V>>(prime: Prime<V>, u: V, v: V, w: T) -> (V, V) {
     (u.add(v), w.times(prime, u.sub(v)))
 }
 
 /// Two layers: twiddles of node `i`, then of its children `2i`, `2i + 1`.
 #[inline(always)]
 pub(super) fn forward4<V: Lanes, T: Twiddle<V>>(prime: Prime<V>, x: [V; 4], w: [T; 3]) -> [V; 4] {
+    let [first, w @ ..] = w;
+    forward4_second(prime, forward4_first(prime, x, first), w)
+}
+
+/// The first of the two layers of [`forward4`].
+#[inline(always)]
+pub(super) fn forward4_first<V: Lanes, T: Twiddle<V>>(prime: Prime<V>, x: [V; 4], w: T) -> [V; 4] {
     let [x0, x1, x2, x3] = x;
-    let (x0, x2) = forward2(prime, x0, x2, w[0]);
-    let (x1, x3) = forward2(prime, x1, x3, w[0]);
-    let (x0, x1) = forward2(prime, x0, x1, w[1]);
-    let (x2, x3) = forward2(prime, x2, x3, w[2]);
+    let (x0, x2) = forward2(prime, x0, x2, w);
+    let (x1, x3) = forward2(prime, x1, x3, w);
+    [x0, x1, x2, x3]
+}
+
+/// The second of the two layers of [`forward4`].
+#[inline(always)]
+pub(super) fn forward4_second<V: Lanes, T: Twiddle<V>>(
+    prime: Prime<V>,
+    x: [V; 4],
+    w: [T; 2],
+) -> [V; 4] {
+    let [x0, x1, x2, x3] = x;
+    let (x0, x1) = forward2(prime, x0, x1, w[0]);
+    let (x2, x3) = forward2(prime, x2, x3, w[1]);
     [x0, x1, x2, x3]
 }
 

@@ -3,6 +3,12 @@
 //! Kernels use neither closures nor `array::map` on vectors: a function that has not the instruction set enabled
 //! cannot inline an intrinsic, and only `#[inline(always)]` functions are sure to be inlined first.
 
+use std::ops::Range;
+
+use super::ntt::Inverse;
+use super::tail::{Rows, forward_split, inverse_split};
+use crate::arith::NttTable;
+
 /// `[f(0), .., f(7)]` without a closure.
 macro_rules! array8 {
     ($k:ident => $value:expr) => {
@@ -105,17 +111,17 @@ pub(in crate::arith) trait Lanes: Copy {
     /// `dst` is valid for writing `LANES` values.
     unsafe fn store(self, dst: *mut f64);
 
-    /// `LANES` blocks of 8 values, transposed: lane `b` of vector `k` is value `k` of block `b`.
+    /// The last three layers of the forward transform and its reduction, on some groups; see `tail`.
     ///
     /// # Safety
-    /// The CPU has the instructions of this type, and `src` is valid for reading `8 LANES` values.
-    unsafe fn load_transposed(src: *const f64) -> [Self; 8];
+    /// The CPU has the instructions of this type; `x` points to the table's `n` values; `GROUP (groups.end) <= n`.
+    unsafe fn forward_tail(table: &NttTable, x: *mut f64, groups: Range<usize>);
 
-    /// Writes what [`Lanes::load_transposed`] reads.
+    /// The first three layers of the inverse, on some groups.
     ///
     /// # Safety
-    /// `dst` is valid for writing `8 LANES` values.
-    unsafe fn store_transposed(x: [Self; 8], dst: *mut f64);
+    /// As for [`Lanes::forward_tail`].
+    unsafe fn inverse_tail(job: &Inverse<'_>, x: *mut f64, groups: Range<usize>);
 
     fn add(self, b: Self) -> Self;
     fn sub(self, b: Self) -> Self;
@@ -150,14 +156,14 @@ impl Lanes for f64 {
         unsafe { *dst = self }
     }
     #[inline(always)]
-    unsafe fn load_transposed(src: *const f64) -> [Self; 8] {
-        // SAFETY: the caller's promise; an array of `f64` is aligned as `f64`.
-        unsafe { *src.cast() }
+    unsafe fn forward_tail(table: &NttTable, x: *mut f64, groups: Range<usize>) {
+        // SAFETY: the caller's promise.
+        unsafe { forward_split::<Self>(table, x, groups) }
     }
     #[inline(always)]
-    unsafe fn store_transposed(x: [Self; 8], dst: *mut f64) {
-        // SAFETY: the caller's promise; an array of `f64` is aligned as `f64`.
-        unsafe { *dst.cast() = x }
+    unsafe fn inverse_tail(job: &Inverse<'_>, x: *mut f64, groups: Range<usize>) {
+        // SAFETY: the caller's promise.
+        unsafe { inverse_split::<Self>(job, x, groups) }
     }
     #[inline(always)]
     fn add(self, b: Self) -> Self {
@@ -182,6 +188,19 @@ impl Lanes for f64 {
     #[inline(always)]
     fn neg_mul_add(self, b: Self, c: Self) -> Self {
         f64::mul_add(-self, b, c)
+    }
+}
+
+impl Rows for f64 {
+    #[inline(always)]
+    unsafe fn load_rows(src: *const f64) -> [Self; 4] {
+        // SAFETY: the caller's promise; an array of `f64` is aligned as `f64`.
+        unsafe { *src.cast() }
+    }
+    #[inline(always)]
+    unsafe fn store_rows(x: [Self; 4], dst: *mut f64) {
+        // SAFETY: the caller's promise; an array of `f64` is aligned as `f64`.
+        unsafe { *dst.cast() = x }
     }
 }
 

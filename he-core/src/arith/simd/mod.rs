@@ -17,6 +17,7 @@ mod limits;
 mod map;
 mod ntt;
 mod permute;
+mod tail;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

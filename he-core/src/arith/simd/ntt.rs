@@ -1,15 +1,16 @@
 //! The transforms: order of passes, loads and stores. `NttTable` has the bounds.
 //!
-//! A pass does two or three layers. Passes over blocks larger than [`CACHED`] sweep the whole array; then each block goes
-//! through all its remaining passes while it is in the first-level cache. The last three layers, inside blocks of 8
-//! values, work on 8 blocks at once, transposed.
+//! A pass does two layers, the first one three if need be. Passes over blocks larger than [`CACHED`] sweep the whole array; then each block goes
+//! through all its remaining passes while it is in the first-level cache, and through the last three layers, inside blocks of 8 values
+//! (`tail`).
 
 use super::butterfly::{
-    One, Plain, Prepared, forward4, forward8, inverse4, inverse8, load4, load8, store4, store8,
+    One, Prepared, forward4_first, forward4_second, forward8, inverse4, inverse8, load4, load8,
+    store4, store8,
 };
 use super::lanes::{Prime, array8};
 use super::{Kernel, Lanes};
-use crate::arith::ntt::{GROUP, Pass, TAIL_TWIDDLES};
+use crate::arith::ntt::{GROUP, Pass};
 use crate::arith::{Constant, NttTable};
 
 /// Block length (in values: 32 KiB) from which on a block does all its passes at a stretch.
@@ -58,7 +59,7 @@ impl Kernel for Forward<'_> {
             debug_assert_eq!(len, 8);
             // SAFETY: the caller has the instructions; block b has these groups.
             unsafe {
-                forward_tail::<V>(
+                V::forward_tail(
                     self.table,
                     x,
                     b * (block / GROUP)..(b + 1) * (block / GROUP),
@@ -113,14 +114,16 @@ unsafe fn forward_pass<V: Lanes>(
             let w0 = prepared(tw, m + i);
             let w1 = [prepared(tw, 2 * (m + i)), prepared(tw, 2 * (m + i) + 1)];
             if layers == 2 {
-                for j in (0..stride).step_by(V::LANES) {
-                    let v = load4::<V>(base.wrapping_add(j), stride);
-                    store4(
-                        forward4(prime, v, [w0, w1[0], w1[1]]),
-                        base.wrapping_add(j),
-                        stride,
-                    );
+                // The first layer of a step comes before the second of the step before: neither waits for the other.
+                let mut next = forward4_first(prime, load4::<V>(base, stride), w0);
+                let mut to = base;
+                for j in (V::LANES..stride).step_by(V::LANES) {
+                    let now = next;
+                    next = forward4_first(prime, load4::<V>(base.wrapping_add(j), stride), w0);
+                    store4(forward4_second(prime, now, w1), to, stride);
+                    to = base.wrapping_add(j);
                 }
+                store4(forward4_second(prime, next, w1), to, stride);
             } else {
                 let w2 = array8!(k => prepared::<V>(tw, 4 * (m + i) + k % 4));
                 let w = [w0, w1[0], w1[1], w2[0], w2[1], w2[2], w2[3]];
@@ -131,52 +134,6 @@ unsafe fn forward_pass<V: Lanes>(
             }
         }
     }
-}
-
-/// The last three layers and the reduction of some groups.
-///
-/// # Safety
-/// The CPU has the instructions of `V`; `x` points to the table's `n` values; `GROUP (groups.end) <= n`.
-#[inline(always)]
-unsafe fn forward_tail<V: Lanes>(table: &NttTable, x: *mut f64, groups: std::ops::Range<usize>) {
-    let tw = table.forward_tail().as_ptr();
-    // SAFETY: each group has GROUP values and TAIL_TWIDDLES twiddles.
-    unsafe {
-        let prime = Prime::<V>::new(table.modulus());
-        for g in groups {
-            let (base, tw) = (
-                x.wrapping_add(g * GROUP),
-                tw.wrapping_add(g * TAIL_TWIDDLES),
-            );
-            let mut copy = [0.0; GROUP];
-            let source = group_source::<V>(base, &mut copy);
-            for first in (0..8).step_by(V::LANES) {
-                let [w0, w1, w2, w3, w4, w5, w6, _] =
-                    array8!(k => Plain(V::load(tw.wrapping_add(8 * (k % 7) + first))));
-                let w = [w0, w1, w2, w3, w4, w5, w6];
-                let v = forward8(prime, V::load_transposed(source.wrapping_add(8 * first)), w);
-                store8(
-                    array8!(k => prime.reduce(v[k])),
-                    base.wrapping_add(first),
-                    8,
-                );
-            }
-        }
-    }
-}
-
-/// Where to read a group that is about to be overwritten: in place if one step reads all of it, else from a copy.
-///
-/// # Safety
-/// `base` is valid for reading `GROUP` values.
-#[inline(always)]
-unsafe fn group_source<V: Lanes>(base: *const f64, copy: &mut [f64; GROUP]) -> *const f64 {
-    if 8 * V::LANES >= GROUP {
-        return base;
-    }
-    // SAFETY: the caller's promise; a local array does not overlap it.
-    unsafe { std::ptr::copy_nonoverlapping(base, copy.as_mut_ptr(), GROUP) };
-    copy.as_ptr()
 }
 
 /// Inverse transform in place; the last layer multiplies by `sum` and `difference`.
@@ -202,7 +159,7 @@ impl Kernel for Inverse<'_> {
             .fold(n, |len, pass| len >> pass.layers);
         for b in 0..n / block {
             // SAFETY: the caller has the instructions; block b has these groups.
-            unsafe { inverse_tail::<V>(&self, x, b * (block / GROUP)..(b + 1) * (block / GROUP)) };
+            unsafe { V::inverse_tail(&self, x, b * (block / GROUP)..(b + 1) * (block / GROUP)) };
             let mut len = 8;
             for pass in passes[outer..].iter().rev() {
                 len <<= pass.layers;
@@ -290,40 +247,6 @@ unsafe fn inverse_pass<V: Lanes, const LAST: bool>(
                     }
                     store8(v, base.wrapping_add(j), stride);
                 }
-            }
-        }
-    }
-}
-
-/// The first three layers of some groups.
-///
-/// # Safety
-/// As for [`forward_tail`].
-#[inline(always)]
-unsafe fn inverse_tail<V: Lanes>(job: &Inverse<'_>, x: *mut f64, groups: std::ops::Range<usize>) {
-    let tw = job.table.inverse_tail().as_ptr();
-    let reduce = job.table.reduce_tail();
-    // SAFETY: each group has GROUP values and TAIL_TWIDDLES twiddles.
-    unsafe {
-        let prime = Prime::<V>::new(job.table.modulus());
-        for g in groups {
-            let (base, tw) = (
-                x.wrapping_add(g * GROUP),
-                tw.wrapping_add(g * TAIL_TWIDDLES),
-            );
-            let mut copy = [0.0; GROUP];
-            let source = group_source::<V>(base, &mut copy);
-            for first in (0..8).step_by(V::LANES) {
-                let v = load8::<V>(source.wrapping_add(first), 8);
-                let [last, w1, w2, w3, w4, w5, w6, _] =
-                    array8!(k => Plain(V::load(tw.wrapping_add(8 * (k % 7) + first))));
-                let w = [w1, w2, w3, w4, w5, w6];
-                let mut v = inverse8(prime, v, w, One, last);
-                if reduce {
-                    v[0] = prime.reduce(v[0]);
-                    v[1] = prime.reduce(v[1]);
-                }
-                V::store_transposed(v, base.wrapping_add(8 * first));
             }
         }
     }

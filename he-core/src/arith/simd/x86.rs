@@ -1,9 +1,13 @@
 //! AVX2 with FMA, and AVX-512.
 
 use std::arch::x86_64::*;
+use std::ops::Range;
 
 use super::lanes::{array4, array8};
+use super::ntt::Inverse;
+use super::tail::{Blocks, Rows, forward_split, forward_whole, inverse_split, inverse_whole};
 use super::{Kernel, Lanes};
+use crate::arith::NttTable;
 
 /// Runs a kernel on AVX2.
 ///
@@ -50,7 +54,7 @@ unsafe fn write<T: Copy>(dst: *mut f64, x: T) {
 macro_rules! lanes {
     ($(#[$doc:meta])* $name:ident, $register:ty, $lanes:literal, $splat:ident,
      $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $fmsub:ident, $fnmadd:ident,
-     $load_transposed:ident, $store_transposed:ident, $gather:ident) => {
+     $forward_tail:ident, $inverse_tail:ident, $gather:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
         pub(super) struct $name($register);
@@ -83,17 +87,14 @@ macro_rules! lanes {
                 unsafe { write(dst, self.0) }
             }
             #[inline(always)]
-            unsafe fn load_transposed(src: *const f64) -> [Self; 8] {
-                // SAFETY: the caller promises the instructions and the pointer.
-                unsafe {
-                    let rows = $load_transposed(src);
-                    array8!(k => Self(rows[k]))
-                }
+            unsafe fn forward_tail(table: &NttTable, x: *mut f64, groups: Range<usize>) {
+                // SAFETY: the caller's promise.
+                unsafe { $forward_tail::<Self>(table, x, groups) }
             }
             #[inline(always)]
-            unsafe fn store_transposed(x: [Self; 8], dst: *mut f64) {
-                // SAFETY: a value exists only where the instructions do; the caller promises the pointer.
-                unsafe { $store_transposed(array8!(k => x[k].0), dst) }
+            unsafe fn inverse_tail(job: &Inverse<'_>, x: *mut f64, groups: Range<usize>) {
+                // SAFETY: the caller's promise.
+                unsafe { $inverse_tail::<Self>(job, x, groups) }
             }
             #[inline(always)]
             fn add(self, b: Self) -> Self {
@@ -133,16 +134,48 @@ lanes!(
     /// Four lanes.
     Avx2, __m256d, 4, _mm256_set1_pd,
     _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_fmsub_pd, _mm256_fnmadd_pd,
-    load_transposed_avx2, store_transposed_avx2,
+    forward_split, inverse_split,
     gather_avx2
 );
 lanes!(
     /// Eight lanes.
     Avx512, __m512d, 8, _mm512_set1_pd,
     _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_fmadd_pd, _mm512_fmsub_pd, _mm512_fnmadd_pd,
-    load_transposed_avx512, store_transposed_avx512,
+    forward_whole, inverse_whole,
     gather_avx512
 );
+
+impl Rows for Avx2 {
+    #[inline(always)]
+    unsafe fn load_rows(src: *const f64) -> [Self; 4] {
+        // SAFETY: the caller promises the instructions and the pointer.
+        unsafe {
+            let rows = load_rows_avx2(src);
+            array4!(k => Self(rows[k]))
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_rows(x: [Self; 4], dst: *mut f64) {
+        // SAFETY: a value exists only where the instructions do; the caller promises the pointer.
+        unsafe { store_rows_avx2(array4!(k => x[k].0), dst) }
+    }
+}
+
+impl Blocks for Avx512 {
+    #[inline(always)]
+    unsafe fn load_transposed(src: *const f64) -> [Self; 8] {
+        // SAFETY: the caller promises the instructions and the pointer.
+        unsafe {
+            let rows = load_transposed_avx512(src);
+            array8!(k => Self(rows[k]))
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_transposed(x: [Self; 8], dst: *mut f64) {
+        // SAFETY: a value exists only where the instructions do; the caller promises the pointer.
+        unsafe { store_transposed_avx512(array8!(k => x[k].0), dst) }
+    }
+}
 
 /// Four loads: on a processor with AVX2 and no AVX-512 a permutation with the gather instruction took 1.6 times as long.
 ///
@@ -188,33 +221,22 @@ fn transpose4(r: [__m256d; 4]) -> [__m256d; 4] {
 }
 
 /// # Safety
-/// `src` is valid for reading 32 values.
+/// `src` is valid for reading 28 values.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn load_transposed_avx2(src: *const f64) -> [__m256d; 8] {
+unsafe fn load_rows_avx2(src: *const f64) -> [__m256d; 4] {
     // SAFETY: the caller's promise.
-    let (low, high) = unsafe {
-        (
-            array4!(b => read(src.wrapping_add(8 * b))),
-            array4!(b => read(src.wrapping_add(8 * b + 4))),
-        )
-    };
-    let ([a, b, c, d], [e, f, g, h]) = (transpose4(low), transpose4(high));
-    [a, b, c, d, e, f, g, h]
+    transpose4(unsafe { array4!(l => read(src.wrapping_add(8 * l))) })
 }
 
 /// # Safety
-/// `dst` is valid for writing 32 values.
+/// `dst` is valid for writing 28 values.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn store_transposed_avx2(x: [__m256d; 8], dst: *mut f64) {
-    let [a, b, c, d, e, f, g, h] = x;
-    let (low, high) = (transpose4([a, b, c, d]), transpose4([e, f, g, h]));
+unsafe fn store_rows_avx2(x: [__m256d; 4], dst: *mut f64) {
+    let rows = transpose4(x);
     // SAFETY: the caller's promise.
-    unsafe {
-        array4!(b => write(dst.wrapping_add(8 * b), low[b]));
-        array4!(b => write(dst.wrapping_add(8 * b + 4), high[b]));
-    }
+    unsafe { array4!(l => write(dst.wrapping_add(8 * l), rows[l])) };
 }
 
 /// The 128-bit lanes 0 and 2 of both, and the lanes 1 and 3.
