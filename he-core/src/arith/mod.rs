@@ -27,7 +27,7 @@ pub use modulus::{Constant, Modulus};
 pub use ntt::NttTable;
 pub use permutation::Permutation;
 pub use prime::{is_prime, ntt_primes};
-pub use simd::Buffer;
+pub use simd::{Buffer, TensorTerm};
 
 /// Why a modulus, a prime search or a transform table cannot exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -72,6 +72,13 @@ impl Modulus {
         }
     }
 
+    /// How many products of reduced residues a split sum holds before it must be reduced: `2^(51 - split_bits)`; see
+    /// [`super::slices::tensor`].
+    #[must_use]
+    pub fn most_terms(&self) -> usize {
+        1 << (51 - self.split_bits()).min(30)
+    }
+
     /// `a + b mod p` of canonical residues.
     #[must_use]
     pub fn add(&self, a: u64, b: u64) -> u64 {

@@ -16,6 +16,7 @@ mod tally;
 mod trace;
 
 use num_complex::Complex64;
+use rayon::prelude::*;
 
 pub use ckks::{Ckks, CkksAcc, CkksCt, CkksHoisted, CkksPlain};
 pub(crate) use ckks::{fresh_meta, refusal};
@@ -120,6 +121,29 @@ pub trait Evaluator: Sync {
     /// No level left; a later product below the sum's level or at another scale; overflow.
     fn mul_acc(&self, sum: &mut Self::Acc, a: &Self::Ct, b: &Self::Ct) -> Result<(), EvalError>;
 
+    /// `sums[i C + j] += sum_t left[i][t] · right[j][t]` for the C rows of `right`: a matrix product of ciphertexts. The same sums as by
+    /// [`Evaluator::mul_acc`] in this order, bit by bit, but factors that many sums share are read from memory far less often.
+    ///
+    /// # Errors
+    /// As [`Evaluator::mul_acc`]; the sums are of no use then.
+    ///
+    /// # Panics
+    /// Unless there is a sum for every pair of rows, and all rows have one length.
+    fn mul_acc_all(
+        &self,
+        sums: &mut [Self::Acc],
+        left: &[&[Self::Ct]],
+        right: &[&[Self::Ct]],
+    ) -> Result<(), EvalError> {
+        check_rows(sums.len(), left, right);
+        sums.par_iter_mut().enumerate().try_for_each(|(k, sum)| {
+            let (a, b) = (left[k / right.len()], right[k % right.len()]);
+            a.iter()
+                .zip(b)
+                .try_for_each(|(a, b)| self.mul_acc(sum, a, b))
+        })
+    }
+
     /// sum += other, both sums of products (of two workers, say).
     ///
     /// # Errors
@@ -209,6 +233,21 @@ pub trait Evaluator: Sync {
     /// # Errors
     /// No terms; scales that differ; no key for one; overflow.
     fn rotate_each_and_sum(&self, terms: &[(&Self::Ct, i64)]) -> Result<Self::Ct, EvalError>;
+}
+
+/// The shapes of a matrix product of ciphertexts.
+pub(crate) fn check_rows<T>(sums: usize, left: &[&[T]], right: &[&[T]]) {
+    assert_eq!(
+        sums,
+        left.len() * right.len(),
+        "a sum for every pair of rows"
+    );
+    let mut lengths = left.iter().chain(right).map(|row| row.len());
+    let first = lengths.next();
+    assert!(
+        lengths.all(|length| Some(length) == first),
+        "rows of one length"
+    );
 }
 
 /// Rotation amounts count modulo the number of slots.

@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use automorphism::GaloisElement;
 pub use basis::Basis;
 pub(crate) use gadget::{GadgetTerm, gadget_product};
+pub(crate) use poly::tensor_products;
 pub use poly::{Coeff, Ntt, Poly, Representation};
 pub use sampler::{binomial, ternary};
 

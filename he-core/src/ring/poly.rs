@@ -11,6 +11,8 @@ use crate::arith::{Buffer, Modulus, slices};
 
 mod products;
 
+pub(crate) use products::tensor_products;
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Ntt {}

@@ -5,8 +5,8 @@ use he_core::params::Params;
 use super::program::{FirstGradient, Method};
 use crate::packing::{Arrangement, Layout};
 
-/// Products that wait in a sum before they are added ([`he_core::evaluator::CkksAcc`]): blocks of data that stay in memory.
-const WAITING_BLOCKS: usize = 4;
+/// Blocks whose errors and data wait to be multiplied at once: the open sums are read and written once for all of them.
+pub(crate) const WAITING_BLOCKS: usize = 4;
 /// Ciphertexts and digits at work, and buffers kept for reuse, in ciphertexts at the top level.
 const AT_WORK: usize = 24;
 

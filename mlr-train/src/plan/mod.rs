@@ -17,6 +17,7 @@ mod search;
 pub use error::PlanError;
 pub(crate) use file::key_binding;
 pub use file::{Plan, Ranked};
+pub(crate) use memory::WAITING_BLOCKS;
 pub use owners::Owners;
 pub use polynomial::Polynomial;
 pub use predict::{IterationCost, Prediction, predict};

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::{At, ErrorSize, Run, TrainError};
 use crate::packing::{Arrangement, Upload, folds};
-use crate::plan::Job;
+use crate::plan::{Job, WAITING_BLOCKS};
 
 impl<E: Evaluator> Run<'_, E> {
     /// sum_b conj(E_bk) X_bj for some classes and every column group, as open sums of products, blocks in order.
@@ -26,10 +26,12 @@ impl<E: Evaluator> Run<'_, E> {
         let mut sums: Vec<_> = (0..classes * groups)
             .map(|_| self.eval.accumulator())
             .collect();
+        // Rows of the matrix product: a class of errors, a group of data, blocks in order.
+        let (mut left, mut right) = (vec![Vec::new(); classes], vec![Vec::new(); groups]);
         for block in 0..layout.blocks() {
             let mut data = self.load_data(at, block)?;
             let errors = errors(block, &data)?;
-            // Products wait in the sums with their factors: limbs that they do not have would wait with them.
+            // Products wait with their factors: limbs that they do not have would wait with them.
             if let Some(level) = errors.first().map(|ct| self.eval.meta(ct).level) {
                 let lower = |ct: &E::Ct| {
                     let level = level.min(self.eval.meta(ct).level);
@@ -38,14 +40,16 @@ impl<E: Evaluator> Run<'_, E> {
                 let lowered: Result<Vec<_>, _> = data.par_iter().map(lower).collect();
                 data = lowered.map_err(at.step("product of errors and data"))?;
             }
-            // Every sum has its own task and takes the blocks in order: the result does not depend on the threads.
-            sums.par_iter_mut()
-                .enumerate()
-                .try_for_each(|(vector, sum)| {
-                    let (class, group) = (vector / groups, vector % groups);
-                    self.eval.mul_acc(sum, &errors[class], &data[group])
-                })
-                .map_err(at.step("product of errors and data"))?;
+            let rows = left.iter_mut().chain(&mut right);
+            rows.zip(errors.into_iter().chain(data))
+                .for_each(|(row, ct)| row.push(ct));
+            if (block + 1) % WAITING_BLOCKS == 0 || block + 1 == layout.blocks() {
+                let [a, b] =
+                    [&left, &right].map(|rows| rows.iter().map(Vec::as_slice).collect::<Vec<_>>());
+                let added = self.eval.mul_acc_all(&mut sums, &a, &b);
+                added.map_err(at.step("product of errors and data"))?;
+                left.iter_mut().chain(&mut right).for_each(Vec::clear);
+            }
             self.report(at, "scores and errors")?;
         }
         Ok(sums)

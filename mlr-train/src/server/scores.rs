@@ -10,16 +10,26 @@ use crate::packing::{Upload, folds};
 use crate::plan::Job;
 
 impl<E: Evaluator> Run<'_, E> {
+    /// Products of the rows with the weights of every vector in `weights`, not relinearised. No level, no key switch yet.
+    fn products(
+        &self,
+        at: At,
+        data: &[E::Ct],
+        weights: &[Vec<E::Ct>],
+    ) -> Result<Vec<E::Acc>, TrainError> {
+        let mut sums: Vec<_> = weights.iter().map(|_| self.eval.accumulator()).collect();
+        let weights: Vec<&[E::Ct]> = weights.iter().map(Vec::as_slice).collect();
+        let products = self.eval.mul_acc_all(&mut sums, &weights, &[data]);
+        products.map_err(at.step("product of scores"))?;
+        Ok(sums)
+    }
+
     /// z_a + i z_b of every row in column 0, window sums across two samples elsewhere. 1 level, 1 + (column fold) key switches.
-    fn scores(&self, at: At, data: &[E::Ct], weights: &[E::Ct]) -> Result<E::Ct, TrainError> {
-        let product = || {
-            let mut sum = self.eval.accumulator();
-            for (x, w) in data.iter().zip(weights) {
-                self.eval.mul_acc(&mut sum, x, w)?;
-            }
-            self.eval.finish(sum)
-        };
-        let z = product().map_err(at.step("product of scores"))?;
+    fn scores(&self, at: At, products: E::Acc) -> Result<E::Ct, TrainError> {
+        let z = self
+            .eval
+            .finish(products)
+            .map_err(at.step("product of scores"))?;
         let (p, radix) = (self.job.layout().row_length(), self.job.program().radix);
         let folded = self.fold(z, &folds(p, 1, radix)).and_then(|mut z| {
             self.known(&mut z, Job::score_bound)?;
@@ -51,9 +61,10 @@ impl<E: Evaluator> Run<'_, E> {
         look_ahead: &[Vec<E::Ct>],
         labels: Option<&Labels<E>>,
     ) -> Result<Vec<E::Ct>, TrainError> {
-        let sigmoids: Vec<_> = look_ahead
-            .par_iter()
-            .map(|weights| self.masked_sigmoid(at, &self.scores(at, data, weights)?))
+        let sigmoids: Vec<_> = self
+            .products(at, data, look_ahead)?
+            .into_par_iter()
+            .map(|products| self.masked_sigmoid(at, &self.scores(at, products)?))
             .collect::<Result<_, _>>()?;
         classes
             .into_par_iter()

@@ -7,14 +7,14 @@ use crate::arith::slices::MAX_TERMS;
 
 /// A running sum of products: `high - split` and `low` add up to it.
 #[derive(Clone, Copy)]
-struct Sum<V> {
-    high: V,
-    low: V,
+pub(super) struct Sum<V> {
+    pub(super) high: V,
+    pub(super) low: V,
 }
 
 impl<V: Lanes> Sum<V> {
     #[inline(always)]
-    fn add_product(self, a: V, b: V) -> Self {
+    pub(super) fn add_product(self, a: V, b: V) -> Self {
         let high = a.mul_add(b, self.high);
         let rounded = high.sub(self.high);
         Self {
@@ -25,7 +25,7 @@ impl<V: Lanes> Sum<V> {
 
     /// The sum modulo p, of magnitude at most `p + |low|`.
     #[inline(always)]
-    fn fold(self, prime: Prime<V>, split: V) -> V {
+    pub(super) fn fold(self, prime: Prime<V>, split: V) -> V {
         let high = self.high.sub(split);
         let q = high.mul_add(prime.inverse, prime.round).sub(prime.round);
         q.neg_mul_add(prime.p, high).add(self.low)
@@ -33,7 +33,7 @@ impl<V: Lanes> Sum<V> {
 }
 
 /// The number whose last place is `2^split_bits`.
-fn split(m: &Modulus) -> f64 {
+pub(super) fn split(m: &Modulus) -> f64 {
     ROUND * (1u64 << m.split_bits()) as f64
 }
 

@@ -18,6 +18,7 @@ mod map;
 mod ntt;
 mod permute;
 mod tail;
+mod tensor;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -30,6 +31,8 @@ pub(super) use map::{
 };
 pub(super) use ntt::{Forward, Inverse};
 pub(super) use permute::{Permute, PermuteBlock};
+pub(super) use tensor::Tensor;
+pub use tensor::TensorTerm;
 
 /// Work that any instruction set can do.
 pub(super) trait Kernel {

@@ -255,3 +255,50 @@ fn sums_and_differences_are_balanced() {
         }
     }
 }
+
+#[test]
+fn tensor_sums_hold_as_many_of_the_largest_products_as_they_promise() {
+    let mut rng = Stream(21);
+    for m in moduli() {
+        let largest = (0.625 * m.p()).floor();
+        for count in [1, 3, 9, m.most_terms(), m.most_terms() + 1] {
+            if count > 40_000 {
+                continue;
+            }
+            // All of the largest magnitude, of one sign or of both; then any.
+            let mut operand = |kind: usize| -> Vec<f64> {
+                (0..5)
+                    .map(|i| match (kind, i % 2) {
+                        (0, _) | (1, 0) => largest,
+                        (1, _) => -largest,
+                        _ => rng.within(largest),
+                    })
+                    .collect()
+            };
+            for kinds in [[0; 4], [1; 4], [0, 1, 0, 0], [2; 4]] {
+                let x = kinds.map(&mut operand);
+                let old = [0, 1, 2].map(&mut operand);
+                let term = x.each_ref().map(|x| &x[..]);
+                for accumulate in [false, true] {
+                    let mut d = old.clone();
+                    slices::tensor(
+                        &m,
+                        accumulate,
+                        d.each_mut().map(|d| &mut d[..]),
+                        &vec![term; count],
+                    );
+                    for i in 0..5 {
+                        let at = |k: usize| int(x[k][i]) % i128::from(m.value());
+                        let sums = [at(0) * at(2), at(0) * at(3) + at(1) * at(2), at(1) * at(3)];
+                        for (k, sum) in sums.into_iter().enumerate() {
+                            let start = if accumulate { int(old[k][i]) } else { 0 };
+                            let sum = sum % i128::from(m.value()) * count as i128 + start;
+                            assert_eq!(residue(&m, sum), residue(&m, int(d[k][i])));
+                            assert!(d[k][i].abs() <= (m.p() - 1.0) / 2.0);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -196,6 +196,15 @@ fn kernels_have_the_same_bits_on_every_path() {
                         terms: &pairs
                     });
                 }
+                for accumulate in [false, true] {
+                    let (mut middle, mut high) = (c.clone(), b.clone());
+                    same_bits!(a, |dst| Tensor {
+                        modulus,
+                        accumulate,
+                        dst: [dst, &mut middle, &mut high],
+                        terms: &vec![[&b[..], &c, &c, &b]; terms],
+                    });
+                }
                 let src: Vec<&[f64]> = pairs.iter().map(|pair| pair.0).collect();
                 let constants = vec![(p / 2.0).floor(); terms];
                 for reduce in [false, true] {

@@ -12,7 +12,7 @@ use num_complex::Complex64;
 
 use super::clear::check_slots;
 use super::ledger::Ledger;
-use super::{EvalError, Evaluator, Level, Meta, Placement, Tally, normalise_rotation};
+use super::{EvalError, Evaluator, Level, Meta, Placement, Tally, check_rows, normalise_rotation};
 use crate::ckks::encode::Encoder;
 use crate::params::Params;
 use crate::ring::{GaloisElement, Ntt, Poly};
@@ -313,6 +313,56 @@ impl Evaluator for Ckks {
         self.own(op, b)?;
         let meta = self.ledger().tensor(&a.meta, &b.meta)?;
         self.merge(sum, CkksAcc(Some(Sum::new(meta, &a.data, &b.data))))
+    }
+
+    fn mul_acc_all(
+        &self,
+        sums: &mut [CkksAcc],
+        left: &[&[CkksCt]],
+        right: &[&[CkksCt]],
+    ) -> Result<(), EvalError> {
+        check_rows(sums.len(), left, right);
+        let op = "product of ciphertexts";
+        for ct in left.iter().chain(right).copied().flatten() {
+            self.own(op, ct)?;
+        }
+        let pairs = || {
+            let rows = left
+                .iter()
+                .flat_map(|a| right.iter().map(move |b| (*a, *b)));
+            rows.zip(&*sums)
+        };
+        // The level of a sum is that of its first product.
+        let level = |((a, b), sum): ((&[CkksCt], &[CkksCt]), &CkksAcc)| match &sum.0 {
+            Some(sum) => Some(sum.meta.level),
+            None => Some(a.first()?.meta.level.min(b.first()?.meta.level)),
+        };
+        let mut levels = pairs().map(level);
+        let Some(Some(common)) = levels.next() else {
+            return Ok(());
+        };
+        let rows = left.first().map_or(0, |row| row.len());
+        if rows == 0 || !levels.all(|level| level == Some(common)) {
+            return sums.iter_mut().enumerate().try_for_each(|(k, sum)| {
+                let (a, b) = (left[k / right.len()], right[k % right.len()]);
+                a.iter()
+                    .zip(b)
+                    .try_for_each(|(a, b)| self.mul_acc(sum, a, b))
+            });
+        }
+        let ledger = self.ledger();
+        let metas = pairs().map(|((a, b), sum)| {
+            let start = sum.0.as_ref().map(|sum| sum.meta);
+            let sum = a.iter().zip(b).try_fold(start, |sum, (a, b)| {
+                let product = ledger.tensor(&a.meta, &b.meta)?;
+                let sum = sum.map_or(Ok(product), |sum| ledger.accumulate(&sum, &product));
+                sum.map(Some)
+            })?;
+            sum.ok_or(EvalError::Empty { op })
+        });
+        let metas = metas.collect::<Result<Vec<_>, _>>()?;
+        sum::add_products(sums, metas, left, right);
+        Ok(())
     }
 
     fn merge(&self, sum: &mut CkksAcc, other: CkksAcc) -> Result<(), EvalError> {

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::arith::slices::MAX_TERMS;
+use super::CkksCt;
 use crate::evaluator::Meta;
-use crate::ring::{Ntt, Poly};
+use crate::ring::{Ntt, Poly, tensor_products};
 use crate::rlwe::{Ciphertext, at_level};
 
-/// Products that wait to be added at once: each puts two terms into the middle component, and the kernel adds
-/// [`MAX_TERMS`] of them with one reduction.
-const WAITING: usize = MAX_TERMS / 2;
+/// Products that wait to be added at once, so that the sum is read and written once for all of them.
+const WAITING: usize = 4;
 
 /// A sum of products `(a_0 b_0, a_0 b_1 + a_1 b_0, a_1 b_1)`. The last few products wait as pairs of ciphertexts, which share their data with the
 /// caller's.
@@ -62,18 +61,15 @@ impl Sum {
         };
         let ring = first.c0().ring();
         let basis = ring.basis(self.meta.level.0);
+        let [left, right] = [0, 1].map(|side| {
+            let factors = waiting.iter().map(|(a, b)| if side == 0 { a } else { b });
+            vec![factors.map(components).collect()]
+        });
+        let accumulate = self.done.is_some();
         let done = self
             .done
-            .get_or_insert_with(|| [(); 3].map(|()| Poly::zero(ring, basis)));
-        let low: Vec<_> = waiting.iter().map(|(a, b)| (a.c0(), b.c0())).collect();
-        let middle: Vec<_> = waiting
-            .iter()
-            .flat_map(|(a, b)| [(a.c0(), b.c1()), (a.c1(), b.c0())])
-            .collect();
-        let high: Vec<_> = waiting.iter().map(|(a, b)| (a.c1(), b.c1())).collect();
-        for (d, terms) in done.iter_mut().zip([low, middle, high]) {
-            d.inner_product_acc(&terms);
-        }
+            .get_or_insert_with(|| [(); 3].map(|()| Poly::scratch(ring, basis)));
+        tensor_products(&mut [done], accumulate, &left, &right);
     }
 
     /// The three components.
@@ -81,4 +77,44 @@ impl Sum {
         self.flush();
         self.done
     }
+}
+
+fn components(ct: &Arc<Ciphertext>) -> [&Poly<Ntt>; 2] {
+    [ct.c0(), ct.c1()]
+}
+
+/// `sums[i C + j] += sum_t left[i][t] right[j][t]`; all sums stand at one level, and `metas` is the ledger's word on the results. Rows are not empty.
+pub(super) fn add_products(
+    sums: &mut [CkksAcc],
+    metas: Vec<Meta>,
+    left: &[&[CkksCt]],
+    right: &[&[CkksCt]],
+) {
+    let ring = left[0][0].data.c0().ring();
+    let accumulate = sums
+        .iter()
+        .any(|sum| matches!(&sum.0, Some(sum) if sum.done.is_some()));
+    let mut open: Vec<&mut [Poly<Ntt>; 3]> = Vec::with_capacity(sums.len());
+    for (sum, meta) in sums.iter_mut().zip(metas) {
+        let basis = ring.basis(meta.level.0);
+        let sum = sum.0.get_or_insert_with(|| Sum {
+            meta,
+            waiting: Vec::new(),
+            done: None,
+        });
+        sum.meta = meta;
+        open.push(sum.done.get_or_insert_with(|| {
+            [(); 3].map(|()| match accumulate {
+                true => Poly::zero(ring, basis),
+                false => Poly::scratch(ring, basis),
+            })
+        }));
+    }
+    tensor_products(&mut open, accumulate, &rows(left), &rows(right));
+}
+
+fn rows<'a>(rows: &[&'a [CkksCt]]) -> Vec<Vec<[&'a Poly<Ntt>; 2]>> {
+    let rows = rows.iter();
+    rows.map(|row| row.iter().map(|ct| components(&ct.data)).collect())
+        .collect()
 }

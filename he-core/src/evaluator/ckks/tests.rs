@@ -163,6 +163,48 @@ fn sums_of_products_and_of_workers_relinearise_once() {
 }
 
 #[test]
+fn all_sums_at_once_are_the_sums_one_by_one() {
+    let s = small(&[]);
+    let n = s.ev.slots();
+    // More factors than go through a piece at a stretch; with `uneven`, sums at different levels.
+    for (count, uneven) in [(0, false), (1, false), (19, false), (3, true)] {
+        let row = |seed: u64, level: usize| -> Vec<CkksCt> {
+            (0..count)
+                .map(|i| s.seal(&random_slots(n, seed + i), level))
+                .collect()
+        };
+        let left = [
+            row(100, 3),
+            row(200, if uneven { 2 } else { 4 }),
+            row(300, 3),
+        ];
+        let right = [row(400, 3), row(500, 3)];
+        let [a, b] =
+            [&left[..], &right[..]].map(|rows| rows.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let empty = || -> Vec<_> { (0..6).map(|_| s.ev.accumulator()).collect() };
+        let (mut together, mut apart) = (empty(), empty());
+        // Twice: the second products meet sums that are there.
+        for _ in 0..2 {
+            s.ev.mul_acc_all(&mut together, &a, &b).unwrap();
+            for (k, sum) in apart.iter_mut().enumerate() {
+                for (x, y) in a[k / 2].iter().zip(b[k % 2]) {
+                    s.ev.mul_acc(sum, x, y).unwrap();
+                }
+            }
+        }
+        for (x, y) in together.into_iter().zip(apart) {
+            if count == 0 {
+                assert!(s.ev.finish(x).is_err());
+                continue;
+            }
+            let (x, y) = (s.ev.finish(x).unwrap(), s.ev.finish(y).unwrap());
+            assert_eq!(x.meta(), y.meta());
+            assert!(canonical(&x) == canonical(&y));
+        }
+    }
+}
+
+#[test]
 fn linear_operations_bring_operands_to_the_lower_level() {
     let s = small(&[2, 7]);
     let n = s.ev.slots();
