@@ -326,43 +326,14 @@ impl Evaluator for Ckks {
         for ct in left.iter().chain(right).copied().flatten() {
             self.own(op, ct)?;
         }
-        let pairs = || {
-            let rows = left
-                .iter()
-                .flat_map(|a| right.iter().map(move |b| (*a, *b)));
-            rows.zip(&*sums)
-        };
-        // The level of a sum is that of its first product.
-        let level = |((a, b), sum): ((&[CkksCt], &[CkksCt]), &CkksAcc)| match &sum.0 {
-            Some(sum) => Some(sum.meta.level),
-            None => Some(a.first()?.meta.level.min(b.first()?.meta.level)),
-        };
-        let mut levels = pairs().map(level);
-        let Some(Some(common)) = levels.next() else {
-            return Ok(());
-        };
-        let rows = left.first().map_or(0, |row| row.len());
-        if rows == 0 || !levels.all(|level| level == Some(common)) {
-            return sums.iter_mut().enumerate().try_for_each(|(k, sum)| {
-                let (a, b) = (left[k / right.len()], right[k % right.len()]);
-                a.iter()
-                    .zip(b)
-                    .try_for_each(|(a, b)| self.mul_acc(sum, a, b))
-            });
+        if sum::stand_at_one_level(sums, left, right) {
+            return sum::add_products(&self.ledger(), sums, left, right);
         }
-        let ledger = self.ledger();
-        let metas = pairs().map(|((a, b), sum)| {
-            let start = sum.0.as_ref().map(|sum| sum.meta);
-            let sum = a.iter().zip(b).try_fold(start, |sum, (a, b)| {
-                let product = ledger.tensor(&a.meta, &b.meta)?;
-                let sum = sum.map_or(Ok(product), |sum| ledger.accumulate(&sum, &product));
-                sum.map(Some)
-            })?;
-            sum.ok_or(EvalError::Empty { op })
-        });
-        let metas = metas.collect::<Result<Vec<_>, _>>()?;
-        sum::add_products(sums, metas, left, right);
-        Ok(())
+        sums.iter_mut().enumerate().try_for_each(|(k, sum)| {
+            let (a, b) = (left[k / right.len()], right[k % right.len()]);
+            let mut pairs = a.iter().zip(b);
+            pairs.try_for_each(|(a, b)| self.mul_acc(sum, a, b))
+        })
     }
 
     fn merge(&self, sum: &mut CkksAcc, other: CkksAcc) -> Result<(), EvalError> {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::CkksCt;
-use crate::evaluator::Meta;
+use crate::evaluator::ledger::Ledger;
+use crate::evaluator::{EvalError, Meta};
 use crate::ring::{Ntt, Poly, tensor_products};
 use crate::rlwe::{Ciphertext, at_level};
 
@@ -83,13 +84,49 @@ fn components(ct: &Arc<Ciphertext>) -> [&Poly<Ntt>; 2] {
     [ct.c0(), ct.c1()]
 }
 
-/// `sums[i C + j] += sum_t left[i][t] right[j][t]`; all sums stand at one level, and `metas` is the ledger's word on the results. Rows are not empty.
-pub(super) fn add_products(
-    sums: &mut [CkksAcc],
-    metas: Vec<Meta>,
+/// The rows of every sum of a matrix product, with the sum.
+fn pairs<'a>(
+    sums: &'a [CkksAcc],
+    left: &'a [&'a [CkksCt]],
+    right: &'a [&'a [CkksCt]],
+) -> impl Iterator<Item = (&'a [CkksCt], &'a [CkksCt], &'a CkksAcc)> {
+    let rows = left.iter().flat_map(|a| right.iter().map(|b| (*a, *b)));
+    rows.zip(sums).map(|((a, b), sum)| (a, b, sum))
+}
+
+/// Whether there are products, and all sums are, or will be, at one level: a sum's is that of its first product.
+pub(super) fn stand_at_one_level(
+    sums: &[CkksAcc],
     left: &[&[CkksCt]],
     right: &[&[CkksCt]],
-) {
+) -> bool {
+    let mut levels = pairs(sums, left, right).map(|(a, b, sum)| {
+        let first = a.first()?.meta.level.min(b.first()?.meta.level);
+        Some(sum.0.as_ref().map_or(first, |sum| sum.meta.level))
+    });
+    let common = levels.next().flatten();
+    common.is_some() && levels.all(|level| level == common)
+}
+
+/// `sums[i C + j] += sum_t left[i][t] right[j][t]` where [`stand_at_one_level`].
+pub(super) fn add_products(
+    ledger: &Ledger<'_>,
+    sums: &mut [CkksAcc],
+    left: &[&[CkksCt]],
+    right: &[&[CkksCt]],
+) -> Result<(), EvalError> {
+    let metas = pairs(sums, left, right).map(|(a, b, sum)| {
+        let start = sum.0.as_ref().map(|sum| sum.meta);
+        let sum = a.iter().zip(b).try_fold(start, |sum, (a, b)| {
+            let product = ledger.tensor(&a.meta, &b.meta)?;
+            let sum = sum.map_or(Ok(product), |sum| ledger.accumulate(&sum, &product));
+            sum.map(Some)
+        })?;
+        sum.ok_or(EvalError::Empty {
+            op: "product of ciphertexts",
+        })
+    });
+    let metas = metas.collect::<Result<Vec<_>, _>>()?;
     let ring = left[0][0].data.c0().ring();
     let accumulate = sums
         .iter()
@@ -111,6 +148,7 @@ pub(super) fn add_products(
         }));
     }
     tensor_products(&mut open, accumulate, &rows(left), &rows(right));
+    Ok(())
 }
 
 fn rows<'a>(rows: &[&'a [CkksCt]]) -> Vec<Vec<[&'a Poly<Ntt>; 2]>> {
