@@ -136,12 +136,7 @@ pub trait Evaluator: Sync {
         right: &[&[Self::Ct]],
     ) -> Result<(), EvalError> {
         check_rows(sums.len(), left, right);
-        sums.par_iter_mut().enumerate().try_for_each(|(k, sum)| {
-            let (a, b) = (left[k / right.len()], right[k % right.len()]);
-            a.iter()
-                .zip(b)
-                .try_for_each(|(a, b)| self.mul_acc(sum, a, b))
-        })
+        mul_acc_each(self, sums, left, right)
     }
 
     /// sum += other, both sums of products (of two workers, say).
@@ -235,7 +230,21 @@ pub trait Evaluator: Sync {
     fn rotate_each_and_sum(&self, terms: &[(&Self::Ct, i64)]) -> Result<Self::Ct, EvalError>;
 }
 
-/// The shapes of a matrix product of ciphertexts.
+/// [`Evaluator::mul_acc_all`] product by product: every sum has a task of its own, so the result does not depend on the threads.
+pub(crate) fn mul_acc_each<E: Evaluator + ?Sized>(
+    eval: &E,
+    sums: &mut [E::Acc],
+    left: &[&[E::Ct]],
+    right: &[&[E::Ct]],
+) -> Result<(), EvalError> {
+    sums.par_iter_mut().enumerate().try_for_each(|(k, sum)| {
+        let (a, b) = (left[k / right.len()], right[k % right.len()]);
+        let mut pairs = a.iter().zip(b);
+        pairs.try_for_each(|(a, b)| eval.mul_acc(sum, a, b))
+    })
+}
+
+/// Refuses other shapes than those of a matrix product of ciphertexts.
 pub(crate) fn check_rows<T>(sums: usize, left: &[&[T]], right: &[&[T]]) {
     assert_eq!(
         sums,

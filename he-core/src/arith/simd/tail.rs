@@ -124,6 +124,7 @@ struct Between([f64; STRETCH * GROUP]);
 /// The CPU has the instructions of `V`; `x` points to the table's `n` values; `GROUP (groups.end) <= n`.
 #[inline(always)]
 pub(super) unsafe fn forward_split<V: Rows>(table: &NttTable, x: *mut f64, groups: Range<usize>) {
+    const { assert!(V::LANES <= 4) };
     let mut between = Between([0.0; STRETCH * GROUP]);
     let between = between.0.as_mut_ptr();
     for first in groups.clone().step_by(STRETCH) {
@@ -170,6 +171,7 @@ pub(super) unsafe fn forward_split<V: Rows>(table: &NttTable, x: *mut f64, group
 /// As for [`forward_split`].
 #[inline(always)]
 pub(super) unsafe fn inverse_split<V: Rows>(job: &Inverse<'_>, x: *mut f64, groups: Range<usize>) {
+    const { assert!(V::LANES <= 4) };
     let mut between = Between([0.0; STRETCH * GROUP]);
     let between = between.0.as_mut_ptr();
     let reduce = job.table.reduce_tail();

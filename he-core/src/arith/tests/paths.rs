@@ -196,13 +196,21 @@ fn kernels_have_the_same_bits_on_every_path() {
                         terms: &pairs
                     });
                 }
-                for accumulate in [false, true] {
-                    let (mut middle, mut high) = (c.clone(), b.clone());
-                    same_bits!(a, |dst| Tensor {
-                        modulus,
-                        accumulate,
-                        dst: [dst, &mut middle, &mut high],
-                        terms: &vec![[&b[..], &c, &c, &b]; terms],
+                let tensors = vec![[&b[..], &c, &c, &b]; terms];
+                for (accumulate, component) in [false, true]
+                    .into_iter()
+                    .flat_map(|x| [(x, 0), (x, 1), (x, 2)])
+                {
+                    let (mut other, mut another) = (c.clone(), b.clone());
+                    same_bits!(a, |dst| {
+                        let mut dst = [dst, &mut other[..], &mut another[..]];
+                        dst.rotate_right(component);
+                        Tensor {
+                            modulus,
+                            accumulate,
+                            dst,
+                            terms: &tensors,
+                        }
                     });
                 }
                 let src: Vec<&[f64]> = pairs.iter().map(|pair| pair.0).collect();

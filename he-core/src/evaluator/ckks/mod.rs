@@ -12,7 +12,10 @@ use num_complex::Complex64;
 
 use super::clear::check_slots;
 use super::ledger::Ledger;
-use super::{EvalError, Evaluator, Level, Meta, Placement, Tally, check_rows, normalise_rotation};
+use super::{
+    EvalError, Evaluator, Level, Meta, Placement, Tally, check_rows, mul_acc_each,
+    normalise_rotation,
+};
 use crate::ckks::encode::Encoder;
 use crate::params::Params;
 use crate::ring::{GaloisElement, Ntt, Poly};
@@ -329,11 +332,7 @@ impl Evaluator for Ckks {
         if sum::stand_at_one_level(sums, left, right) {
             return sum::add_products(&self.ledger(), sums, left, right);
         }
-        sums.iter_mut().enumerate().try_for_each(|(k, sum)| {
-            let (a, b) = (left[k / right.len()], right[k % right.len()]);
-            let mut pairs = a.iter().zip(b);
-            pairs.try_for_each(|(a, b)| self.mul_acc(sum, a, b))
-        })
+        mul_acc_each(self, sums, left, right)
     }
 
     fn merge(&self, sum: &mut CkksAcc, other: CkksAcc) -> Result<(), EvalError> {

@@ -62,15 +62,13 @@ impl Sum {
         };
         let ring = first.c0().ring();
         let basis = ring.basis(self.meta.level.0);
-        let [left, right] = [0, 1].map(|side| {
-            let factors = waiting.iter().map(|(a, b)| if side == 0 { a } else { b });
-            vec![factors.map(components).collect()]
-        });
+        let pairs = waiting.iter().map(|(a, b)| (components(a), components(b)));
+        let (left, right) = pairs.unzip();
         let accumulate = self.done.is_some();
         let done = self
             .done
             .get_or_insert_with(|| [(); 3].map(|()| Poly::scratch(ring, basis)));
-        tensor_products(&mut [done], accumulate, &left, &right);
+        tensor_products(&mut [done], accumulate, &[left], &[right]);
     }
 
     /// The three components.

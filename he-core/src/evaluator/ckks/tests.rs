@@ -183,6 +183,12 @@ fn all_sums_at_once_are_the_sums_one_by_one() {
             [&left[..], &right[..]].map(|rows| rows.iter().map(Vec::as_slice).collect::<Vec<_>>());
         let empty = || -> Vec<_> { (0..6).map(|_| s.ev.accumulator()).collect() };
         let (mut together, mut apart) = (empty(), empty());
+        // One sum is there before the others, and a product waits in it.
+        for _ in 0..if count > 0 { 5 } else { 0 } {
+            for sum in [&mut together[0], &mut apart[0]] {
+                s.ev.mul_acc(sum, &a[0][0], &b[0][0]).unwrap();
+            }
+        }
         // Twice: the second products meet sums that are there.
         for _ in 0..2 {
             s.ev.mul_acc_all(&mut together, &a, &b).unwrap();

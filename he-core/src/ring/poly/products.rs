@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{Basis, Ntt, Poly};
-use crate::arith::{Buffer, TensorTerm, slices};
+use crate::arith::{TensorTerm, slices};
 
 /// The components of a ciphertext.
 pub(crate) type Pair<'a> = [&'a Poly<Ntt>; 2];
@@ -48,47 +48,44 @@ pub(crate) fn tensor_products(
         .collect();
     for sum in sums {
         assert!(sum.iter().all(|d| d.basis == basis), "sums over one basis");
-        let [a, b, c] = sum.each_mut().map(|d: &mut Poly<Ntt>| {
-            let data: &mut Buffer = &mut d.data;
-            data.chunks_exact_mut(strip)
-        });
+        let [a, b, c] = sum.each_mut().map(|d| d.data.chunks_exact_mut(strip));
         for (task, ((a, b), c)) in tasks.iter_mut().zip(a.zip(b).zip(c)) {
             task.push([a, b, c]);
         }
     }
-    let run = |(index, mut task): (usize, Vec<[&mut [f64]; 3]>)| {
-        let (limb, start) = (index / strips, index % strips * strip);
-        let m = ring.modulus(basis.prime(limb));
-        let (left, right) = (
-            strips_of(left, basis, limb, start..start + strip),
-            strips_of(right, basis, limb, start..start + strip),
-        );
-        for piece in (0..strip)
-            .step_by(PIECE)
-            .map(|from| from..strip.min(from + PIECE))
-        {
-            for first in (0..count).step_by(FACTORS) {
-                let factors = first..count.min(first + FACTORS);
-                for (j, b) in right.iter().enumerate() {
-                    for (i, a) in left.iter().enumerate() {
-                        let pairs = a[factors.clone()].iter().zip(&b[factors.clone()]);
-                        let terms: Vec<TensorTerm<'_>> = pairs
-                            .map(|([a0, a1], [b0, b1])| [a0, a1, b0, b1].map(|x| &x[piece.clone()]))
-                            .collect();
-                        let dst = task[i * right.len() + j]
-                            .each_mut()
-                            .map(|d| &mut d[piece.clone()]);
-                        slices::tensor(m, accumulate || first > 0, dst, &terms);
+    tasks
+        .into_par_iter()
+        .enumerate()
+        .for_each(|(index, mut task)| {
+            let (limb, start) = (index / strips, index % strips * strip);
+            let m = ring.modulus(basis.prime(limb));
+            let (left, right) = (
+                strips_of(left, basis, limb, start..start + strip),
+                strips_of(right, basis, limb, start..start + strip),
+            );
+            for piece in (0..strip)
+                .step_by(PIECE)
+                .map(|from| from..strip.min(from + PIECE))
+            {
+                for first in (0..count).step_by(FACTORS) {
+                    let factors = first..count.min(first + FACTORS);
+                    for (j, b) in right.iter().enumerate() {
+                        for (i, a) in left.iter().enumerate() {
+                            let mut terms: [TensorTerm<'_>; FACTORS] = [[&[]; 4]; FACTORS];
+                            let pairs = a[factors.clone()].iter().zip(&b[factors.clone()]);
+                            for (term, ([a0, a1], [b0, b1])) in terms.iter_mut().zip(pairs) {
+                                *term = [a0, a1, b0, b1].map(|x| &x[piece.clone()]);
+                            }
+                            let terms = &terms[..factors.len()];
+                            let dst = task[i * right.len() + j]
+                                .each_mut()
+                                .map(|d| &mut d[piece.clone()]);
+                            slices::tensor(m, accumulate || first > 0, dst, terms);
+                        }
                     }
                 }
             }
-        }
-    };
-    if tasks.len() > 1 {
-        tasks.into_par_iter().enumerate().for_each(run);
-    } else {
-        tasks.into_iter().enumerate().for_each(run);
-    }
+        });
 }
 
 /// Some values of a limb of every factor.
