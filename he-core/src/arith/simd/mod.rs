@@ -20,6 +20,8 @@ mod permute;
 mod tail;
 mod tensor;
 #[cfg(target_arch = "x86_64")]
+mod vector;
+#[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub use buffer::Buffer;

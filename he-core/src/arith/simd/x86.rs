@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::lanes::{array4, array8};
 use super::ntt::Inverse;
 use super::tail::{Blocks, Rows, forward_split, forward_whole, inverse_split, inverse_whole};
+use super::vector::{lanes, read, write};
 use super::{Kernel, Lanes};
 use crate::arith::NttTable;
 
@@ -29,120 +30,19 @@ pub(super) unsafe fn run_avx512<K: Kernel>(kernel: K) {
     unsafe { kernel.run::<Avx512>() }
 }
 
-/// A vector register in memory of any alignment. Plain reads and writes of it compile to one instruction in every
-/// profile; the load and store intrinsics are library calls with checks where debug assertions are on.
-#[derive(Clone, Copy)]
-#[repr(C, packed)]
-struct Unaligned<T: Copy>(T);
-
-/// # Safety
-/// `src` is valid for reading a `T` made of `f64`.
-#[inline(always)]
-unsafe fn read<T: Copy>(src: *const f64) -> T {
-    // SAFETY: the caller's promise; a packed struct has no alignment.
-    unsafe { (*src.cast::<Unaligned<T>>()).0 }
-}
-
-/// # Safety
-/// `dst` is valid for writing a `T` made of `f64`.
-#[inline(always)]
-unsafe fn write<T: Copy>(dst: *mut f64, x: T) {
-    // SAFETY: the caller's promise; a packed struct has no alignment.
-    unsafe { (*dst.cast::<Unaligned<T>>()).0 = x }
-}
-
-macro_rules! lanes {
-    ($(#[$doc:meta])* $name:ident, $register:ty, $lanes:literal, $splat:ident,
-     $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $fmsub:ident, $fnmadd:ident,
-     $forward_tail:ident, $inverse_tail:ident, $gather:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy)]
-        pub(super) struct $name($register);
-
-        impl Lanes for $name {
-            const LANES: usize = $lanes;
-            #[inline(always)]
-            unsafe fn splat(x: f64) -> Self {
-                // SAFETY: the caller promises the instructions.
-                unsafe { Self($splat(x)) }
-            }
-            #[inline(always)]
-            unsafe fn load(src: *const f64) -> Self {
-                // SAFETY: the caller promises the instructions and the pointer; unaligned load.
-                unsafe { Self(read(src)) }
-            }
-            #[inline(always)]
-            unsafe fn gather(src: *const f64, index: *const u32) -> Self {
-                // SAFETY: the caller promises the instructions and the indices; indices fit `i32`.
-                unsafe { Self($gather(src, index)) }
-            }
-            #[inline(always)]
-            fn prefetch(src: *const f64) {
-                // SAFETY: part of every x86-64 processor; reads nothing, whatever the address is.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(src.cast()) }
-            }
-            #[inline(always)]
-            unsafe fn store(self, dst: *mut f64) {
-                // SAFETY: the caller promises the pointer; unaligned store.
-                unsafe { write(dst, self.0) }
-            }
-            #[inline(always)]
-            unsafe fn forward_tail(table: &NttTable, x: *mut f64, groups: Range<usize>) {
-                // SAFETY: the caller's promise.
-                unsafe { $forward_tail::<Self>(table, x, groups) }
-            }
-            #[inline(always)]
-            unsafe fn inverse_tail(job: &Inverse<'_>, x: *mut f64, groups: Range<usize>) {
-                // SAFETY: the caller's promise.
-                unsafe { $inverse_tail::<Self>(job, x, groups) }
-            }
-            #[inline(always)]
-            fn add(self, b: Self) -> Self {
-                // SAFETY: a value exists only where the instructions do.
-                unsafe { Self($add(self.0, b.0)) }
-            }
-            #[inline(always)]
-            fn sub(self, b: Self) -> Self {
-                // SAFETY: as for `add`.
-                unsafe { Self($sub(self.0, b.0)) }
-            }
-            #[inline(always)]
-            fn mul(self, b: Self) -> Self {
-                // SAFETY: as for `add`.
-                unsafe { Self($mul(self.0, b.0)) }
-            }
-            #[inline(always)]
-            fn mul_add(self, b: Self, c: Self) -> Self {
-                // SAFETY: as for `add`.
-                unsafe { Self($fmadd(self.0, b.0, c.0)) }
-            }
-            #[inline(always)]
-            fn mul_sub(self, b: Self, c: Self) -> Self {
-                // SAFETY: as for `add`.
-                unsafe { Self($fmsub(self.0, b.0, c.0)) }
-            }
-            #[inline(always)]
-            fn neg_mul_add(self, b: Self, c: Self) -> Self {
-                // SAFETY: as for `add`.
-                unsafe { Self($fnmadd(self.0, b.0, c.0)) }
-            }
-        }
-    };
-}
-
 lanes!(
     /// Four lanes.
     Avx2, __m256d, 4, _mm256_set1_pd,
     _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_fmsub_pd, _mm256_fnmadd_pd,
     forward_split, inverse_split,
-    gather_avx2
+    gather_avx2, prefetch
 );
 lanes!(
     /// Eight lanes.
     Avx512, __m512d, 8, _mm512_set1_pd,
     _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_fmadd_pd, _mm512_fmsub_pd, _mm512_fnmadd_pd,
     forward_whole, inverse_whole,
-    gather_avx512
+    gather_avx512, prefetch
 );
 
 impl Rows for Avx2 {
@@ -175,6 +75,12 @@ impl Blocks for Avx512 {
         // SAFETY: a value exists only where the instructions do; the caller promises the pointer.
         unsafe { store_transposed_avx512(array8!(k => x[k].0), dst) }
     }
+}
+
+#[inline(always)]
+fn prefetch(src: *const f64) {
+    // SAFETY: part of every x86-64 processor; reads nothing, whatever the address is.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(src.cast()) }
 }
 
 /// Four loads: on a processor with AVX2 and no AVX-512 a permutation with the gather instruction took 1.6 times as long.
