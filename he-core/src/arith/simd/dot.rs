@@ -75,7 +75,9 @@ impl Terms for &[(&[f64], &[f64])] {
             if !ONE {
                 // As many cache lines as four vectors are.
                 V::prefetch(ahead);
-                V::prefetch(ahead.wrapping_add(8));
+                if V::LANES > 2 {
+                    V::prefetch(ahead.wrapping_add(8));
+                }
                 if V::LANES > 4 {
                     V::prefetch(ahead.wrapping_add(16));
                     V::prefetch(ahead.wrapping_add(24));

@@ -3,7 +3,8 @@
 use super::lanes::array8;
 use super::{Kernel, Lanes};
 
-/// Eight independent chains of multiply-adds of the widest vectors, `steps` each.
+/// Eight independent chains of multiply-adds of the widest vectors, `steps` each: what two units with a latency of four cycles can take. A processor
+/// with four such units does half of what it could.
 pub(in crate::arith) struct MultiplyAdds<'a> {
     pub(in crate::arith) steps: usize,
     /// The chains' sum.

@@ -15,11 +15,19 @@ mod dot;
 mod lanes;
 mod limits;
 mod map;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod ntt;
 mod permute;
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "no vector there is as long as a block")
+)]
 mod tail;
 mod tensor;
-#[cfg(target_arch = "x86_64")]
+#[cfg(test)]
+mod tests;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -50,6 +58,9 @@ pub(super) trait Kernel {
 pub(super) enum Level {
     /// Plain Rust; `f64::mul_add`, which is slow where the target has no FMA instruction.
     Portable,
+    /// 2 lanes.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     /// 4 lanes.
     #[cfg(target_arch = "x86_64")]
     Avx2,
@@ -59,21 +70,32 @@ pub(super) enum Level {
 }
 
 impl Level {
-    /// All levels that this machine has, narrowest first.
+    /// All levels of this architecture, narrowest first.
+    const ALL: &[Self] = &[
+        Self::Portable,
+        #[cfg(target_arch = "aarch64")]
+        Self::Neon,
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx2,
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx512,
+    ];
+
+    /// Those that this machine has.
     #[cfg(test)]
     pub(super) fn available() -> Vec<Self> {
-        #[cfg(target_arch = "x86_64")]
-        let all = vec![Self::Portable, Self::Avx2, Self::Avx512];
-        #[cfg(not(target_arch = "x86_64"))]
-        let all = vec![Self::Portable];
-        all.into_iter().filter(|l| l.is_available()).collect()
+        let all = Self::ALL.iter().copied();
+        all.filter(|l| l.is_available()).collect()
     }
 
-    #[cfg(target_arch = "x86_64")]
     fn is_available(self) -> bool {
         match self {
             Self::Portable => true,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => std::arch::is_aarch64_feature_detected!("neon"),
+            #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512 => {
                 Self::Avx2.is_available()
                     && is_x86_feature_detected!("avx512f")
@@ -82,19 +104,10 @@ impl Level {
         }
     }
 
-    #[cfg(all(test, not(target_arch = "x86_64")))]
-    fn is_available(self) -> bool {
-        true
-    }
-
     fn widest() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        for level in [Self::Avx512, Self::Avx2] {
-            if level.is_available() {
-                return level;
-            }
-        }
-        Self::Portable
+        let widest_first = Self::ALL.iter().rev();
+        let found = widest_first.copied().find(|l| l.is_available());
+        found.unwrap_or(Self::Portable)
     }
 }
 
@@ -112,6 +125,9 @@ pub(super) unsafe fn run_at<K: Kernel>(level: Level, kernel: K) {
     match level {
         // SAFETY: plain `f64` needs no instruction set.
         Level::Portable => unsafe { kernel.run::<f64>() },
+        // SAFETY: the caller promises that the CPU has it.
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon => unsafe { neon::run_neon(kernel) },
         // SAFETY: the caller promises that the CPU has it.
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => unsafe { x86::run_avx2(kernel) },
