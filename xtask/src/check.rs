@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{bench, cargo, features, tidy};
+use crate::{aarch64, bench, cargo, features, tidy};
 
 /// One step: a name, and how it is done.
 struct Step {
@@ -91,6 +91,11 @@ const STEPS: &[Step] = &[
         name: "exact prediction",
         full_only: true,
         action: Action::Ours(exact),
+    },
+    Step {
+        name: "aarch64",
+        full_only: true,
+        action: Action::Ours(aarch64::run),
     },
 ];
 

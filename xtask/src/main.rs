@@ -1,5 +1,6 @@
 //! Checks and benchmarks of this workspace: `cargo xtask help` lists them.
 
+mod aarch64;
 mod bench;
 mod cargo;
 mod check;
