@@ -85,7 +85,8 @@ impl Limb {
             }
             "base conversion, 4 sources" => {
                 let sources: Vec<&[f64]> = self.digits.iter().map(|d| &d[..]).collect();
-                slices::linear_combination(m, true, x, &sources, &self.constants);
+                let overflow = (&self.keys[0][..], 5e9);
+                slices::linear_combination(m, true, x, &sources, &self.constants, Some(overflow));
             }
             other => return Err(format!("no kernel named {other:?}").into()),
         }

@@ -24,7 +24,8 @@ pub mod slices;
 pub(crate) mod tests;
 
 pub use modulus::{Constant, Modulus};
-pub use ntt::NttTable;
+pub(crate) use ntt::GROUP;
+pub use ntt::{NttTable, Scale};
 pub use permutation::Permutation;
 pub use prime::{is_prime, ntt_primes};
 pub use simd::{Buffer, TensorTerm};

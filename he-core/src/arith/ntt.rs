@@ -1,13 +1,26 @@
 //! The negacyclic number-theoretic transform of one prime.
 
-use super::simd::{Buffer, Forward, Inverse, dispatch};
+use super::simd::{
+    Buffer, Forward, ForwardColumns, ForwardRow, Inverse, InverseColumns, InverseRow, InverseWhole,
+    dispatch,
+};
 use super::{ArithError, Constant, Modulus};
 
 /// Values whose last three layers are done together: 8 blocks of 8, transposed.
-pub(super) const GROUP: usize = 64;
+pub(crate) const GROUP: usize = 64;
 
 /// Twiddle factors of a group's last three layers: (1 + 2 + 4) a block.
 pub(super) const TAIL_TWIDDLES: usize = 56;
+
+/// Longest block (in values: 32 KiB) that goes through all its layers at a stretch, while it is in the first-level cache.
+const CACHED: usize = 1 << 12;
+
+/// How many passes are done tile by tile, where a limb is too long for the first-level cache. One: the fewer rows, the longer the pieces of a row that lie
+/// together in a tile.
+const COLUMN_PASSES: usize = 1;
+
+/// Values of a tile: 32 KiB.
+const TILE: usize = 1 << 12;
 
 /// Two or three layers in one sweep over the data.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +59,14 @@ pub(super) struct Pass {
 /// could not take its output: never for `p < 2^36.67`, after every pass for `p` near `2^48`. After the three layers inside blocks of 8
 /// all sums of the last are reduced in that case.
 /// The last layer multiplies both outputs, so `1/N` costs nothing.
+///
+/// # In two halves
+/// The values of a limb are the [`rows`](Self::rows) rows of a matrix, one after the other. The forward transform's outer layers join values of a column and its
+/// inner layers values of a row; the inverse has the inner layers first. So what comes before the one half, or after the other, can be done a few columns or a
+/// row at a time, while they are in the cache. Between the halves the matrix lies in tiles of [`tile_width`](Self::tile_width) columns, one tile after the other,
+/// each row by row: so both halves read and write memory from front to back. [`forward_columns`](Self::forward_columns) on all tiles, then
+/// [`forward_row`](Self::forward_row) for all rows, is [`forward`](Self::forward), bit for bit, and likewise for the inverse. Rings up to
+/// degree 2^12 have a single row, and their tiles are parts of it.
 #[derive(Debug, Clone)]
 pub struct NttTable {
     modulus: Modulus,
@@ -53,6 +74,10 @@ pub struct NttTable {
     input_limit: f64,
     /// Outermost first.
     passes: Vec<Pass>,
+    /// How many passes join values of a column.
+    columns: usize,
+    /// How many passes join values that are too far apart for the first-level cache.
+    swept: usize,
     reduce_tail: bool,
     /// Twiddles of all layers but the last three: those of the layer of `m` nodes at `m .. 2m`.
     forward: Vec<Constant>,
@@ -62,6 +87,15 @@ pub struct NttTable {
     inverse_tail: Buffer,
     root: u64,
     inverse_n: u64,
+}
+
+/// The constants of a scaled inverse transform.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scale {
+    /// `c / N`.
+    sum: Constant,
+    /// `c / N` times the last layer's twiddle.
+    difference: Constant,
 }
 
 pub(super) fn check_degree(log_n: u32) -> Result<(), ArithError> {
@@ -102,6 +136,8 @@ impl NttTable {
             modulus,
             log_n,
             input_limit: input_limit(log_n, modulus.p()),
+            columns: swept_passes(&passes, n as usize).min(COLUMN_PASSES),
+            swept: swept_passes(&passes, n as usize),
             passes,
             reduce_tail,
             forward,
@@ -156,12 +192,7 @@ impl NttTable {
     /// # Panics
     /// If `data` does not have length `N`.
     pub fn forward(&self, data: &mut [f64]) {
-        // Too slow for every build with debug assertions.
-        #[cfg(test)]
-        assert!(
-            data.iter().all(|x| x.abs() <= self.input_limit),
-            "unreduced input beyond the limit"
-        );
+        self.check_input(data);
         dispatch(Forward { table: self, data });
     }
 
@@ -179,25 +210,147 @@ impl NttTable {
     /// # Panics
     /// If `data` does not have length `N`.
     pub fn inverse_scaled(&self, data: &mut [f64], c: u64) {
-        let (sum, difference) = self.last_layer(c);
-        dispatch(Inverse {
-            table: self,
-            data,
-            sum,
-            difference,
-        });
+        let job = self.job(self.scale(c));
+        dispatch(InverseWhole { job, data });
     }
 
-    /// The factors of sums and differences in the inverse's last layer, when `c` is folded in.
-    pub(super) fn last_layer(&self, c: u64) -> (Constant, Constant) {
+    /// What an inverse transform multiplies by, to give `c` times the coefficients.
+    #[must_use]
+    pub fn scale(&self, c: u64) -> Scale {
         let m = &self.modulus;
         let sum = m.mul(self.inverse_n, c);
         let difference = m.mul(sum, m.to_canonical(self.inverse[1].w));
-        (m.constant(sum), m.constant(difference))
+        Scale {
+            sum: m.constant(sum),
+            difference: m.constant(difference),
+        }
     }
 
-    pub(super) fn passes(&self) -> &[Pass] {
-        &self.passes
+    /// How many rows a limb has.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        1 << self.column_passes().iter().map(|p| p.layers).sum::<u32>()
+    }
+
+    /// Values of a row.
+    #[must_use]
+    pub fn row_len(&self) -> usize {
+        self.n() / self.rows()
+    }
+
+    /// Columns of a tile: a multiple of 8 that divides the length of a row.
+    #[must_use]
+    pub fn tile_width(&self) -> usize {
+        let rows = self.rows();
+        if rows == 1 {
+            return TILE.min(self.n());
+        }
+        // At most the part of a row that the first inner layers join.
+        (TILE / rows).min(self.row_len() >> self.passes[self.columns].layers)
+    }
+
+    /// Values of a tile.
+    #[must_use]
+    pub fn tile_len(&self) -> usize {
+        self.tile_width() * self.rows()
+    }
+
+    /// The forward transform's outer layers on one tile, in place. As for [`forward`](Self::forward), the values may be unreduced.
+    ///
+    /// # Panics
+    /// If it has another length.
+    pub fn forward_columns(&self, tile: &mut [f64]) {
+        self.check_input(tile);
+        dispatch(ForwardColumns { table: self, tile });
+    }
+
+    /// The forward transform's inner layers on one row of a limb in tiles. The output is balanced.
+    ///
+    /// # Panics
+    /// If there is no such row; unless `tiles` is a limb, and `to` a row.
+    pub fn forward_row(&self, row: usize, tiles: &[f64], to: &mut [f64]) {
+        dispatch(ForwardRow {
+            table: self,
+            row,
+            tiles,
+            to,
+        });
+    }
+
+    /// The inverse transform's inner layers on one row of reduced values, which is overwritten and goes to a limb in tiles.
+    ///
+    /// # Panics
+    /// If there is no such row; unless `data` is a row, and `tiles` a limb.
+    pub fn inverse_row(&self, scale: Scale, row: usize, data: &mut [f64], tiles: &mut [f64]) {
+        dispatch(InverseRow {
+            job: self.job(scale),
+            row,
+            from: None,
+            data,
+            tiles,
+        });
+    }
+
+    /// As [`inverse_row`](Self::inverse_row), for a row that stays as it is; `scratch` is overwritten.
+    ///
+    /// # Panics
+    /// If there is no such row; unless `from` and `scratch` are rows, and `tiles` a limb.
+    pub fn inverse_row_from(
+        &self,
+        scale: Scale,
+        row: usize,
+        from: &[f64],
+        scratch: &mut [f64],
+        tiles: &mut [f64],
+    ) {
+        dispatch(InverseRow {
+            job: self.job(scale),
+            row,
+            from: Some(from),
+            data: scratch,
+            tiles,
+        });
+    }
+
+    /// The inverse transform's outer layers on one tile. The output is reduced.
+    ///
+    /// # Panics
+    /// Unless both have a tile's length.
+    pub fn inverse_columns(&self, scale: Scale, from: &[f64], to: &mut [f64]) {
+        let job = self.job(scale);
+        dispatch(InverseColumns { job, from, to });
+    }
+
+    /// Too slow for every build with debug assertions.
+    fn check_input(&self, _data: &[f64]) {
+        #[cfg(test)]
+        assert!(
+            _data.iter().all(|x| x.abs() <= self.input_limit),
+            "unreduced input beyond the limit"
+        );
+    }
+
+    pub(super) fn job(&self, scale: Scale) -> Inverse<'_> {
+        Inverse {
+            table: self,
+            sum: scale.sum,
+            difference: scale.difference,
+        }
+    }
+
+    /// The passes of the columns.
+    pub(super) fn column_passes(&self) -> &[Pass] {
+        &self.passes[..self.columns]
+    }
+
+    /// The passes of a row that sweep all of it.
+    pub(super) fn swept_passes(&self) -> &[Pass] {
+        &self.passes[self.columns..self.swept]
+    }
+
+    /// The passes of a block, which is a row or a part of one.
+    pub(super) fn block_passes(&self) -> &[Pass] {
+        &self.passes[self.swept..]
     }
 
     pub(super) fn reduce_tail(&self) -> bool {
@@ -295,12 +448,27 @@ fn plan(log_n: u32, limit: f64) -> (Vec<Pass>, bool) {
     (passes, reduce_tail)
 }
 
+/// How many passes it takes until a block is no longer than [`CACHED`].
+fn swept_passes(passes: &[Pass], n: usize) -> usize {
+    let mut len = n;
+    let swept = passes.iter().take_while(|pass| {
+        let long = len > CACHED;
+        len >>= pass.layers;
+        long
+    });
+    swept.count()
+}
+
 /// Largest magnitude of a reduced residue, in units of `p`.
 const REDUCED: f64 = 0.625;
 
 /// Largest magnitude after a pass of the inverse that reduces its largest sums, in units of `p`.
 const AFTER_REDUCTION: f64 = 1.3125;
 
-fn bit_reverse(i: usize, bits: u32) -> usize {
-    i.reverse_bits() >> (usize::BITS - bits)
+/// The lowest `bits` bits in reverse.
+pub(super) fn bit_reverse(i: usize, bits: u32) -> usize {
+    // No bits at all: a shift by the whole width would be too far.
+    i.reverse_bits()
+        .checked_shr(usize::BITS - bits)
+        .unwrap_or(0)
 }

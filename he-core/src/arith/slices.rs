@@ -6,8 +6,8 @@
 //! `|x| <= 2^51`, `fl(x + M) - M` is the integer nearest to `x`: one rounding, no rounding instruction.
 
 use super::simd::{
-    Add, Convert, Dot, Map, Mul, MulAdd, MulAssign, MulConstant, Negate, Overflow, Permute,
-    PermuteBlock, Reduce, Sub, SubScale, Tensor, TensorTerm, dispatch,
+    Add, AddScaled, Convert, Dot, Map, Mul, MulAdd, MulAssign, MulConstant, Negate, Overflow,
+    Permute, Reduce, Sub, SubScale, Tensor, TensorTerm, dispatch,
 };
 use super::{Constant, Modulus, Permutation};
 
@@ -127,11 +127,12 @@ pub fn tensor(m: &Modulus, accumulate: bool, dst: [&mut [f64]; 3], terms: &[Tens
     });
 }
 
-/// `dst = sum_i constants_i src_i mod p`: the inner loop of base conversion.
+/// `dst = sum_i constants_i src_i + c v mod p`, with `overflow = (v, c)`: the inner loop of base conversion.
 ///
-/// The constants are balanced residues of `p`; the sources are any integers of magnitude at most
+/// The constants and `c` are balanced residues of `p`; the sources are any integers of magnitude at most
 /// `5/8 2^48` (reduced residues of *other* primes). The method is that of [`dot`]: the sum of
-/// [`MAX_TERMS`] products is at most `8 x 5/8 x 2^48 p/2 = 2.5 x 2^48 p < 2^(s + 49.9)`.
+/// [`MAX_TERMS`] products is at most `8 x 5/8 x 2^48 p/2 = 2.5 x 2^48 p < 2^(s + 49.9)`. The integers `v` are so small
+/// ([`largest_overflow`]) that `c v < 2^51` is exact and is where the low parts start: one operation instead of four.
 ///
 /// With `reduce` the result is balanced. Without, its magnitude is at most
 /// [`linear_combination_bound`].
@@ -141,6 +142,7 @@ pub fn linear_combination(
     dst: &mut [f64],
     src: &[&[f64]],
     constants: &[f64],
+    overflow: Option<(&[f64], f64)>,
 ) {
     dispatch(Convert {
         modulus: *m,
@@ -148,15 +150,27 @@ pub fn linear_combination(
         dst,
         src,
         constants,
+        overflow,
     });
 }
 
-/// Largest magnitude of an unreduced [`linear_combination`] of `terms` sources.
+/// Largest magnitude of [`overflow`] for so many reduced sources, each at most 5/8 of its prime.
 #[must_use]
-pub fn linear_combination_bound(m: &Modulus, terms: usize) -> f64 {
+pub fn largest_overflow(sources: usize) -> f64 {
+    (0.625 * sources as f64).round()
+}
+
+/// Largest magnitude of an unreduced [`linear_combination`] of so many sources and an overflow of theirs.
+#[must_use]
+pub fn linear_combination_bound(m: &Modulus, sources: usize) -> f64 {
     let split = (1u64 << m.split_bits()) as f64;
-    // High part p/2 + 2^(s-2), the reduced rest of earlier chunks p/2, and at most MAX_TERMS low parts.
-    m.p() + split * (0.25 + 0.5 * terms.min(MAX_TERMS) as f64)
+    // What the low parts start from: the overflow's product, or the reduced rest of earlier chunks.
+    let start = match sources <= MAX_TERMS {
+        true => largest_overflow(sources),
+        false => 1.0,
+    };
+    // High part p/2 + 2^(s-2), and at most MAX_TERMS low parts.
+    m.p() * (0.5 + 0.5 * start) + split * (0.25 + 0.5 * sources.min(MAX_TERMS) as f64)
 }
 
 /// `dst *= c`, reduced, for `|x| <= 2^52`.
@@ -172,6 +186,18 @@ pub fn mul_constant(m: &Modulus, dst: &mut [f64], c: Constant) {
         },
         dst,
         src: [],
+    });
+}
+
+/// `dst += c src`, balanced, for `|src| <= 2^52` and `|dst| <= 2^51`: as [`mul_constant`], then [`add_assign`].
+pub fn add_scaled(m: &Modulus, dst: &mut [f64], src: &[f64], c: Constant) {
+    dispatch(Map {
+        f: AddScaled {
+            modulus: *m,
+            constant: c,
+        },
+        dst,
+        src: [src],
     });
 }
 
@@ -194,33 +220,25 @@ pub fn overflow(dst: &mut [f64], src: &[&[f64]], inverses: &[f64]) {
     dispatch(Overflow { dst, src, inverses });
 }
 
-/// `dst_i = src[sources_i]`.
-pub fn permute(dst: &mut [f64], src: &[f64], permutation: &Permutation) {
-    dispatch(Permute {
-        dst,
-        src,
-        permutation,
-    });
-}
-
-/// The values of one source block of a permutation go to their places in `dst`; with `accumulate` they are added to what is there, balanced.
+/// The values of some source groups of a permutation, from number `first` on, go to their places in `dst`, which holds output groups from number `to` on; with
+/// `accumulate` they are added to what is there, balanced.
 ///
 /// # Panics
-/// Unless `dst` has the permutation's length and `src` that of its blocks.
-pub fn permute_block(
+/// Unless `src` is whole groups of the permutation, and `dst` has all of their outputs.
+pub fn permute(
     m: &Modulus,
     accumulate: bool,
-    dst: &mut [f64],
-    src: &[f64],
+    (dst, to): (&mut [f64], usize),
+    (src, first): (&[f64], usize),
     permutation: &Permutation,
-    source: usize,
 ) {
-    dispatch(PermuteBlock {
+    dispatch(Permute {
         modulus: *m,
         accumulate,
         dst,
+        to,
         src,
         permutation,
-        source,
+        first,
     });
 }

@@ -1,23 +1,35 @@
 //! Exact base conversion between sets of primes.
 
-use rayon::prelude::*;
-
 use super::Ring;
-use crate::arith::{Constant, slices};
+use super::poly::{TRANSFORM, spread};
+use crate::arith::{Buffer, Constant, Scale, slices};
 
 /// Constants for the conversion of the centred integer `x`, given by its residues modulo the primes `q_i` of one set
 /// (product `Q`), to residues modulo the primes `p_j` of another set.
 ///
 /// With `y_i = x (Q/q_i)^-1 mod q_i`, `x = sum_i y_i Q/q_i - v Q` and `v = round(sum_i y_i/q_i)`
 /// (Halevi, Polyakov, Shoup, ePrint 2018/117, section 2.2). The sum is computed in doubles, so `v` can only be off by one
-/// where `x/Q` is within `2^-48` of a tie; the result is then `x - Q` or `x + Q`, of magnitude at most `Q (1/2 + 2^-48)`.
+/// where `x/Q` is within `2^-48` of a tie; the result is then `x - Q` or `x + Q`, of magnitude at most `Q (1/2 + 2^-48)`. For a single prime it is always
+/// right: a tie is at least `1/2q > 2^-49` away, and `y/q` is computed to `2^-52`.
+///
+/// Inverse transforms come before a conversion, forward ones after it, and both are done in halves (see [`NttTable`](crate::arith::NttTable)):
+/// [`inverse_rows`](Self::inverse_rows) of all sources; then the other half of the inverse, the conversion, and the first half of the forward
+/// transforms, a tile at a time and without a sweep over memory in between; then the rows of the targets, wherever the values are needed.
 #[derive(Debug)]
 pub(super) struct Converter {
-    /// `(Q/q_i)^-1 mod q_i`, canonical.
-    hat_inverses: Vec<u64>,
+    sources: Vec<Source>,
     /// `1/q_i`.
     inverses: Vec<f64>,
     targets: Vec<Target>,
+}
+
+/// One prime `q_i` to convert from.
+#[derive(Debug, Clone, Copy)]
+struct Source {
+    /// Its index in the ring's list.
+    prime: usize,
+    /// `(Q/q_i)^-1`, folded into the inverse transform.
+    scale: Scale,
 }
 
 /// One prime `p_j` to convert to.
@@ -25,10 +37,14 @@ pub(super) struct Converter {
 struct Target {
     /// Its index in the ring's list.
     prime: usize,
-    /// `Q/q_i mod p_j` for all `i`, then `-Q mod p_j`, all balanced.
+    /// `Q/q_i mod p_j` for all `i`, balanced.
     constants: Vec<f64>,
+    /// `-Q mod p_j`, balanced.
+    whole: f64,
     /// Whether the sum must be reduced before a forward transform.
     reduce: bool,
+    /// `1/Q mod p_j`.
+    quotient: Constant,
 }
 
 impl Converter {
@@ -39,80 +55,139 @@ impl Converter {
             ring.modulus(j)
                 .product(from.iter().filter(|f| **f != i).map(|f| q(*f)))
         };
+        let sources = from.iter().map(|&i| {
+            let m = ring.modulus(i);
+            Source {
+                prime: i,
+                scale: ring.table(i).scale(m.inv(hat(i, i))),
+            }
+        });
         let targets = to.iter().map(|&j| {
             let m = ring.modulus(j);
-            let whole = m.neg(m.product(from.iter().map(|f| q(*f))));
-            let constants = from
-                .iter()
-                .map(|&i| hat(i, j))
-                .chain([whole])
-                .map(|c| m.to_balanced(c));
-            let bound = slices::linear_combination_bound(m, from.len() + 1);
+            let whole = m.product(from.iter().map(|f| q(*f)));
+            let constants = from.iter().map(|&i| m.to_balanced(hat(i, j)));
+            let bound = match from {
+                // A single prime's balanced residues are the integers.
+                [q] => ring.modulus(*q).p() / 2.0,
+                _ => slices::linear_combination_bound(m, from.len()),
+            };
             Target {
                 prime: j,
                 constants: constants.collect(),
+                whole: m.to_balanced(m.neg(whole)),
                 reduce: bound > ring.table(j).input_limit(),
+                quotient: m.constant(m.inv(whole)),
             }
         });
         Self {
-            hat_inverses: from
-                .iter()
-                .map(|&i| ring.modulus(i).inv(hat(i, i)))
-                .collect(),
+            sources: sources.collect(),
             inverses: from.iter().map(|&i| ring.modulus(i).p_inverse()).collect(),
             targets: targets.collect(),
         }
     }
 
-    /// What residues `x mod q_i` must be multiplied by to give `y_i`: fold it into the inverse transform.
-    pub(super) fn hat_inverse(&self, i: usize) -> u64 {
-        self.hat_inverses[i]
+    /// `1/Q` modulo the prime of target `j`.
+    pub(super) fn quotient(&self, j: usize) -> Constant {
+        self.targets[j].quotient
     }
 
-    /// Residues modulo all targets from the scaled residues `y`, small enough for the forward transforms.
+    /// The first half of the inverse transform of source `i`, a limb, into tiles.
+    pub(super) fn inverse_rows(&self, ring: &Ring, i: usize, limb: &[f64], tiles: &mut [f64]) {
+        let Source { prime, scale, .. } = self.sources[i];
+        let table = ring.table(prime);
+        let mut scratch = Buffer::scratch(table.row_len());
+        for (row, values) in limb.chunks_exact(table.row_len()).enumerate() {
+            table.inverse_row_from(scale, row, values, &mut scratch, tiles);
+        }
+    }
+
+    /// The same for one row, which is overwritten.
+    pub(super) fn inverse_row(
+        &self,
+        ring: &Ring,
+        i: usize,
+        row: usize,
+        values: &mut [f64],
+        tiles: &mut [f64],
+    ) {
+        let Source { prime, scale, .. } = self.sources[i];
+        ring.table(prime).inverse_row(scale, row, values, tiles);
+    }
+
+    /// Tile by tile, from sources that are through [`inverse_rows`](Self::inverse_rows) to targets whose rows are still to be transformed.
     ///
-    /// Works in blocks of columns that fit the first-level cache, so that the sources are read from memory once, not once a
-    /// target.
-    pub(super) fn convert(&self, ring: &Ring, targets: Vec<&mut [f64]>, y: &[&[f64]]) {
+    /// The sources are read from memory once, the targets written once; what is in between stays in the cache.
+    pub(super) fn convert(&self, ring: &Ring, targets: Vec<&mut [f64]>, sources: &[&[f64]]) {
         debug_assert_eq!(targets.len(), self.targets.len());
-        let n = ring.degree();
-        let mut blocks: Vec<Vec<&mut [f64]>> = (0..n.div_ceil(BLOCK))
+        let len = ring.table(0).tile_len();
+        let work = targets.len() * ring.degree() * TRANSFORM;
+        let mut tasks: Vec<Vec<&mut [f64]>> = (0..ring.degree() / len)
             .map(|_| Vec::with_capacity(targets.len()))
             .collect();
         for target in targets {
-            for (block, columns) in blocks.iter_mut().zip(target.chunks_mut(BLOCK)) {
-                block.push(columns);
-            }
+            let tiles = target.chunks_exact_mut(len);
+            tasks
+                .iter_mut()
+                .zip(tiles)
+                .for_each(|(t, tile)| t.push(tile));
         }
-        let convert = |(block, targets): (usize, Vec<&mut [f64]>)| {
-            let range = block * BLOCK..((block + 1) * BLOCK).min(n);
-            let mut overflow = [0.0; BLOCK];
-            let overflow = &mut overflow[..range.len()];
-            let mut sources: Vec<&[f64]> = y.iter().map(|y| &y[range.clone()]).collect();
-            slices::overflow(overflow, &sources, &self.inverses);
-            sources.push(overflow);
-            for (dst, target) in targets.into_iter().zip(&self.targets) {
-                let m = ring.modulus(target.prime);
-                slices::linear_combination(m, target.reduce, dst, &sources, &target.constants);
+        spread(tasks, work, |i, tiles| {
+            let sources: Vec<&[f64]> = sources.iter().map(|s| &s[i * len..(i + 1) * len]).collect();
+            let mut residues = Buffer::scratch(self.residue_tiles() * len);
+            self.residues(ring, &sources, &mut residues);
+            for (j, tile) in tiles.into_iter().enumerate() {
+                self.combine(ring, j, &residues, tile);
             }
-        };
-        if n > 4 * BLOCK {
-            blocks
-                .into_par_iter()
-                .enumerate()
-                .with_min_len(4)
-                .for_each(convert);
-        } else {
-            blocks.into_iter().enumerate().for_each(convert);
+        });
+    }
+
+    /// Tiles of residues for a tile of the sources.
+    pub(super) fn residue_tiles(&self) -> usize {
+        match self.sources.len() {
+            1 => 1,
+            count => count + 1,
         }
     }
-}
 
-/// Columns that are converted together: 4 KiB a source.
-const BLOCK: usize = 512;
+    /// The second half of the inverse transforms of a tile of all sources: their `y_i`, then `v`; of a single one: the balanced residues.
+    pub(super) fn residues(&self, ring: &Ring, sources: &[&[f64]], all: &mut [f64]) {
+        debug_assert_eq!(sources.len(), self.sources.len());
+        let len = ring.table(0).tile_len();
+        let (residues, overflow) = all.split_at_mut(sources.len() * len);
+        let tiles = residues.chunks_exact_mut(len);
+        for ((source, from), to) in self.sources.iter().zip(sources).zip(tiles) {
+            ring.table(source.prime)
+                .inverse_columns(source.scale, from, to);
+        }
+        if let [source] = self.sources[..] {
+            slices::reduce(ring.modulus(source.prime), residues);
+        } else {
+            let terms: Vec<&[f64]> = residues.chunks_exact(len).collect();
+            slices::overflow(overflow, &terms, &self.inverses);
+        }
+    }
 
-/// `1/d mod p_j`, where `d` is the product of the primes `divisors`.
-pub(super) fn inverse_of_product(ring: &Ring, divisors: &[usize], j: usize) -> Constant {
-    let m = ring.modulus(j);
-    m.constant(m.inv(m.product(divisors.iter().map(|d| ring.modulus(*d).value()))))
+    /// A tile of target `j`, with the first half of its forward transform.
+    pub(super) fn combine(&self, ring: &Ring, j: usize, residues: &[f64], tile: &mut [f64]) {
+        let Target {
+            prime,
+            ref constants,
+            whole,
+            reduce,
+            ..
+        } = self.targets[j];
+        let table = ring.table(prime);
+        let (m, len) = (table.modulus(), tile.len());
+        if self.sources.len() == 1 {
+            tile.copy_from_slice(residues);
+            if reduce {
+                slices::reduce(m, tile);
+            }
+        } else {
+            let (residues, v) = residues.split_at(self.sources.len() * len);
+            let terms: Vec<&[f64]> = residues.chunks_exact(len).collect();
+            slices::linear_combination(m, reduce, tile, &terms, constants, Some((v, whole)));
+        }
+        table.forward_columns(tile);
+    }
 }

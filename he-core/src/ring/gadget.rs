@@ -1,12 +1,15 @@
 //! Products of digits and keys: what hybrid key switching spends its memory traffic on.
 
-use rayon::prelude::*;
+use std::ops::Range;
+use std::sync::Arc;
 
-use super::{GaloisElement, Ntt, Poly};
-use crate::arith::{Buffer, slices};
+use super::divide::{Dividend, Division, divide, limbs_of, row_of};
+use super::poly::{TRANSFORM, spread};
+use super::{Basis, GaloisElement, Ntt, Poly, Ring};
+use crate::arith::{Buffer, GROUP, NttTable, Permutation, slices};
 
-/// Values of a limb that are multiplied by both halves of a key while they are in the first-level cache.
-const BLOCK: usize = 1024;
+/// Values of a limb that are multiplied by both halves of all keys while they are in the first-level cache: what permutations move together.
+const BLOCK: usize = Permutation::BLOCK;
 
 /// A key for digits: one pair of polynomials a digit, over at least the digits' primes. The product is taken at `X^g`, if there is a `g`.
 #[derive(Clone)]
@@ -16,69 +19,248 @@ pub(crate) struct GadgetTerm<'a> {
     pub(crate) g: Option<GaloisElement>,
 }
 
-/// The sum over all keys of `sum_d digit_d (b_d, a_d)`, each at its own `X^g`, over the digits' basis.
-///
-/// Limb by limb, all keys of a limb in turn, and block by block: digits and both sums stay in the cache, products in its first level; only the
-/// keys come from memory, once each.
+/// The digits of a polynomial, made for one product or made before.
+#[derive(Clone, Copy)]
+pub(crate) enum Digits<'a> {
+    /// Of this polynomial, with so many limbs each. Digits that nobody needs again are never finished as a whole: rows are transformed where they are
+    /// multiplied. Cost: [`Poly::decompose`], and no transform more.
+    Of(&'a Poly<Ntt>, usize),
+    /// At least one.
+    Made(&'a [Poly<Ntt>]),
+}
+
+impl Digits<'_> {
+    fn ring(&self) -> &Arc<Ring> {
+        match self {
+            Self::Of(poly, _) => poly.ring(),
+            Self::Made(digits) => digits[0].ring(),
+        }
+    }
+
+    fn basis(&self) -> Basis {
+        self.ring().extended_basis(match self {
+            Self::Of(poly, _) => poly.level(),
+            Self::Made(digits) => digits[0].level(),
+        })
+    }
+}
+
+/// The sum over all keys of `sum_d digit_d (b_d, a_d)`, each at its own `X^g`, over the digits' basis; and `sum`, if there is one.
 ///
 /// # Panics
-/// Without digits or keys; if a key has fewer digits; if rings differ or a key lacks primes.
+/// As [`Poly::decompose`]; without keys; if a key has fewer digits; if rings differ, a key lacks primes, or the sum has another basis.
 pub(crate) fn gadget_product(
-    digits: &[Poly<Ntt>],
+    digits: Digits<'_>,
     keys: &[GadgetTerm<'_>],
-) -> (Poly<Ntt>, Poly<Ntt>) {
-    let (ring, basis, n) = (
-        digits[0].ring(),
-        digits[0].basis(),
-        digits[0].ring().degree(),
-    );
+    sum: Option<[Poly<Ntt>; 2]>,
+) -> [Poly<Ntt>; 2] {
+    let (ring, basis) = (digits.ring(), digits.basis());
+    let accumulate = sum.is_some();
+    let mut sums = sum.unwrap_or_else(|| [(); 2].map(|()| Poly::scratch(ring, basis)));
+    for k in &sums {
+        assert!(Arc::ptr_eq(ring, k.ring()), "different rings");
+        assert_eq!(k.basis(), basis, "a sum over another basis");
+    }
+    with_products(digits, keys, accumulate, |products| {
+        let work = basis.limbs() * ring.degree() * TRANSFORM;
+        spread(limbs_of(&mut sums).collect(), work, |i, x| {
+            products.rows(i, x, |_, _| ());
+        });
+    });
+    sums
+}
+
+/// [`gadget_product`] and a [division](divide) of it, limb by limb: the products are never held as a whole.
+///
+/// # Panics
+/// As there.
+pub(crate) fn gadget_quotient(
+    digits: Digits<'_>,
+    keys: &[GadgetTerm<'_>],
+    division: &Division<'_, 2>,
+) -> [Poly<Ntt>; 2] {
+    let (ring, basis) = (digits.ring(), digits.basis());
+    let level = basis.level().saturating_sub(division.chain_primes);
+    let mut out = [(); 2].map(|()| Poly::scratch(ring, ring.basis(level)));
+    with_products(digits, keys, false, |products| {
+        let nowhere = || std::iter::repeat_with(|| None);
+        if division.automorphism.is_some() {
+            let memory = nowhere().take(basis.limbs()).collect();
+            divide(ring, basis, products, memory, division, Some(&mut out));
+        } else {
+            let limbs = limbs_of(&mut out).map(Some).chain(nowhere());
+            let memory = limbs.take(basis.limbs()).collect();
+            divide(ring, basis, products, memory, division, None);
+        }
+    });
+    out
+}
+
+/// Products of digits and keys, ready to be computed.
+struct Products<'a> {
+    ring: &'a Ring,
+    basis: Basis,
+    /// Of each limb: those of all digits.
+    limbs: Vec<Vec<Limb<'a>>>,
+    keys: &'a [GadgetTerm<'a>],
+    permutations: Vec<Option<Arc<Permutation>>>,
+    accumulate: bool,
+}
+
+fn with_products<T>(
+    digits: Digits<'_>,
+    keys: &[GadgetTerm<'_>],
+    accumulate: bool,
+    f: impl FnOnce(&Products<'_>) -> T,
+) -> T {
+    let (ring, basis) = (digits.ring(), digits.basis());
+    let count = match digits {
+        Digits::Of(poly, alpha) => (poly.level() + 1).div_ceil(alpha),
+        Digits::Made(digits) => digits.len(),
+    };
     assert!(!keys.is_empty(), "no keys");
     for key in keys {
         assert!(
-            key.b.len() >= digits.len() && key.a.len() >= digits.len(),
+            key.b.len() >= count && key.a.len() >= count,
             "a key has fewer digits"
         );
         for poly in key.b.iter().chain(&key.a) {
-            assert!(std::sync::Arc::ptr_eq(ring, poly.ring()), "different rings");
+            assert!(Arc::ptr_eq(ring, poly.ring()), "different rings");
             assert!(poly.basis().contains(&basis), "a key lacks primes");
         }
     }
-    let permutations: Vec<_> = keys
-        .iter()
-        .map(|k| k.g.map(|g| ring.permutation(g)))
-        .collect();
-    let (mut k0, mut k1) = (Poly::scratch(ring, basis), Poly::scratch(ring, basis));
-    let limb = |(i, (x0, x1)): (usize, (&mut [f64], &mut [f64]))| {
-        let m = ring.modulus(basis.prime(i));
+    let halves = match digits {
+        Digits::Of(poly, alpha) => poly.half_digits(alpha),
+        Digits::Made(_) => Vec::new(),
+    };
+    let limbs = (0..basis.limbs()).map(|i| match digits {
+        Digits::Of(poly, _) => halves
+            .iter()
+            .map(|half| match half.own.contains(&i) {
+                true => Limb::Finished(poly.limb(i)),
+                false => Limb::Half(half.poly.limb(i)),
+            })
+            .collect(),
+        Digits::Made(digits) => digits.iter().map(|d| Limb::Finished(d.limb(i))).collect(),
+    });
+    let permutations = keys.iter().map(|k| k.g.map(|g| ring.permutation(g)));
+    f(&Products {
+        ring,
+        basis,
+        limbs: limbs.collect(),
+        keys,
+        permutations: permutations.collect(),
+        accumulate,
+    })
+}
+
+impl Products<'_> {
+    /// An output block of a limb, all keys in turn: so the sum stays in the first-level cache, and only keys come from memory.
+    fn block(
+        &self,
+        i: usize,
+        digits: &[Rows<'_>],
+        block: usize,
+        x: [&mut [f64]; 2],
+        product: &mut [f64],
+    ) {
+        let (m, len) = (self.ring.modulus(self.basis.prime(i)), product.len());
         let mut terms = Vec::with_capacity(digits.len());
-        for (t, (key, permutation)) in keys.iter().zip(&permutations).enumerate() {
-            let block = permutation.as_ref().map_or(BLOCK.min(n), |p| p.block());
-            let mut product = Buffer::scratch(block);
-            for (source, start) in (0..n).step_by(block).enumerate() {
-                let range = start..start + block;
-                for (x, part) in [(&mut *x0, &key.b), (&mut *x1, &key.a)] {
-                    terms.clear();
-                    terms.extend(digits.iter().zip(part).map(|(d, k)| {
-                        let k = k.limb(k.basis().limb_of(&basis, i));
-                        (&d.limb(i)[range.clone()], &k[range.clone()])
-                    }));
-                    match permutation {
-                        None => slices::dot(m, t > 0, &mut x[range.clone()], &terms),
-                        Some(p) => {
-                            slices::dot(m, false, &mut product, &terms);
-                            slices::permute_block(m, t > 0, x, &product, p, source);
-                        }
-                    }
-                }
+        let [x0, x1] = x;
+        for (t, (key, permutation)) in self.keys.iter().zip(&self.permutations).enumerate() {
+            let accumulate = self.accumulate || t > 0;
+            let source = match permutation {
+                Some(p) => p.source_of_block(block),
+                None => block,
+            };
+            let range = source * len..(source + 1) * len;
+            for (x, part) in [(&mut *x0, &key.b), (&mut *x1, &key.a)] {
+                terms.clear();
+                terms.extend(digits.iter().zip(part).map(|(d, k)| {
+                    let k = k.limb(k.basis().limb_of(&self.basis, i));
+                    (d.values(range.clone()), &k[range.clone()])
+                }));
+                let Some(p) = permutation else {
+                    slices::dot(m, accumulate, x, &terms);
+                    continue;
+                };
+                slices::dot(m, false, product, &terms);
+                let to = (x, block * len / GROUP);
+                slices::permute(m, accumulate, to, (product, range.start / GROUP), p);
             }
         }
-    };
-    k0.data_mut()
-        .par_chunks_exact_mut(n)
-        .zip(k1.data_mut().par_chunks_exact_mut(n))
-        .enumerate()
-        .for_each(limb);
-    (k0, k1)
+    }
+}
+
+impl Dividend<2> for Products<'_> {
+    fn rows(&self, i: usize, mut x: [&mut [f64]; 2], mut then: impl FnMut(usize, [&mut [f64]; 2])) {
+        let table = self.ring.table(self.basis.prime(i));
+        let (n, row_len) = (table.n(), table.row_len());
+        // Where nothing moves, a product needs the same row of the digits.
+        let still = self.permutations.iter().all(Option::is_none);
+        let kept = if still { row_len } else { n };
+        let len = if still { row_len } else { BLOCK.min(row_len) };
+        let digits = self.limbs[i].iter().map(|limb| Rows::new(*limb, kept));
+        let mut digits: Vec<Rows<'_>> = digits.collect();
+        let mut product = Buffer::scratch(len);
+        for row in 0..n / row_len {
+            let due = match (still, row) {
+                (true, _) => row..row + 1,
+                (false, 0) => 0..n / row_len,
+                (false, _) => 0..0,
+            };
+            for row in due {
+                digits.iter_mut().for_each(|d| d.finish(table, row));
+            }
+            let mut x = row_of(&mut x, row, row_len);
+            for k in 0..row_len / len {
+                let x = x.each_mut().map(|x| &mut x[k * len..(k + 1) * len]);
+                self.block(i, &digits, row * (row_len / len) + k, x, &mut product);
+            }
+            then(row, x);
+        }
+    }
+}
+
+/// One limb of a digit.
+#[derive(Clone, Copy)]
+enum Limb<'a> {
+    Finished(&'a [f64]),
+    /// In tiles; its rows are still to be transformed.
+    Half(&'a [f64]),
+}
+
+/// A limb of a digit, as far as its rows are finished.
+enum Rows<'a> {
+    All(&'a [f64]),
+    /// From tiles, all of them or the last one.
+    Made(&'a [f64], Buffer),
+}
+
+impl<'a> Rows<'a> {
+    fn new(limb: Limb<'a>, kept: usize) -> Self {
+        match limb {
+            Limb::Finished(values) => Self::All(values),
+            Limb::Half(tiles) => Self::Made(tiles, Buffer::scratch(kept)),
+        }
+    }
+
+    fn finish(&mut self, table: &NttTable, row: usize) {
+        if let Self::Made(tiles, made) = self {
+            let at = row * table.row_len() % made.len();
+            table.forward_row(row, tiles, &mut made[at..at + table.row_len()]);
+        }
+    }
+
+    fn values(&self, range: Range<usize>) -> &[f64] {
+        match self {
+            Self::All(values) => &values[range],
+            Self::Made(_, made) => {
+                let at = range.start % made.len();
+                &made[at..at + range.len()]
+            }
+        }
+    }
 }
 
 impl Poly<Ntt> {
@@ -90,35 +272,7 @@ impl Poly<Ntt> {
         self.check(other);
         let permutation = self.ring().permutation(g);
         self.each(4, |m, i, x| {
-            let blocks = other.limb(i).chunks_exact(permutation.block());
-            for (source, values) in blocks.enumerate() {
-                slices::permute_block(m, true, x, values, &permutation, source);
-            }
-        });
-    }
-
-    /// `self += P other`, for `other` over the chain primes of `self`, which has the special primes too.
-    ///
-    /// # Panics
-    /// If rings or levels differ, or `other` is over special primes.
-    pub(crate) fn add_times_special(&mut self, mut other: Self) {
-        let ring = self.ring().clone();
-        let chain = self.basis().without_special();
-        assert!(
-            std::sync::Arc::ptr_eq(&ring, other.ring()),
-            "different rings"
-        );
-        assert_eq!(other.basis(), chain, "different levels");
-        let special = || (0..ring.special_count()).map(|i| ring.special(i).value());
-        let scalars: Vec<u64> = (0..chain.limbs())
-            .map(|i| ring.q(i).product(special()))
-            .collect();
-        other.mul_scalars(&scalars);
-        self.each(1, |m, i, x| {
-            // P is 0 modulo the special primes.
-            if i < chain.limbs() {
-                slices::add_assign(m, x, other.limb(i));
-            }
+            slices::permute(m, true, (x, 0), (other.limb(i), 0), &permutation);
         });
     }
 }

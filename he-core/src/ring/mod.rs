@@ -11,6 +11,7 @@ mod automorphism;
 mod basis;
 mod convert;
 mod digits;
+mod divide;
 mod gadget;
 mod poly;
 mod sampler;
@@ -22,7 +23,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use automorphism::GaloisElement;
 pub use basis::Basis;
-pub(crate) use gadget::{GadgetTerm, gadget_product};
+pub(crate) use divide::{Division, divide_polys};
+pub(crate) use gadget::{Digits, GadgetTerm, gadget_product, gadget_quotient};
 pub(crate) use poly::tensor_products;
 pub use poly::{Coeff, Ntt, Poly, Representation};
 pub use sampler::{binomial, ternary};

@@ -17,6 +17,7 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Ntt {}
     impl Sealed for super::Coeff {}
+    impl Sealed for super::Half {}
 }
 
 /// What the numbers of a [`Poly`] are: [`Ntt`] or [`Coeff`].
@@ -31,8 +32,13 @@ pub struct Ntt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Coeff;
 
+/// Limbs in tiles, whose columns are transformed forward and whose rows are not; see [`NttTable`](crate::arith::NttTable).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Half;
+
 impl Representation for Ntt {}
 impl Representation for Coeff {}
+impl Representation for Half {}
 
 /// A polynomial over a basis: one limb of `N` reduced residues a prime, contiguous, `[limb][N]`.
 ///
@@ -65,14 +71,18 @@ pub(super) fn for_each_limb(
     weight: usize,
     f: impl Fn(usize, &mut [f64]) + Sync + Send,
 ) {
-    if data.len() > n && data.len() * weight >= PARALLEL_ELEMENTS {
-        data.par_chunks_exact_mut(n)
-            .enumerate()
-            .for_each(|(i, limb)| f(i, limb));
+    let work = data.len() * weight;
+    spread(data.chunks_exact_mut(n).collect(), work, f);
+}
+
+/// Runs `f(index, task)` for all tasks, in parallel if their work, in elementwise operations, pays for it.
+pub(super) fn spread<T: Send>(tasks: Vec<T>, work: usize, f: impl Fn(usize, T) + Sync + Send) {
+    if tasks.len() > 1 && work >= PARALLEL_ELEMENTS {
+        let tasks = tasks.into_par_iter().enumerate();
+        tasks.for_each(|(i, task)| f(i, task));
     } else {
-        data.chunks_exact_mut(n)
-            .enumerate()
-            .for_each(|(i, limb)| f(i, limb));
+        let tasks = tasks.into_iter().enumerate();
+        tasks.for_each(|(i, task)| f(i, task));
     }
 }
 
@@ -430,8 +440,8 @@ impl Poly<Ntt> {
     pub fn automorphism(&self, g: GaloisElement) -> Self {
         let permutation = self.ring.permutation(g);
         let mut out = Self::scratch(&self.ring, self.basis);
-        out.each(4, |_, i, limb| {
-            slices::permute(limb, self.limb(i), &permutation)
+        out.each(4, |m, i, limb| {
+            slices::permute(m, false, (limb, 0), (self.limb(i), 0), &permutation);
         });
         out
     }

@@ -3,7 +3,10 @@
 use rayon::prelude::*;
 
 use super::{Context, SwitchingKey};
-use crate::ring::{GadgetTerm, GaloisElement, Ntt, Poly, gadget_product};
+use crate::ring::{
+    self, Division, GadgetTerm, GaloisElement, Ntt, Poly, divide_polys, gadget_product,
+    gadget_quotient,
+};
 
 /// A polynomial over `q_0 .. q_l` cut into digits over the extended basis, ready for many key products.
 ///
@@ -22,35 +25,13 @@ impl Digits {
         Self(poly.decompose(context.params().alpha()))
     }
 
-    /// The key product: with `poly` the polynomial that was cut, `k_0 + k_1 u = P poly t + noise` modulo `P q_0 .. q_l`, for a key from
-    /// `t` to `u`. No transform: two products of residues a digit and limb, reduced once.
-    ///
-    /// Noise: [`crate::ckks::noise::key_product`] times P.
-    ///
-    /// # Panics
-    /// If the key is of another ring or has fewer digits.
+    /// The switch of these digits with a key. They can be switched with others too.
     #[must_use]
-    pub fn key_product(&self, key: &SwitchingKey) -> KeyProduct {
-        self.product(&[key.term(self.0.len(), None)])
-    }
-
-    /// The sum of the key products, each at its own `X^g`, for double hoisting: one pass over the keys, `2 (l + 1 + k)` permutations a
-    /// key.
-    ///
-    /// # Panics
-    /// Without keys; if a key is of another ring or has fewer digits.
-    #[must_use]
-    pub fn sum_of_products(&self, keys: &[(GaloisElement, &SwitchingKey)]) -> KeyProduct {
-        let terms: Vec<_> = keys
-            .iter()
-            .map(|(g, key)| key.term(self.0.len(), Some(*g)))
-            .collect();
-        self.product(&terms)
-    }
-
-    fn product(&self, terms: &[GadgetTerm<'_>]) -> KeyProduct {
-        let (k0, k1) = gadget_product(&self.0, terms);
-        KeyProduct { k0, k1 }
+    pub fn switch<'a>(&'a self, key: &'a SwitchingKey) -> KeySwitch<'a> {
+        KeySwitch {
+            digits: ring::Digits::Made(&self.0),
+            terms: vec![key.term(self.0.len(), None)],
+        }
     }
 }
 
@@ -65,40 +46,122 @@ impl SwitchingKey {
     }
 }
 
-/// A ciphertext times P, over the extended basis: what key products give and double hoisting adds up.
-#[derive(Clone, Debug)]
-pub struct KeyProduct {
-    pub(super) k0: Poly<Ntt>,
-    pub(super) k1: Poly<Ntt>,
+/// A key switch before it is computed: with `poly` the polynomial that is cut, and a key from `t` to `u`, the key product `k_0 + k_1 u = P poly t + noise`
+/// modulo `P q_0 .. q_l`, which is to be divided by P.
+///
+/// The key product costs no transform: two products of residues a digit and limb, reduced once. Its noise: [`crate::ckks::noise::key_product`] times P. The
+/// division costs each component `k` inverse and `l + 1` forward transforms; its noise: [`crate::ckks::noise::rounding`].
+pub struct KeySwitch<'a> {
+    digits: ring::Digits<'a>,
+    terms: Vec<GadgetTerm<'a>>,
 }
 
-impl KeyProduct {
-    /// `self += other`, both at one level.
+impl<'a> KeySwitch<'a> {
+    /// For a polynomial that is cut for this alone: no digit is ever held as a whole.
     ///
     /// # Panics
-    /// If their bases differ.
-    pub fn add_assign(&mut self, other: &Self) {
-        self.k0.add_assign(&other.k0);
-        self.k1.add_assign(&other.k1);
-    }
-
-    /// Divides by P and rounds. Each component: `k` inverse and `l + 1` forward transforms. Noise: [`crate::ckks::noise::rounding`].
+    /// When it is computed: as [`Digits::of`], and if the key is of another ring.
     #[must_use]
-    pub fn mod_down(self) -> (Poly<Ntt>, Poly<Ntt>) {
-        (self.k0.mod_down(), self.k1.mod_down())
+    pub fn of(context: &Context, poly: &'a Poly<Ntt>, key: &'a SwitchingKey) -> Self {
+        Self::new(context, poly, [(None, key)])
     }
 
-    /// `(d_0, d_1)` plus the product over P, divided by `q_l`: a relinearisation and a rescale with one division and one rounding. Each component:
+    /// The sum of the key products, each at its own `X^g`, for double hoisting: one pass over the keys, `2 (l + 1 + k)` permutations a
+    /// key.
+    ///
+    /// # Panics
+    /// When it is computed: without keys, and as [`KeySwitch::of`].
+    #[must_use]
+    pub fn sum_of(
+        context: &Context,
+        poly: &'a Poly<Ntt>,
+        keys: &[(GaloisElement, &'a SwitchingKey)],
+    ) -> Self {
+        Self::new(context, poly, keys.iter().map(|(g, key)| (Some(*g), *key)))
+    }
+
+    fn new(
+        context: &Context,
+        poly: &'a Poly<Ntt>,
+        keys: impl IntoIterator<Item = (Option<GaloisElement>, &'a SwitchingKey)>,
+    ) -> Self {
+        let params = context.params();
+        let digits = params.digits(poly.level()).count();
+        let keys = keys.into_iter();
+        Self {
+            digits: ring::Digits::Of(poly, params.alpha()),
+            terms: keys.map(|(g, key)| key.term(digits, g)).collect(),
+        }
+    }
+
+    /// The key product, not divided; added to `sum`, if there is one.
+    ///
+    /// # Panics
+    /// If the sum is at another level.
+    #[must_use]
+    pub fn product(self, sum: Option<KeyProduct>) -> KeyProduct {
+        let sum = sum.map(|sum| sum.0);
+        KeyProduct(gadget_product(self.digits, &self.terms, sum))
+    }
+
+    /// The product over P, and `(c_0, c_1)`.
+    ///
+    /// # Panics
+    /// If levels or rings differ.
+    #[must_use]
+    pub fn plus(self, c0: &Poly<Ntt>, c1: Option<&Poly<Ntt>>) -> [Poly<Ntt>; 2] {
+        self.quotient(&Division {
+            after: [Some(c0), c1],
+            ..Division::by(0)
+        })
+    }
+
+    /// The product over P, and `(c_0, 0)`, at `X^g`: the end of a rotation.
+    ///
+    /// # Panics
+    /// If levels or rings differ.
+    #[must_use]
+    pub fn rotate(self, c0: &Poly<Ntt>, g: GaloisElement) -> [Poly<Ntt>; 2] {
+        self.quotient(&Division {
+            after: [Some(c0), None],
+            automorphism: Some(g),
+            ..Division::by(0)
+        })
+    }
+
+    /// `(d_0, d_1)` and the product over P, divided by `q_l`: a relinearisation and a rescale with one division and one rounding. Each component:
     /// `k + 1` inverse and `l` forward transforms.
     ///
     /// # Panics
     /// At level 0; if levels or rings differ.
     #[must_use]
-    pub fn add_and_rescale(self, d0: Poly<Ntt>, d1: Poly<Ntt>) -> (Poly<Ntt>, Poly<Ntt>) {
-        let divide = |mut k: Poly<Ntt>, d: Poly<Ntt>| {
-            k.add_times_special(d);
-            k.mod_down_and_rescale()
+    pub fn add_and_rescale(self, d0: &Poly<Ntt>, d1: &Poly<Ntt>) -> [Poly<Ntt>; 2] {
+        self.quotient(&Division {
+            before: Some([d0, d1]),
+            ..Division::by(1)
+        })
+    }
+
+    fn quotient(self, division: &Division<'_, 2>) -> [Poly<Ntt>; 2] {
+        gadget_quotient(self.digits, &self.terms, division)
+    }
+}
+
+/// A ciphertext times P, over the extended basis: what sums of key products add up.
+#[derive(Clone, Debug)]
+pub struct KeyProduct(pub(super) [Poly<Ntt>; 2]);
+
+impl KeyProduct {
+    /// Divides by P, rounds, and adds `(c_0, c_1)`.
+    ///
+    /// # Panics
+    /// If levels or rings differ.
+    #[must_use]
+    pub fn plus(self, c0: &Poly<Ntt>, c1: Option<&Poly<Ntt>>) -> [Poly<Ntt>; 2] {
+        let division = Division {
+            after: [Some(c0), c1],
+            ..Division::by(0)
         };
-        (divide(self.k0, d0), divide(self.k1, d1))
+        divide_polys(self.0, &division)
     }
 }

@@ -29,7 +29,7 @@ pub use context::Context;
 pub use derive::PublicSeed;
 pub use error::RlweError;
 pub use evaluation::EvaluationKeys;
-pub use key_switch::{Digits, KeyProduct};
+pub use key_switch::{Digits, KeyProduct, KeySwitch};
 pub use public::PublicKey;
 pub use secret::SecretKey;
 pub use switching::{KeyId, SwitchingKey};

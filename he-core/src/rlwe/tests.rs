@@ -69,9 +69,8 @@ fn assert_near(what: &str, measured: f64, expected: f64, tolerance: f64) {
 
 /// `c` at `X^g`, by a key switch.
 fn rotate(context: &Context, ct: &Ciphertext, key: &SwitchingKey, g: GaloisElement) -> Ciphertext {
-    let (mut k0, k1) = Digits::of(context, ct.c1()).key_product(key).mod_down();
-    k0.add_assign(ct.c0());
-    Ciphertext::new(k0.automorphism(g), k1.automorphism(g))
+    let [c0, c1] = KeySwitch::of(context, ct.c1(), key).rotate(ct.c0(), g);
+    Ciphertext::new(c0, c1)
 }
 
 #[test]
@@ -116,13 +115,14 @@ fn key_switching_has_the_noise_of_the_formulas_at_every_level() {
         let expected = noise::key_switch(context.params(), level);
         assert_near("key switch", added, expected, 0.1);
         // The key product alone, in units of P, has its own formula: over P q_0 .. q_l, k_0 + k_1 u - P c_1 s.
-        let product = Digits::of(&context, ct.c1()).key_product(&galois);
+        let product = KeySwitch::of(&context, ct.c1(), &galois).product(None);
         let mut u = sk.s.automorphism(inverse);
         let mut s = sk.s.clone();
         u.drop_to_level(level);
         s.drop_to_level(level);
-        let mut rest = product.k0.clone();
-        rest.mul_acc(&product.k1, &u);
+        let KeyProduct([k0, k1]) = product;
+        let mut rest = k0;
+        rest.mul_acc(&k1, &u);
         let p: Vec<u64> = (0..rest.basis().limbs())
             .map(|i| {
                 rest.modulus(i)
@@ -175,7 +175,8 @@ fn relinearisation_leads_from_the_square_to_the_key() {
             .unwrap()
             .c1()
             .clone();
-        let (k0, k1) = Digits::of(&context, &d2).key_product(&relin).mod_down();
+        let zero = Poly::zero(context.ring(), d2.basis());
+        let [k0, k1] = KeySwitch::of(&context, &d2, &relin).plus(&zero, None);
         let mut s = (*sk.s).clone();
         s.drop_special();
         let content = d2.mul(&s).mul(&s).into_coeff();

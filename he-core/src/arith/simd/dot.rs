@@ -1,7 +1,7 @@
 //! Sums of products with one reduction at the end; see `slices::dot` for the proof.
 
 use super::lanes::{Prime, ROUND, array4};
-use super::{Kernel, Lanes};
+use super::{Kernel, Lanes, Machine};
 use crate::arith::Modulus;
 use crate::arith::slices::MAX_TERMS;
 
@@ -41,11 +41,21 @@ pub(super) fn split(m: &Modulus) -> f64 {
 trait Terms {
     fn count(&self) -> usize;
 
+    /// Where the four vectors of the sum start, from `i` on.
+    ///
+    /// # Safety
+    /// As for [`Terms::load`].
+    #[inline(always)]
+    unsafe fn start<V: Lanes, const ONE: bool>(&self, _i: usize) -> [V; 4] {
+        // SAFETY: the caller's promise.
+        unsafe { [V::splat(0.0); 4] }
+    }
+
     /// Four vectors of both factors of term `k`, `LANES` values apart from `i` on; with `ONE`, the first vector four times.
     ///
     /// # Safety
     /// The CPU has the instructions of `V`, `k < count`, and all slices reach to the vectors' end.
-    unsafe fn load<V: Lanes, const ONE: bool>(&self, k: usize, i: usize) -> [(V, V); 4];
+    unsafe fn load<V: Machine, const ONE: bool>(&self, k: usize, i: usize) -> [(V, V); 4];
 }
 
 /// How far ahead second factors are asked for: they are keys, which come from memory, and the processor's own prefetching stops at the end of
@@ -66,7 +76,7 @@ impl Terms for &[(&[f64], &[f64])] {
         self.len()
     }
     #[inline(always)]
-    unsafe fn load<V: Lanes, const ONE: bool>(&self, k: usize, i: usize) -> [(V, V); 4] {
+    unsafe fn load<V: Machine, const ONE: bool>(&self, k: usize, i: usize) -> [(V, V); 4] {
         // SAFETY: the caller's promise.
         unsafe {
             let (a, b) = self.get_unchecked(k);
@@ -94,15 +104,29 @@ impl Terms for &[(&[f64], &[f64])] {
 struct Scaled<'a> {
     src: &'a [&'a [f64]],
     constants: &'a [f64],
+    overflow: Option<(&'a [f64], f64)>,
 }
 
 impl Terms for Scaled<'_> {
+    #[inline(always)]
+    unsafe fn start<V: Lanes, const ONE: bool>(&self, i: usize) -> [V; 4] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self.overflow {
+                None => [V::splat(0.0); 4],
+                Some((v, c)) => {
+                    let (v, c) = (load::<V, ONE>(v.as_ptr().wrapping_add(i)), V::splat(c));
+                    array4!(u => v[u].mul(c))
+                }
+            }
+        }
+    }
     #[inline(always)]
     fn count(&self) -> usize {
         self.src.len()
     }
     #[inline(always)]
-    unsafe fn load<V: Lanes, const ONE: bool>(&self, k: usize, i: usize) -> [(V, V); 4] {
+    unsafe fn load<V: Machine, const ONE: bool>(&self, k: usize, i: usize) -> [(V, V); 4] {
         // SAFETY: the caller's promise; there are as many constants as sources.
         unsafe {
             let c = V::splat(*self.constants.get_unchecked(k));
@@ -129,7 +153,7 @@ impl Target {
     /// # Safety
     /// The CPU has the instructions of `V`; the destination and all slices have `n` values.
     #[inline(always)]
-    unsafe fn run<V: Lanes>(self, n: usize, terms: impl Terms) {
+    unsafe fn run<V: Machine>(self, n: usize, terms: impl Terms) {
         let mut i = 0;
         // SAFETY: the caller has the instructions (`f64` needs none); no step passes n.
         unsafe {
@@ -153,7 +177,7 @@ impl Target {
     /// # Safety
     /// The CPU has the instructions of `V`; the destination and all slices reach to the vectors' end.
     #[inline(always)]
-    unsafe fn columns<V: Lanes, const ONE: bool>(self, terms: &impl Terms, i: usize) {
+    unsafe fn columns<V: Machine, const ONE: bool>(self, terms: &impl Terms, i: usize) {
         // SAFETY: the caller's promise, for all loads and for the stores.
         unsafe {
             let prime = Prime::<V>::new(&self.modulus);
@@ -162,7 +186,7 @@ impl Target {
             let mut low = if self.accumulate {
                 load::<V, ONE>(dst)
             } else {
-                [V::splat(0.0); 4]
+                terms.start::<V, ONE>(i)
             };
             let count = terms.count();
             let mut k = 0;
@@ -198,7 +222,7 @@ pub(in crate::arith) struct Dot<'a> {
 
 impl Kernel for Dot<'_> {
     #[inline(always)]
-    unsafe fn run<V: Lanes>(self) {
+    unsafe fn run<V: Machine>(self) {
         let n = self.dst.len();
         assert!(
             self.terms.iter().all(|(a, b)| a.len() == n && b.len() == n),
@@ -220,43 +244,48 @@ impl Kernel for Dot<'_> {
     }
 }
 
-/// `dst = sum_i constants_i src_i mod p`, reduced on request.
+/// `dst = sum_i constants_i src_i + c v mod p`, reduced on request.
 pub(in crate::arith) struct Convert<'a> {
     pub(in crate::arith) modulus: Modulus,
     pub(in crate::arith) reduce: bool,
     pub(in crate::arith) dst: &'a mut [f64],
     pub(in crate::arith) src: &'a [&'a [f64]],
     pub(in crate::arith) constants: &'a [f64],
+    /// Small integers and their factor.
+    pub(in crate::arith) overflow: Option<(&'a [f64], f64)>,
 }
 
 impl Kernel for Convert<'_> {
     #[inline(always)]
-    unsafe fn run<V: Lanes>(self) {
-        let n = self.dst.len();
-        assert!(
-            self.src.iter().all(|s| s.len() == n),
-            "slices of different lengths"
-        );
-        assert_eq!(
-            self.src.len(),
-            self.constants.len(),
-            "one constant a source"
-        );
+    unsafe fn run<V: Machine>(self) {
         let Self {
             modulus,
             reduce,
+            dst,
             src,
             constants,
-            ..
+            overflow,
         } = self;
+        let n = dst.len();
+        let small = overflow.iter().map(|(v, _)| v);
+        assert!(
+            src.iter().chain(small).all(|s| s.len() == n),
+            "slices of different lengths"
+        );
+        assert_eq!(src.len(), constants.len(), "one constant a source");
         let target = Target {
             modulus,
-            dst: self.dst.as_mut_ptr(),
+            dst: dst.as_mut_ptr(),
             accumulate: false,
             reduce,
         };
+        let terms = Scaled {
+            src,
+            constants,
+            overflow,
+        };
         // SAFETY: the caller has the instructions; lengths are checked.
-        unsafe { target.run::<V>(n, Scaled { src, constants }) }
+        unsafe { target.run::<V>(n, terms) }
     }
 }
 
@@ -269,7 +298,7 @@ pub(in crate::arith) struct Overflow<'a> {
 
 impl Kernel for Overflow<'_> {
     #[inline(always)]
-    unsafe fn run<V: Lanes>(self) {
+    unsafe fn run<V: Machine>(self) {
         let n = self.dst.len();
         assert!(
             self.src.iter().all(|s| s.len() == n),

@@ -6,8 +6,10 @@
 use std::ops::Range;
 
 use super::ntt::Inverse;
+use super::permute::{Gather, permute_gathered};
 use super::tail::{Rows, forward_split, inverse_split};
 use crate::arith::NttTable;
+use crate::arith::permutation::Pattern;
 
 /// `[f(0), .., f(7)]` without a closure.
 macro_rules! array8 {
@@ -94,34 +96,11 @@ pub(in crate::arith) trait Lanes: Copy {
     /// The CPU has the instructions of this type, and `src` is valid for reading `LANES` values.
     unsafe fn load(src: *const f64) -> Self;
 
-    /// The values of `src` at the `LANES` indices at `index`.
-    ///
-    /// # Safety
-    /// The CPU has the instructions of this type, `index` is valid for reading `LANES` values, and `src` is valid for reading at all
-    /// of them; they are below `2^31`.
-    unsafe fn gather(src: *const f64, index: *const u32) -> Self;
-
-    /// Asks for the cache line of `src`, which need not be valid. Where there is no such instruction: nothing.
-    #[inline(always)]
-    fn prefetch(_src: *const f64) {}
-
     /// Writes the lanes to `dst`.
     ///
     /// # Safety
     /// `dst` is valid for writing `LANES` values.
     unsafe fn store(self, dst: *mut f64);
-
-    /// The last three layers of the forward transform and its reduction, on some groups; see `tail`.
-    ///
-    /// # Safety
-    /// The CPU has the instructions of this type; `x` points to the table's `n` values; `GROUP (groups.end) <= n`.
-    unsafe fn forward_tail(table: &NttTable, x: *mut f64, groups: Range<usize>);
-
-    /// The first three layers of the inverse, on some groups.
-    ///
-    /// # Safety
-    /// As for [`Lanes::forward_tail`].
-    unsafe fn inverse_tail(job: &Inverse<'_>, x: *mut f64, groups: Range<usize>);
 
     fn add(self, b: Self) -> Self;
     fn sub(self, b: Self) -> Self;
@@ -132,6 +111,34 @@ pub(in crate::arith) trait Lanes: Copy {
     fn mul_sub(self, b: Self, c: Self) -> Self;
     /// `c - self b`, rounded once.
     fn neg_mul_add(self, b: Self, c: Self) -> Self;
+}
+
+/// The vectors of an instruction set, and what it has for them beside arithmetic.
+pub(in crate::arith) trait Machine: Lanes {
+    /// Moves the 64 values of a group.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of this type; `src` is valid for reading and `dst` for writing a group; they do not overlap.
+    unsafe fn permute_group(src: *const f64, dst: *mut f64, pattern: &Pattern);
+
+    /// Asks for the cache line of `src`, which need not be valid. Where there is no such instruction: nothing.
+    #[inline(always)]
+    fn prefetch(_src: *const f64) {}
+
+    /// Whether the tails do the two layers of a row's last pass too, where [`with_last_pass`](super::tail::with_last_pass).
+    const WHOLE_TAIL: bool = false;
+
+    /// The last three layers of the forward transform and its reduction, on some groups; see `tail`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of this type; `x` points to the table's `n` values; `GROUP (groups.end) <= n`.
+    unsafe fn forward_tail(table: &NttTable, x: *mut f64, groups: Range<usize>);
+
+    /// The first three layers of the inverse, on some groups, from one place to another or in place.
+    ///
+    /// # Safety
+    /// As for [`Machine::forward_tail`], for both `from` and `to`, which are one or do not overlap; `from` is only read.
+    unsafe fn inverse_tail(job: &Inverse<'_>, from: *const f64, to: *mut f64, groups: Range<usize>);
 }
 
 impl Lanes for f64 {
@@ -146,24 +153,9 @@ impl Lanes for f64 {
         unsafe { *src }
     }
     #[inline(always)]
-    unsafe fn gather(src: *const f64, index: *const u32) -> Self {
-        // SAFETY: the caller's promise.
-        unsafe { *src.wrapping_add(*index as usize) }
-    }
-    #[inline(always)]
     unsafe fn store(self, dst: *mut f64) {
         // SAFETY: the caller's promise.
         unsafe { *dst = self }
-    }
-    #[inline(always)]
-    unsafe fn forward_tail(table: &NttTable, x: *mut f64, groups: Range<usize>) {
-        // SAFETY: the caller's promise.
-        unsafe { forward_split::<Self>(table, x, groups) }
-    }
-    #[inline(always)]
-    unsafe fn inverse_tail(job: &Inverse<'_>, x: *mut f64, groups: Range<usize>) {
-        // SAFETY: the caller's promise.
-        unsafe { inverse_split::<Self>(job, x, groups) }
     }
     #[inline(always)]
     fn add(self, b: Self) -> Self {
@@ -188,6 +180,37 @@ impl Lanes for f64 {
     #[inline(always)]
     fn neg_mul_add(self, b: Self, c: Self) -> Self {
         f64::mul_add(-self, b, c)
+    }
+}
+
+impl Machine for f64 {
+    #[inline(always)]
+    unsafe fn permute_group(src: *const f64, dst: *mut f64, pattern: &Pattern) {
+        // SAFETY: the caller's promise.
+        unsafe { permute_gathered::<Self>(src, dst, pattern) }
+    }
+    #[inline(always)]
+    unsafe fn forward_tail(table: &NttTable, x: *mut f64, groups: Range<usize>) {
+        // SAFETY: the caller's promise.
+        unsafe { forward_split::<Self>(table, x, groups) }
+    }
+    #[inline(always)]
+    unsafe fn inverse_tail(
+        job: &Inverse<'_>,
+        from: *const f64,
+        to: *mut f64,
+        groups: Range<usize>,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { inverse_split::<Self>(job, from, to, groups) }
+    }
+}
+
+impl Gather for f64 {
+    #[inline(always)]
+    unsafe fn gather(src: *const f64, index: *const u8) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { *src.wrapping_add(usize::from(*index)) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Loops that do nothing but use one resource of the machine.
 
 use super::lanes::array8;
-use super::{Kernel, Lanes};
+use super::{Kernel, Machine};
 
 /// Eight independent chains of multiply-adds of the widest vectors, `steps` each: what two units with a latency of four cycles can take. A processor
 /// with four such units does half of what it could.
@@ -15,7 +15,7 @@ pub(in crate::arith) struct MultiplyAdds<'a> {
 
 impl Kernel for MultiplyAdds<'_> {
     #[inline(always)]
-    unsafe fn run<V: Lanes>(self) {
+    unsafe fn run<V: Machine>(self) {
         let mut lanes = [0.0; 8];
         // SAFETY: the caller has the instructions; no vector has more than 8 lanes.
         unsafe {
@@ -42,7 +42,7 @@ pub(in crate::arith) struct Total<'a> {
 
 impl Kernel for Total<'_> {
     #[inline(always)]
-    unsafe fn run<V: Lanes>(self) {
+    unsafe fn run<V: Machine>(self) {
         let (n, src) = (self.values.len(), self.values.as_ptr());
         let mut lanes = [0.0; 8];
         let mut i = 0;

@@ -1,7 +1,7 @@
 //! Kernels that treat every element alike.
 
 use super::lanes::Prime;
-use super::{Kernel, Lanes};
+use super::{Kernel, Lanes, Machine};
 use crate::arith::{Constant, Modulus};
 
 /// What happens to one element of the destination, given one of each source.
@@ -22,7 +22,7 @@ pub(in crate::arith) struct Map<'a, F, const S: usize> {
 
 impl<F: Lanewise<S>, const S: usize> Kernel for Map<'_, F, S> {
     #[inline(always)]
-    unsafe fn run<V: Lanes>(self) {
+    unsafe fn run<V: Machine>(self) {
         let n = self.dst.len();
         assert!(
             self.src.iter().all(|s| s.len() == n),
@@ -104,6 +104,14 @@ lanewise!(
         // SAFETY: `x` exists, so the instructions do.
         let (w, q) = unsafe { (V::splat(this.constant.w), V::splat(this.constant.quotient)) };
         prime.mul_constant(x, w, q)
+    }
+);
+lanewise!(
+    /// Destination plus the product with a constant.
+    AddScaled { constant: Constant }, 1, |this, prime, x, [y]| {
+        // SAFETY: `x` exists, so the instructions do.
+        let (w, q) = unsafe { (V::splat(this.constant.w), V::splat(this.constant.quotient)) };
+        prime.reduce(x.add(prime.mul_constant(y, w, q)))
     }
 );
 lanewise!(

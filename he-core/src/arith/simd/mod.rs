@@ -1,7 +1,7 @@
 //! Vector instructions: one generic source for every kernel, chosen at run time.
 //!
 //! This is the only module with `unsafe` code. A kernel is a [`Kernel`] whose `run` is generic over
-//! [`Lanes`]; [`dispatch`] runs it inside a function that has the widest available instruction set
+//! [`Machine`]; [`dispatch`] runs it inside a function that has the widest available instruction set
 //! enabled. All paths do the same IEEE operations on every element in the same order, so their
 //! results have the same bits.
 #![expect(
@@ -18,6 +18,7 @@ mod map;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod ntt;
+mod pair;
 mod permute;
 #[cfg_attr(
     not(target_arch = "x86_64"),
@@ -34,13 +35,15 @@ mod x86;
 
 pub use buffer::Buffer;
 pub(super) use dot::{Convert, Dot, Overflow};
-pub(super) use lanes::{Lanes, ROUND};
+pub(super) use lanes::{Lanes, Machine, ROUND};
 pub(super) use limits::{MultiplyAdds, Total};
 pub(super) use map::{
-    Add, Map, Mul, MulAdd, MulAssign, MulConstant, Negate, Reduce, Sub, SubScale,
+    Add, AddScaled, Map, Mul, MulAdd, MulAssign, MulConstant, Negate, Reduce, Sub, SubScale,
 };
-pub(super) use ntt::{Forward, Inverse};
-pub(super) use permute::{Permute, PermuteBlock};
+pub(super) use ntt::{
+    Forward, ForwardColumns, ForwardRow, Inverse, InverseColumns, InverseRow, InverseWhole,
+};
+pub(super) use permute::Permute;
 pub(super) use tensor::Tensor;
 pub use tensor::TensorTerm;
 
@@ -50,7 +53,7 @@ pub(super) trait Kernel {
     ///
     /// # Safety
     /// The CPU has the instructions of `V`, and the caller has them enabled.
-    unsafe fn run<V: Lanes>(self);
+    unsafe fn run<V: Machine>(self);
 }
 
 /// An instruction set.
@@ -112,6 +115,9 @@ impl Level {
 }
 
 /// Runs a kernel with the widest instruction set of this machine.
+///
+/// Inlined, so that a kernel is made where it is used: a copy of it waits for all stores before it, and after a kernel these can be many.
+#[inline(always)]
 pub(super) fn dispatch<K: Kernel>(kernel: K) {
     // SAFETY: `widest` gives only what the CPU has.
     unsafe { run_at(Level::widest(), kernel) }
@@ -121,6 +127,7 @@ pub(super) fn dispatch<K: Kernel>(kernel: K) {
 ///
 /// # Safety
 /// The CPU has it.
+#[inline(always)]
 pub(super) unsafe fn run_at<K: Kernel>(level: Level, kernel: K) {
     match level {
         // SAFETY: plain `f64` needs no instruction set.

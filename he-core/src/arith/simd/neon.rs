@@ -6,10 +6,12 @@ use std::ops::Range;
 
 use super::lanes::array4;
 use super::ntt::Inverse;
+use super::permute::{Gather, permute_gathered};
 use super::tail::{Rows, forward_split, inverse_split};
 use super::vector::{lanes, read, write};
-use super::{Kernel, Lanes};
+use super::{Kernel, Lanes, Machine};
 use crate::arith::NttTable;
+use crate::arith::permutation::Pattern;
 
 /// Runs a kernel on NEON.
 ///
@@ -25,8 +27,8 @@ lanes!(
     /// Two lanes.
     Neon, float64x2_t, 2, vdupq_n_f64,
     vaddq_f64, vsubq_f64, vmulq_f64, fmadd, fmsub, fnmadd,
-    forward_split, inverse_split,
-    gather, prefetch
+    forward_split, inverse_split, false,
+    permute_gathered::<Self>, prefetch
 );
 
 impl Rows for Neon {
@@ -67,15 +69,23 @@ fn fnmadd(a: float64x2_t, b: float64x2_t, c: float64x2_t) -> float64x2_t {
     vfmsq_f64(c, a, b)
 }
 
+impl Gather for Neon {
+    #[inline(always)]
+    unsafe fn gather(src: *const f64, index: *const u8) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Self(gather(src, index)) }
+    }
+}
+
 /// # Safety
 /// `index` is valid for reading 2 indices, and `src` for reading at both of them.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn gather(src: *const f64, index: *const u32) -> float64x2_t {
+unsafe fn gather(src: *const f64, index: *const u8) -> float64x2_t {
     // SAFETY: the caller's promise.
     unsafe {
-        let first = *src.wrapping_add(*index as usize);
-        let second = *src.wrapping_add(*index.wrapping_add(1) as usize);
+        let first = *src.wrapping_add(usize::from(*index));
+        let second = *src.wrapping_add(usize::from(*index.wrapping_add(1)));
         vsetq_lane_f64::<1>(second, vdupq_n_f64(first))
     }
 }

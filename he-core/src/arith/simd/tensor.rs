@@ -2,7 +2,7 @@
 
 use super::dot::{Sum, split};
 use super::lanes::Prime;
-use super::{Kernel, Lanes};
+use super::{Kernel, Lanes, Machine};
 use crate::arith::Modulus;
 
 /// Both components of two factors.
@@ -18,7 +18,7 @@ pub(in crate::arith) struct Tensor<'a> {
 
 impl Kernel for Tensor<'_> {
     #[inline(always)]
-    unsafe fn run<V: Lanes>(mut self) {
+    unsafe fn run<V: Machine>(mut self) {
         let n = self.dst[0].len();
         assert!(
             self.dst.iter().all(|d| d.len() == n)

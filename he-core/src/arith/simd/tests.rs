@@ -2,25 +2,23 @@
 
 use super::*;
 
-/// All operations on three operands, and a gather.
+/// All operations on three operands.
 struct Operations<'a> {
     operands: [&'a [f64]; 3],
-    index: &'a [u32],
-    results: &'a mut [Vec<u64>; 7],
+    results: &'a mut [Vec<u64>; 6],
 }
 
 impl Kernel for Operations<'_> {
     #[inline(always)]
-    unsafe fn run<V: Lanes>(self) {
+    unsafe fn run<V: Machine>(self) {
         let [a, b, c] = self.operands;
-        assert!(b.len() == a.len() && c.len() == a.len() && self.index.len() == a.len());
+        assert!(b.len() == a.len() && c.len() == a.len());
         assert!(a.len().is_multiple_of(8));
         let mut lanes = [0.0; 8];
         for i in (0..a.len()).step_by(V::LANES) {
-            // SAFETY: the caller has the instructions; slices have whole vectors of at most 8 lanes; indices are those of `a`.
+            // SAFETY: the caller has the instructions; slices have whole vectors of at most 8 lanes.
             unsafe {
                 let [x, y, z] = [a, b, c].map(|s| V::load(s.as_ptr().wrapping_add(i)));
-                let index = self.index.as_ptr().wrapping_add(i);
                 let results = [
                     x.add(y),
                     x.sub(y),
@@ -28,7 +26,6 @@ impl Kernel for Operations<'_> {
                     x.mul_add(y, z),
                     x.mul_sub(y, z),
                     x.neg_mul_add(y, z),
-                    V::gather(a.as_ptr(), index),
                 ];
                 for (all, result) in self.results.iter_mut().zip(results) {
                     result.store(lanes.as_mut_ptr());
@@ -85,15 +82,12 @@ fn operations_round_once_and_give_zeros_their_sign() {
     for operand in &mut operands {
         operand.resize(count.next_multiple_of(8), 0.0);
     }
-    let count = operands[0].len();
-    let index: Vec<u32> = (0..count).map(|i| (i * 5 % count) as u32).collect();
 
     let [a, b, c] = &operands;
     let wanted = |f: fn(f64, f64, f64) -> f64| -> Vec<u64> {
         let each = a.iter().zip(b).zip(c);
         each.map(|((&a, &b), &c)| f(a, b, c).to_bits()).collect()
     };
-    let moved = index.iter().map(|&i| a[i as usize].to_bits());
     let wanted = [
         wanted(|a, b, _| a + b),
         wanted(|a, b, _| a - b),
@@ -101,7 +95,6 @@ fn operations_round_once_and_give_zeros_their_sign() {
         wanted(f64::mul_add),
         wanted(|a, b, c| f64::mul_add(a, b, -c)),
         wanted(|a, b, c| f64::mul_add(-a, b, c)),
-        moved.collect(),
     ];
     // The cases are there: without one rounding or with other signs of zeros, results would differ.
     let zeros = |k: usize, zero: f64| wanted[k].iter().any(|&x| x == zero.to_bits());
@@ -116,12 +109,11 @@ fn operations_round_once_and_give_zeros_their_sign() {
     assert!(!wanted[3].iter().copied().eq(twice));
 
     for level in Level::available() {
-        let mut results = [const { Vec::new() }; 7];
+        let mut results = [const { Vec::new() }; 6];
         run_available(
             level,
             Operations {
                 operands: [a, b, c],
-                index: &index,
                 results: &mut results,
             },
         );

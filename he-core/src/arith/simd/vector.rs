@@ -1,4 +1,4 @@
-//! What the instruction sets have in common: registers in memory, and [`Lanes`](super::Lanes) by intrinsics.
+//! What the instruction sets have in common: registers in memory, and both traits of vectors by intrinsics.
 
 /// A vector register in memory of any alignment. Plain reads and writes of it compile to one instruction in every
 /// profile; the load and store intrinsics are library calls with checks where debug assertions are on.
@@ -22,11 +22,11 @@ pub(super) unsafe fn write<T: Copy>(dst: *mut f64, x: T) {
     unsafe { (*dst.cast::<Unaligned<T>>()).0 = x }
 }
 
-/// [`Lanes`](super::Lanes) for a register, from the names of the functions that do the work. Each takes its operands in the order of the trait's.
+/// [`Lanes`](super::Lanes) and [`Machine`](super::Machine) for a register, from the names of the functions that do the work. Each takes its operands in the order of the trait's.
 macro_rules! lanes {
     ($(#[$doc:meta])* $name:ident, $register:ty, $lanes:literal, $splat:ident,
      $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $fmsub:ident, $fnmadd:ident,
-     $forward_tail:ident, $inverse_tail:ident, $gather:ident, $prefetch:ident) => {
+     $forward_tail:ident, $inverse_tail:ident, $whole:literal, $permute:path, $prefetch:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
         pub(super) struct $name($register);
@@ -44,28 +44,9 @@ macro_rules! lanes {
                 unsafe { Self(read(src)) }
             }
             #[inline(always)]
-            unsafe fn gather(src: *const f64, index: *const u32) -> Self {
-                // SAFETY: the caller promises the instructions and the indices; indices fit `i32`.
-                unsafe { Self($gather(src, index)) }
-            }
-            #[inline(always)]
-            fn prefetch(src: *const f64) {
-                $prefetch(src)
-            }
-            #[inline(always)]
             unsafe fn store(self, dst: *mut f64) {
                 // SAFETY: the caller promises the pointer; unaligned store.
                 unsafe { write(dst, self.0) }
-            }
-            #[inline(always)]
-            unsafe fn forward_tail(table: &NttTable, x: *mut f64, groups: Range<usize>) {
-                // SAFETY: the caller's promise.
-                unsafe { $forward_tail::<Self>(table, x, groups) }
-            }
-            #[inline(always)]
-            unsafe fn inverse_tail(job: &Inverse<'_>, x: *mut f64, groups: Range<usize>) {
-                // SAFETY: the caller's promise.
-                unsafe { $inverse_tail::<Self>(job, x, groups) }
             }
             #[inline(always)]
             fn add(self, b: Self) -> Self {
@@ -96,6 +77,34 @@ macro_rules! lanes {
             fn neg_mul_add(self, b: Self, c: Self) -> Self {
                 // SAFETY: as for `add`.
                 unsafe { Self($fnmadd(self.0, b.0, c.0)) }
+            }
+        }
+
+        impl Machine for $name {
+            const WHOLE_TAIL: bool = $whole;
+            #[inline(always)]
+            unsafe fn permute_group(src: *const f64, dst: *mut f64, pattern: &Pattern) {
+                // SAFETY: the caller's promise.
+                unsafe { $permute(src, dst, pattern) }
+            }
+            #[inline(always)]
+            fn prefetch(src: *const f64) {
+                $prefetch(src)
+            }
+            #[inline(always)]
+            unsafe fn forward_tail(table: &NttTable, x: *mut f64, groups: Range<usize>) {
+                // SAFETY: the caller's promise.
+                unsafe { $forward_tail::<Self>(table, x, groups) }
+            }
+            #[inline(always)]
+            unsafe fn inverse_tail(
+                    job: &Inverse<'_>,
+                    from: *const f64,
+                    to: *mut f64,
+                    groups: Range<usize>,
+                ) {
+                // SAFETY: the caller's promise.
+                unsafe { $inverse_tail::<Self>(job, from, to, groups) }
             }
         }
     };

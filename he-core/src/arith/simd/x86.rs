@@ -5,10 +5,12 @@ use std::ops::Range;
 
 use super::lanes::{array4, array8};
 use super::ntt::Inverse;
+use super::permute::{Gather, permute_gathered};
 use super::tail::{Blocks, Rows, forward_split, forward_whole, inverse_split, inverse_whole};
 use super::vector::{lanes, read, write};
-use super::{Kernel, Lanes};
+use super::{Kernel, Lanes, Machine};
 use crate::arith::NttTable;
+use crate::arith::permutation::{Pattern, reverse3};
 
 /// Runs a kernel on AVX2.
 ///
@@ -34,15 +36,15 @@ lanes!(
     /// Four lanes.
     Avx2, __m256d, 4, _mm256_set1_pd,
     _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_fmsub_pd, _mm256_fnmadd_pd,
-    forward_split, inverse_split,
-    gather_avx2, prefetch
+    forward_split, inverse_split, false,
+    permute_gathered::<Self>, prefetch
 );
 lanes!(
     /// Eight lanes.
     Avx512, __m512d, 8, _mm512_set1_pd,
     _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_fmadd_pd, _mm512_fmsub_pd, _mm512_fnmadd_pd,
-    forward_whole, inverse_whole,
-    gather_avx512, prefetch
+    forward_whole, inverse_whole, true,
+    permute_avx512, prefetch
 );
 
 impl Rows for Avx2 {
@@ -63,17 +65,10 @@ impl Rows for Avx2 {
 
 impl Blocks for Avx512 {
     #[inline(always)]
-    unsafe fn load_transposed(src: *const f64) -> [Self; 8] {
-        // SAFETY: the caller promises the instructions and the pointer.
-        unsafe {
-            let rows = load_transposed_avx512(src);
-            array8!(k => Self(rows[k]))
-        }
-    }
-    #[inline(always)]
-    unsafe fn store_transposed(x: [Self; 8], dst: *mut f64) {
-        // SAFETY: a value exists only where the instructions do; the caller promises the pointer.
-        unsafe { store_transposed_avx512(array8!(k => x[k].0), dst) }
+    fn transpose(x: [Self; 8]) -> [Self; 8] {
+        // SAFETY: a value exists only where the instructions do.
+        let rows = unsafe { transpose8(array8!(k => x[k].0)) };
+        array8!(k => Self(rows[k]))
     }
 }
 
@@ -83,27 +78,50 @@ fn prefetch(src: *const f64) {
     unsafe { _mm_prefetch::<_MM_HINT_T0>(src.cast()) }
 }
 
+impl Gather for Avx2 {
+    #[inline(always)]
+    unsafe fn gather(src: *const f64, index: *const u8) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Self(gather_avx2(src, index)) }
+    }
+}
+
 /// Four loads: on a processor with AVX2 and no AVX-512 a permutation with the gather instruction took 1.6 times as long.
 ///
 /// # Safety
 /// `index` is valid for reading 4 indices, and `src` for reading at all of them.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn gather_avx2(src: *const f64, index: *const u32) -> __m256d {
+unsafe fn gather_avx2(src: *const f64, index: *const u8) -> __m256d {
     // SAFETY: the caller's promise.
     unsafe {
-        let x = array4!(k => *src.wrapping_add(*index.wrapping_add(k) as usize));
+        let x = array4!(k => *src.wrapping_add(usize::from(*index.wrapping_add(k))));
         _mm256_setr_pd(x[0], x[1], x[2], x[3])
     }
 }
 
-/// # Safety
-/// `index` is valid for reading 8 indices, and `src` for reading at all of them; they are below `2^31`.
+/// The vector and the one `by` further on, in the lanes of the mask.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
-unsafe fn gather_avx512(src: *const f64, index: *const u32) -> __m512d {
-    // SAFETY: the caller's promise.
-    unsafe { _mm512_i32gather_pd::<8>(read(index.cast()), src) }
+fn shift(v: [__m512d; 8], mask: u8, by: usize) -> [__m512d; 8] {
+    array8!(k => _mm512_mask_blend_pd(mask, v[k], v[(k + by) % 8]))
+}
+
+/// In registers, as [`Pattern`] says: lanes inside vectors, then whole lanes from vector to vector. A third of the time of the gather instruction.
+///
+/// # Safety
+/// `src` is valid for reading and `dst` for writing a group.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+unsafe fn permute_avx512(src: *const f64, dst: *mut f64, pattern: &Pattern) {
+    // SAFETY: the caller's promise; a pattern has eight lanes, and vectors stay in the group.
+    unsafe {
+        let lanes: __m512i = read(pattern.lanes.as_ptr().cast());
+        let v = array8!(k => _mm512_permutexvar_pd(lanes, read(src.wrapping_add(8 * reverse3(k)))));
+        let [one, two, four] = pattern.shifts;
+        let v = shift(shift(shift(v, one, 1), two, 2), four, 4);
+        array8!(m => write(dst.wrapping_add(8 * usize::from(pattern.order[m])), v[m]));
+    }
 }
 
 /// Transposes a 4 x 4 matrix.
@@ -171,23 +189,4 @@ fn transpose8(r: [__m512d; 8]) -> [__m512d; 8] {
     let (c1, c5) = lanes02_13(o0, o2);
     let (c3, c7) = lanes02_13(o1, o3);
     [c0, c1, c2, c3, c4, c5, c6, c7]
-}
-
-/// # Safety
-/// `src` is valid for reading 64 values.
-#[inline]
-#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
-unsafe fn load_transposed_avx512(src: *const f64) -> [__m512d; 8] {
-    // SAFETY: the caller's promise.
-    transpose8(unsafe { array8!(b => read(src.wrapping_add(8 * b))) })
-}
-
-/// # Safety
-/// `dst` is valid for writing 64 values.
-#[inline]
-#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
-unsafe fn store_transposed_avx512(x: [__m512d; 8], dst: *mut f64) {
-    let rows = transpose8(x);
-    // SAFETY: the caller's promise.
-    unsafe { array8!(b => write(dst.wrapping_add(8 * b), rows[b])) };
 }

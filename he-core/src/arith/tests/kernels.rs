@@ -210,15 +210,26 @@ fn linear_combinations_take_residues_of_larger_primes() {
                     .map(|_| if extreme { half } else { rng.within(half) })
                     .collect();
                 let bound = slices::linear_combination_bound(&m, count);
-                for reduce in [false, true] {
+                let most = slices::largest_overflow(count);
+                let small: Vec<f64> = match extreme {
+                    true => vec![most; 100],
+                    false => (0..100).map(|_| rng.within(most)).collect(),
+                };
+                for (reduce, v) in [false, true]
+                    .into_iter()
+                    .flat_map(|r| [(r, None), (r, Some(&small))])
+                {
                     let mut sum = vec![f64::NAN; 100];
-                    slices::linear_combination(&m, reduce, &mut sum, &src, &constants);
+                    let overflow = v.map(|v| (&v[..], half));
+                    slices::linear_combination(&m, reduce, &mut sum, &src, &constants, overflow);
                     for i in 0..100 {
-                        let exact: i128 = src
-                            .iter()
-                            .zip(&constants)
-                            .map(|(s, c)| int(s[i]) * int(*c))
-                            .sum();
+                        let start = v.map_or(0, |v| int(v[i]) * int(half));
+                        let exact: i128 = start
+                            + src
+                                .iter()
+                                .zip(&constants)
+                                .map(|(s, c)| int(s[i]) * int(*c))
+                                .sum::<i128>();
                         assert_eq!(residue(&m, exact), residue(&m, int(sum[i])));
                         assert!(sum[i].abs() <= if reduce { half } else { bound });
                         worst = worst.max(sum[i].abs() / bound);

@@ -21,14 +21,11 @@ fn transforms_have_the_same_bits_on_every_path() {
                         },
                     );
                     let forward: Vec<u64> = y.iter().map(|v| v.to_bits()).collect();
-                    let (sum, difference) = table.last_layer(1);
                     simd::run_available(
                         level,
-                        Inverse {
-                            table: &table,
+                        InverseWhole {
+                            job: table.job(table.scale(1)),
                             data: &mut y,
-                            sum,
-                            difference,
                         },
                     );
                     (forward, y.iter().map(|v| v.to_bits()).collect::<Vec<u64>>())
@@ -40,6 +37,85 @@ fn transforms_have_the_same_bits_on_every_path() {
                         "{level:?} log_n {log_n} bits {bits}"
                     );
                 }
+            }
+        }
+    }
+}
+
+/// Columns and rows on every path: the bits of the whole transform.
+#[test]
+fn transforms_in_two_halves_have_the_bits_of_the_whole() {
+    let mut rng = Stream(8);
+    let bits_of = |x: &[f64]| x.iter().map(|v| v.to_bits()).collect::<Vec<u64>>();
+    // Whole limbs as rows; outer layers in one pass of two and of three; in two passes; with three layers first.
+    for log_n in [6, 12, 13, 14, 15, 16, 17] {
+        for bits in [36, 48] {
+            let table = NttTable::new(log_n, modulus(bits, log_n)).unwrap();
+            let (n, rows, row_len) = (table.n(), table.rows(), table.row_len());
+            let (width, tile_len) = (table.tile_width(), table.tile_len());
+            assert_eq!((rows * row_len, rows * width), (n, tile_len));
+            let place = |i: usize| {
+                let (row, column) = (i / row_len, i % row_len);
+                column / width * tile_len + row * width + column % width
+            };
+            let x: Vec<f64> = (0..n).map(|_| rng.within(table.input_limit())).collect();
+            let scale = table.scale(rng.next() % table.modulus().value());
+            let job = table.job(scale);
+            let run = |level| {
+                let mut tiles = vec![0.0; n];
+                (0..n).for_each(|i| tiles[place(i)] = x[i]);
+                for tile in tiles.chunks_exact_mut(tile_len) {
+                    let table = &table;
+                    simd::run_available(level, ForwardColumns { table, tile });
+                }
+                let mut y = vec![0.0; n];
+                for (row, to) in y.chunks_exact_mut(row_len).enumerate() {
+                    let (table, tiles) = (&table, &tiles[..]);
+                    simd::run_available(
+                        level,
+                        ForwardRow {
+                            table,
+                            row,
+                            tiles,
+                            to,
+                        },
+                    );
+                }
+                let forward = bits_of(&y);
+                for (row, data) in y.chunks_exact_mut(row_len).enumerate() {
+                    let tiles = &mut tiles[..];
+                    let copy = data.to_vec();
+                    let from = (row % 2 == 0).then_some(&copy[..]);
+                    if from.is_some() {
+                        data.fill(f64::NAN);
+                    }
+                    simd::run_available(
+                        level,
+                        InverseRow {
+                            job,
+                            row,
+                            from,
+                            data,
+                            tiles,
+                        },
+                    );
+                }
+                let mut coefficients = vec![0.0; n];
+                let pairs = coefficients.chunks_exact_mut(tile_len);
+                for (to, from) in pairs.zip(tiles.chunks_exact(tile_len)) {
+                    simd::run_available(level, InverseColumns { job, from, to });
+                }
+                let in_order: Vec<f64> = (0..n).map(|i| coefficients[place(i)]).collect();
+                (forward, bits_of(&in_order))
+            };
+            let mut y = x.clone();
+            table.forward(&mut y);
+            let forward = bits_of(&y);
+            let data = &mut y[..];
+            simd::run_available(Level::Portable, InverseWhole { job, data });
+            let whole = (forward, bits_of(&y));
+            for level in Level::available() {
+                assert!(run(level) == whole, "{level:?} log_n {log_n} bits {bits}");
             }
         }
     }
@@ -64,58 +140,53 @@ macro_rules! same_bits {
     }};
 }
 
+/// Against the definition: output i is the value at exponent g e(i).
 #[test]
-fn permutations_are_the_same_on_every_path() {
+fn permutations_are_automorphisms_on_every_path() {
     let mut rng = Stream(5);
-    let table = NttTable::new(7, modulus(36, 7)).unwrap();
-    let src: Vec<f64> = (0..128).map(|_| rng.within(1e9)).collect();
-    for g in [1, 3, 25, 255] {
-        let permutation = Permutation::automorphism(&table, g);
-        let mut sorted = permutation.sources().to_vec();
-        sorted.sort_unstable();
-        assert!(sorted.into_iter().eq(0..128));
-        same_bits!(src, |dst| Permute {
-            dst,
-            src: &src,
-            permutation: &permutation
-        });
-    }
-}
-
-#[test]
-fn permutations_by_blocks_are_permutations_on_every_path() {
-    let mut rng = Stream(7);
-    let modulus = modulus(36, 12);
-    let table = NttTable::new(12, modulus).unwrap();
-    let mut values = || -> Vec<f64> { (0..1 << 12).map(|_| rng.within(1e9)).collect() };
-    let (src, old) = (values(), values());
-    for g in [1, 3, 25, (1 << 13) - 1] {
-        let permutation = Permutation::automorphism(&table, g);
-        let mut moved = vec![0.0; 1 << 12];
-        slices::permute(&mut moved, &src, &permutation);
-        let mut sum = old.clone();
-        slices::add_assign(&modulus, &mut sum, &moved);
-        for (accumulate, wanted) in [(false, &moved), (true, &sum)] {
-            let mut found = old.clone();
-            for (source, block) in src.chunks_exact(permutation.block()).enumerate() {
-                same_bits!(old, |dst| PermuteBlock {
-                    modulus,
-                    accumulate,
-                    dst,
-                    src: block,
-                    permutation: &permutation,
-                    source,
-                });
-                slices::permute_block(
-                    &modulus,
-                    accumulate,
-                    &mut found,
-                    block,
-                    &permutation,
-                    source,
-                );
+    for log_n in [6, 7, 12] {
+        let modulus = modulus(36, log_n);
+        let table = NttTable::new(log_n, modulus).unwrap();
+        let n = table.n();
+        let mut values = || -> Vec<f64> { (0..n).map(|_| rng.within(1e9)).collect() };
+        let (src, old) = (values(), values());
+        let exponents: Vec<usize> = (0..n).map(|i| table.evaluation_exponent(i)).collect();
+        let mut position = vec![0; 2 * n];
+        (0..n).for_each(|i| position[exponents[i]] = i);
+        for g in (1..2 * n)
+            .step_by(if log_n == 6 { 2 } else { n / 16 + 2 })
+            .chain([2 * n - 1])
+        {
+            let permutation = Permutation::automorphism(&table, g as u64);
+            let moved: Vec<f64> = exponents
+                .iter()
+                .map(|e| src[position[e * g % (2 * n)]])
+                .collect();
+            let mut sum = old.clone();
+            slices::add_assign(&modulus, &mut sum, &moved);
+            for (accumulate, wanted) in [(false, &moved), (true, &sum)] {
+                let mut found = old.clone();
+                let block = Permutation::BLOCK.min(n);
+                for (k, src) in src.chunks_exact(block).enumerate() {
+                    let first = k * (block / 64);
+                    same_bits!(old, |dst| Permute {
+                        modulus,
+                        accumulate,
+                        dst,
+                        to: 0,
+                        src,
+                        permutation: &permutation,
+                        first,
+                    });
+                    // The block that it goes to, alone.
+                    let blocks = found.chunks_exact_mut(block);
+                    let target = (0..n / block).find(|t| permutation.source_of_block(*t) == k);
+                    let (target, dst) = blocks.enumerate().nth(target.unwrap()).unwrap();
+                    let dst = (dst, target * (block / 64));
+                    slices::permute(&modulus, accumulate, dst, (src, first), &permutation);
+                }
+                assert_eq!(&found, wanted, "log_n {log_n} g {g}");
             }
-            assert_eq!(&found, wanted);
         }
     }
 }
@@ -182,6 +253,11 @@ fn kernels_have_the_same_bits_on_every_path() {
                 src: [&b, &c]
             });
             same_bits!(a, |dst| Map {
+                f: AddScaled { modulus, constant },
+                dst,
+                src: [&b]
+            });
+            same_bits!(a, |dst| Map {
                 f: SubScale { modulus, constant },
                 dst,
                 src: [&b]
@@ -215,13 +291,19 @@ fn kernels_have_the_same_bits_on_every_path() {
                 }
                 let src: Vec<&[f64]> = pairs.iter().map(|pair| pair.0).collect();
                 let constants = vec![(p / 2.0).floor(); terms];
-                for reduce in [false, true] {
+                let small: Vec<f64> = (0..len).map(|i| (i % 7) as f64 - 3.0).collect();
+                for (reduce, overflow) in [
+                    (false, None),
+                    (false, Some(3.0)),
+                    (true, Some(p / 2.0 - 0.5)),
+                ] {
                     same_bits!(a, |dst| Convert {
                         modulus,
                         reduce,
                         dst,
                         src: &src,
-                        constants: &constants
+                        constants: &constants,
+                        overflow: overflow.map(|c| (&small[..], c)),
                     });
                 }
                 let inverses = vec![modulus.p_inverse(); terms];

@@ -2,6 +2,7 @@
 
 mod ciphertext;
 mod plain;
+mod rotation;
 mod sum;
 #[cfg(test)]
 mod tests;
@@ -20,13 +21,14 @@ use crate::ckks::encode::Encoder;
 use crate::params::Params;
 use crate::ring::{GaloisElement, Ntt, Poly};
 use crate::rlwe::{
-    Ciphertext, Context, Digits, EvaluationKeys, KeyId, KeyProduct, SwitchingKey, at_level,
+    Ciphertext, Context, Digits, EvaluationKeys, KeyId, KeySwitch, SwitchingKey, at_level,
 };
 
 pub use ciphertext::CkksCt;
 pub(crate) use ciphertext::fresh_meta;
 pub use plain::CkksPlain;
 pub(crate) use plain::refusal;
+use rotation::{RotationSum, lowered};
 pub use sum::CkksAcc;
 use sum::Sum;
 
@@ -117,21 +119,15 @@ impl Ckks {
         p.at(op, &self.encoder, self.context().ring(), level, scale)
     }
 
-    /// `c` at `X^g`, relinearised by `key`: a key product, a division by P, 2 (l + 1) permutations.
-    fn automorphism(
-        c: &Ciphertext,
-        digits: &Digits,
-        g: GaloisElement,
-        key: &SwitchingKey,
-    ) -> Ciphertext {
-        let (mut k0, k1) = digits.key_product(key).mod_down();
-        k0.add_assign(c.c0());
-        Ciphertext::new(k0.automorphism(g), k1.automorphism(g))
+    /// `a` at `X^g`: a key switch.
+    fn automorphism(&self, a: &CkksCt, g: GaloisElement, key: &SwitchingKey, meta: Meta) -> CkksCt {
+        let switch = KeySwitch::of(self.context(), a.data.c1(), key);
+        made(switch.rotate(a.data.c0(), g), meta)
     }
 }
 
 /// Wraps an operation's result.
-fn made(c0: Poly<Ntt>, c1: Poly<Ntt>, meta: Meta) -> CkksCt {
+fn made([c0, c1]: [Poly<Ntt>; 2], meta: Meta) -> CkksCt {
     debug_assert_eq!(c0.level(), meta.level.0);
     CkksCt {
         data: Arc::new(Ciphertext::new(c0, c1)),
@@ -153,51 +149,6 @@ fn with_limbs_of(x: &mut Poly<Ntt>, y: &Poly<Ntt>, op: fn(&mut Poly<Ntt>, &Poly<
         op(x, y);
     } else {
         op(x, &at_level(y.clone(), x.level()));
-    }
-}
-
-/// A sum of rotations under way: what needs no key, and the key products, still times P.
-struct RotationSum {
-    c0: Poly<Ntt>,
-    c1: Poly<Ntt>,
-    products: Option<KeyProduct>,
-}
-
-impl RotationSum {
-    fn new(zero: Poly<Ntt>) -> Self {
-        Self {
-            c1: zero.clone(),
-            c0: zero,
-            products: None,
-        }
-    }
-
-    /// Adds a ciphertext as it is.
-    fn add(&mut self, c0: &Poly<Ntt>, c1: &Poly<Ntt>) {
-        self.c0.add_assign(c0);
-        self.c1.add_assign(c1);
-    }
-
-    /// Adds rotations of one ciphertext: `c0` at each `X^g`, and the key products of the digits of `c1`.
-    fn rotate(&mut self, c0: &Poly<Ntt>, digits: &Digits, keys: &[(GaloisElement, &SwitchingKey)]) {
-        for (g, _) in keys {
-            self.c0.add_automorphism(c0, *g);
-        }
-        let products = digits.sum_of_products(keys);
-        match &mut self.products {
-            Some(sum) => sum.add_assign(&products),
-            None => self.products = Some(products),
-        }
-    }
-
-    /// One division by P, if there was any rotation.
-    fn finish(mut self, meta: Meta) -> CkksCt {
-        if let Some(products) = self.products {
-            let (k0, k1) = products.mod_down();
-            self.c0.add_assign(&k0);
-            self.c1.add_assign(&k1);
-        }
-        made(self.c0, self.c1, meta)
     }
 }
 
@@ -232,7 +183,7 @@ impl Evaluator for Ckks {
         let (mut c0, mut c1) = copied(a, meta.level);
         with_limbs_of(&mut c0, b.data.c0(), Poly::add_assign);
         with_limbs_of(&mut c1, b.data.c1(), Poly::add_assign);
-        Ok(made(c0, c1, meta))
+        Ok(made([c0, c1], meta))
     }
 
     fn sub(&self, a: &CkksCt, b: &CkksCt) -> Result<CkksCt, EvalError> {
@@ -243,7 +194,7 @@ impl Evaluator for Ckks {
         let (mut c0, mut c1) = copied(a, meta.level);
         with_limbs_of(&mut c0, b.data.c0(), Poly::sub_assign);
         with_limbs_of(&mut c1, b.data.c1(), Poly::sub_assign);
-        Ok(made(c0, c1, meta))
+        Ok(made([c0, c1], meta))
     }
 
     fn add_plain(&self, a: &CkksCt, p: &CkksPlain) -> Result<CkksCt, EvalError> {
@@ -253,7 +204,7 @@ impl Evaluator for Ckks {
         let encoded = self.encoded(op, p, meta.level, meta.scale)?;
         let (mut c0, c1) = copied(a, meta.level);
         with_limbs_of(&mut c0, &encoded, Poly::add_assign);
-        Ok(made(c0, c1, meta))
+        Ok(made([c0, c1], meta))
     }
 
     fn mul_small(&self, a: &CkksCt, k: i32) -> Result<CkksCt, EvalError> {
@@ -262,7 +213,7 @@ impl Evaluator for Ckks {
         let (mut c0, mut c1) = copied(a, meta.level);
         c0.mul_integer(i128::from(k));
         c1.mul_integer(i128::from(k));
-        Ok(made(c0, c1, meta))
+        Ok(made([c0, c1], meta))
     }
 
     fn mul_scalar(&self, a: &CkksCt, c: f64, to: Placement) -> Result<CkksCt, EvalError> {
@@ -275,7 +226,7 @@ impl Evaluator for Ckks {
             x.mul_integer(k);
             x.rescale();
         }
-        Ok(made(c0, c1, meta))
+        Ok(made([c0, c1], meta))
     }
 
     fn dot_plain(&self, terms: &[(&CkksCt, &CkksPlain)], scale: f64) -> Result<CkksCt, EvalError> {
@@ -303,7 +254,7 @@ impl Evaluator for Ckks {
             sum.rescale();
             sum
         };
-        Ok(made(part(Ciphertext::c0), part(Ciphertext::c1), meta))
+        Ok(made([Ciphertext::c0, Ciphertext::c1].map(part), meta))
     }
 
     fn accumulator(&self) -> CkksAcc {
@@ -353,9 +304,8 @@ impl Evaluator for Ckks {
         let key = self.key(op, KeyId::Relinearisation, || "relinearisation".into())?;
         let meta = self.ledger().finish(&sum.meta)?;
         let [d0, d1, d2] = sum.finish().ok_or(EvalError::Empty { op })?;
-        let product = Digits::of(self.context(), &d2).key_product(key);
-        let (c0, c1) = product.add_and_rescale(d0, d1);
-        Ok(made(c0, c1, meta))
+        let switch = KeySwitch::of(self.context(), &d2, key);
+        Ok(made(switch.add_and_rescale(&d0, &d1), meta))
     }
 
     fn drop_to(&self, a: &CkksCt, level: Level) -> Result<CkksCt, EvalError> {
@@ -399,11 +349,21 @@ impl Evaluator for Ckks {
         let key = self.key(op, KeyId::Galois(g), || op.into())?;
         self.ledger().hoist(&a.meta);
         let meta = self.ledger().automorphism(op, &a.meta)?;
-        let digits = Digits::of(self.context(), a.data.c1());
-        Ok(CkksCt {
-            data: Arc::new(Self::automorphism(&a.data, &digits, g, key)),
-            meta,
-        })
+        Ok(self.automorphism(a, g, key, meta))
+    }
+
+    fn rotate(&self, a: &CkksCt, k: i64) -> Result<CkksCt, EvalError> {
+        let op = "rotation";
+        self.own(op, a)?;
+        // Counted as what it is, a decomposition and a rotation out of it.
+        self.ledger().hoist(&a.meta);
+        let k = normalise_rotation(k, self.slots());
+        if k == 0 {
+            return Ok(a.clone());
+        }
+        let (g, key) = self.rotation(op, k)?;
+        let meta = self.ledger().automorphism(op, &a.meta)?;
+        Ok(self.automorphism(a, g, key, meta))
     }
 
     fn hoist(&self, a: &CkksCt) -> Result<CkksHoisted, EvalError> {
@@ -424,10 +384,8 @@ impl Evaluator for Ckks {
         self.own(op, &a.ct)?;
         let (g, key) = self.rotation(op, k)?;
         let meta = self.ledger().automorphism(op, &a.ct.meta)?;
-        Ok(CkksCt {
-            data: Arc::new(Self::automorphism(&a.ct.data, &a.digits, g, key)),
-            meta,
-        })
+        let switch = a.digits.switch(key);
+        Ok(made(switch.rotate(a.ct.data.c0(), g), meta))
     }
 
     fn rotate_sum(&self, a: &CkksCt, ks: &[i64]) -> Result<CkksCt, EvalError> {
@@ -448,15 +406,16 @@ impl Evaluator for Ckks {
             usize::from(!moving.is_empty()),
             moving.len(),
         )?;
-        let (c0, c1) = (a.data.c0(), a.data.c1());
-        let mut sum = RotationSum::new(Poly::zero(c0.ring(), c0.basis()));
+        let mut sum = RotationSum::new(self.context().ring(), meta.level);
         for _ in still {
-            sum.add(c0, c1);
+            sum.add(&a.data);
         }
-        if !keys.is_empty() {
-            sum.rotate(c0, &Digits::of(self.context(), c1), &keys);
+        if keys.is_empty() {
+            return Ok(made(sum.finish(), meta));
         }
-        Ok(sum.finish(meta))
+        sum.add_rotated(&a.data, &keys);
+        let switch = KeySwitch::sum_of(self.context(), a.data.c1(), &keys);
+        Ok(made(switch.plus(&sum.c0, sum.c1.as_ref()), meta))
     }
 
     fn rotate_each_and_sum(&self, terms: &[(&CkksCt, i64)]) -> Result<CkksCt, EvalError> {
@@ -474,15 +433,22 @@ impl Evaluator for Ckks {
         let switched = keys.iter().flatten().count();
         let metas: Vec<Meta> = terms.iter().map(|t| t.0.meta).collect();
         let meta = self.ledger().rotate_sum(op, &metas, switched, switched)?;
-        let ring = self.context().ring();
-        let mut sum = RotationSum::new(Poly::zero(ring, ring.basis(meta.level.0)));
+        let mut sum = RotationSum::new(self.context().ring(), meta.level);
+        let mut products = None;
         for ((a, _), key) in terms.iter().zip(keys) {
-            let (c0, c1) = copied(a, meta.level);
             match key {
-                None => sum.add(&c0, &c1),
-                Some(key) => sum.rotate(&c0, &Digits::of(self.context(), &c1), &[key]),
+                None => sum.add(&a.data),
+                Some(key) => {
+                    sum.add_rotated(&a.data, &[key]);
+                    let c1 = lowered(a.data.c1(), meta.level);
+                    let switch = KeySwitch::sum_of(self.context(), &c1, &[key]);
+                    products = Some(switch.product(products));
+                }
             }
         }
-        Ok(sum.finish(meta))
+        Ok(match products {
+            Some(products) => made(products.plus(&sum.c0, sum.c1.as_ref()), meta),
+            None => made(sum.finish(), meta),
+        })
     }
 }
