@@ -26,9 +26,10 @@ const RUNS: usize = 5;
 const CALLS: usize = 8;
 /// Rotations of a measured sum.
 const ROTATIONS: i64 = 4;
-/// Open sums of the measured products, and factors that each of them takes: more than the caches hold, as in a training.
-const SUMS: usize = 20;
-const FACTORS: usize = 8;
+/// Factors on both sides of the measured products, and terms of each sum: more than the caches hold, as in a training.
+const LEFT: usize = 20;
+const RIGHT: usize = 8;
+const TERMS: usize = 4;
 
 /// Reads rates.
 ///
@@ -103,7 +104,7 @@ fn ring(literal: ParamsLiteral) -> Result<RingRates, Failure> {
     let layout = layout.map_err(|error| from_text(&error))?;
     let slots = replicated_slots(&layout, ndarray::aview1(&[0.5, -0.25]), 0);
     let fresh = || sealer.seal(&slots, at, 1.0);
-    let cts = (0..SUMS + FACTORS)
+    let cts = (0..LEFT + RIGHT)
         .map(|_| fresh())
         .collect::<Result<Vec<_>, _>>()?;
     let measured = Measured::of(&eval, &cts, eval.plain(slots.clone())?)?;
@@ -129,7 +130,7 @@ struct Measured {
 
 impl Measured {
     fn of(eval: &Ckks, cts: &[CkksCt], mask: CkksPlain) -> Result<Self, Failure> {
-        let (left, right) = cts.split_at(SUMS);
+        let (left, right) = cts.split_at(LEFT);
         let ct = &cts[0];
         let meta = eval.meta(ct);
         let to = Placement {
@@ -143,14 +144,13 @@ impl Measured {
         let one = busy(|| eval.rotate_sum(ct, &all[..1]).map(drop))?;
         let many = busy(|| eval.rotate_sum(ct, &all).map(drop))?;
         let key_product = ((many - one) / (ROTATIONS - 1) as f64).max(0.05 * switch);
-        // Every left with every right ciphertext, a sum for each left one: sums and factors come from memory.
+        // A matrix product, as trainings make them: rows of factors and open sums come from memory.
+        let [left, right] =
+            [left, right].map(|cts| cts.chunks_exact(TERMS).collect::<Vec<&[CkksCt]>>());
+        let closed = left.len() * right.len();
         let products = busy_for(1, || {
-            let mut sums: Vec<_> = left.iter().map(|_| eval.accumulator()).collect();
-            for b in right {
-                for (sum, a) in sums.iter_mut().zip(left) {
-                    eval.mul_acc(sum, a, b)?;
-                }
-            }
+            let mut sums: Vec<_> = (0..closed).map(|_| eval.accumulator()).collect();
+            eval.mul_acc_all(&mut sums, &left, &right)?;
             sums.into_iter()
                 .try_for_each(|sum| eval.finish(sum).map(drop))
         })?;
@@ -159,8 +159,7 @@ impl Measured {
             eval.mul_acc(&mut sum, ct, &cts[1])?;
             eval.finish(sum).map(drop)
         })?;
-        let count = (left.len() * right.len()) as f64;
-        let closed = left.len() as f64;
+        let (count, closed) = ((closed * TERMS) as f64, closed as f64);
         let tensor = ((products - closed * closing) / (count - closed)).max(0.01 * closing);
         let terms = [(ct, &mask); 4];
         let plain_one = busy(|| eval.dot_plain(&terms[..1], meta.scale).map(drop))?;

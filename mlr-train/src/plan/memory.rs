@@ -5,8 +5,8 @@ use he_core::params::Params;
 use super::program::{FirstGradient, Method};
 use crate::packing::{Arrangement, Layout};
 
-/// Blocks whose errors and data wait to be multiplied at once: the open sums are read and written once for all of them.
-pub(crate) const WAITING_BLOCKS: usize = 4;
+/// Blocks that are multiplied at once, with the weights and with their errors: weights and open sums are read and written once for all of them.
+pub(crate) const BLOCKS_AT_ONCE: usize = 4;
 /// Ciphertexts and digits at work, and buffers kept for reuse, in ciphertexts at the top level.
 const AT_WORK: usize = 24;
 
@@ -39,7 +39,7 @@ pub(super) struct Peak {
     pub(super) reads: bool,
 }
 
-/// Bytes, at 8 a residue: rotated weights of a pass, weights, the block at work, blocks whose products wait, open sums.
+/// Bytes, at 8 a residue: rotated weights of a pass, weights, the blocks at work with their open scores and their errors, open sums.
 pub(super) fn server_bytes(layout: &Layout, params: &Params, peak: Peak) -> u64 {
     let component = |level: usize| ((level + 1) * params.n() * 8) as u64;
     let ciphertexts = |count: usize, level| 2 * count as u64 * component(level);
@@ -53,12 +53,14 @@ pub(super) fn server_bytes(layout: &Layout, params: &Params, peak: Peak) -> u64 
         Arrangement::RowMajor => 0,
         Arrangement::Diagonal => ciphertexts(per_pass * groups, peak.first),
     };
-    let waiting = layout.blocks().min(WAITING_BLOCKS);
+    let blocks = layout.blocks().min(BLOCKS_AT_ONCE);
     let sums = (per_pass * groups) as u64 * 3 * component(peak.errors);
+    let scores = (per_pass * blocks) as u64 * 3 * component(peak.first);
     allocated(
         work + ahead
             + sums
-            + ciphertexts(vectors + groups, peak.first)
-            + ciphertexts(waiting * (groups + per_pass), peak.errors),
+            + scores
+            + ciphertexts(vectors + blocks * groups, peak.first)
+            + ciphertexts(blocks * per_pass, peak.errors),
     )
 }

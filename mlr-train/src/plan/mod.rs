@@ -17,7 +17,7 @@ mod search;
 pub use error::PlanError;
 pub(crate) use file::key_binding;
 pub use file::{Plan, Ranked};
-pub(crate) use memory::WAITING_BLOCKS;
+pub(crate) use memory::BLOCKS_AT_ONCE;
 pub use owners::Owners;
 pub use polynomial::Polynomial;
 pub use predict::{IterationCost, Prediction, predict};

@@ -7,11 +7,11 @@ use rayon::prelude::*;
 
 use super::{At, ErrorSize, Run, TrainError};
 use crate::packing::{Arrangement, Upload, folds};
-use crate::plan::{Job, WAITING_BLOCKS};
+use crate::plan::{BLOCKS_AT_ONCE, Job};
 
 impl<E: Evaluator> Run<'_, E> {
     /// sum_b conj(E_bk) X_bj for some classes and every column group, as open sums of products, blocks in order.
-    /// `errors` gives the spread conjugate errors of these classes in a block from its data.
+    /// `errors` gives the spread conjugate errors of these classes in some blocks, block by block, from their data.
     pub(super) fn accumulate<F>(
         &self,
         at: At,
@@ -19,37 +19,24 @@ impl<E: Evaluator> Run<'_, E> {
         errors: F,
     ) -> Result<Vec<E::Acc>, TrainError>
     where
-        F: Fn(usize, &[E::Ct]) -> Result<Vec<E::Ct>, TrainError>,
+        F: Fn(Range<usize>, &[Vec<E::Ct>]) -> Result<Vec<Vec<E::Ct>>, TrainError>,
     {
         let layout = self.job.layout();
-        let groups = layout.groups();
+        let (blocks, groups) = (layout.blocks(), layout.groups());
         let mut sums: Vec<_> = (0..classes * groups)
             .map(|_| self.eval.accumulator())
             .collect();
-        // Rows of the matrix product: a class of errors, a group of data, blocks in order.
-        let (mut left, mut right) = (vec![Vec::new(); classes], vec![Vec::new(); groups]);
-        for block in 0..layout.blocks() {
-            let mut data = self.load_data(at, block)?;
-            let errors = errors(block, &data)?;
-            // Products wait with their factors: limbs that they do not have would wait with them.
-            if let Some(level) = errors.first().map(|ct| self.eval.meta(ct).level) {
-                let lower = |ct: &E::Ct| {
-                    let level = level.min(self.eval.meta(ct).level);
-                    self.eval.drop_to(ct, level)
-                };
-                let lowered: Result<Vec<_>, _> = data.par_iter().map(lower).collect();
-                data = lowered.map_err(at.step("product of errors and data"))?;
-            }
-            let rows = left.iter_mut().chain(&mut right);
-            rows.zip(errors.into_iter().chain(data))
-                .for_each(|(row, ct)| row.push(ct));
-            if (block + 1) % WAITING_BLOCKS == 0 || block + 1 == layout.blocks() {
-                let [a, b] =
-                    [&left, &right].map(|rows| rows.iter().map(Vec::as_slice).collect::<Vec<_>>());
-                let added = self.eval.mul_acc_all(&mut sums, &a, &b);
-                added.map_err(at.step("product of errors and data"))?;
-                left.iter_mut().chain(&mut right).for_each(Vec::clear);
-            }
+        for first in (0..blocks).step_by(BLOCKS_AT_ONCE) {
+            let some = first..blocks.min(first + BLOCKS_AT_ONCE);
+            let data = some.clone().map(|block| self.load_data(at, block));
+            let data = data.collect::<Result<Vec<_>, _>>()?;
+            let errors = errors(some, &data)?;
+            // Rows of the matrix product: a class of errors, a group of data, blocks in order.
+            let (left, right) = (columns(errors, classes), columns(data, groups));
+            let [a, b] =
+                [&left, &right].map(|rows| rows.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            let added = self.eval.mul_acc_all(&mut sums, &a, &b);
+            added.map_err(at.step("product of errors and data"))?;
             self.report(at, "scores and errors")?;
         }
         Ok(sums)
@@ -254,6 +241,18 @@ impl Turns {
     fn large_steps(self) -> impl Iterator<Item = i64> {
         (0..self.large).map(move |j| -((j * self.small * self.row_length) as i64))
     }
+}
+
+/// Column by column what is given row by row.
+fn columns<T>(rows: Vec<Vec<T>>, count: usize) -> Vec<Vec<T>> {
+    let mut columns: Vec<_> = (0..count).map(|_| Vec::with_capacity(rows.len())).collect();
+    for item in rows {
+        columns
+            .iter_mut()
+            .zip(item)
+            .for_each(|(column, x)| column.push(x));
+    }
+    columns
 }
 
 /// Consecutive items, `groups` to a class.

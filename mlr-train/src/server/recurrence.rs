@@ -30,11 +30,11 @@ impl<E: Evaluator> Run<'_, E> {
         let mut directions = Vec::new();
         for classes in self.passes() {
             let ahead = self.spread_weights(at, classes.clone(), &state.look_ahead)?;
-            let sums = self.accumulate(at, classes.len(), |block, data| {
-                let labels = paper
-                    .then(|| self.labels(at, block, label_level))
-                    .transpose()?;
-                self.errors(at, classes.clone(), data, &ahead, labels.as_ref())
+            let sums = self.accumulate(at, classes.len(), |blocks, data| {
+                let labels = |block| self.labels(at, block, label_level);
+                let labels = paper.then(|| blocks.map(labels).collect::<Result<Vec<_>, _>>());
+                let labels = labels.transpose()?;
+                self.errors(at, classes.clone(), data, &ahead, labels.as_deref())
             })?;
             drop(ahead);
             directions.extend(self.directions(at, sums, error, &curvature)?);

@@ -5,21 +5,24 @@ use std::ops::Range;
 use he_core::evaluator::{Evaluator, Level};
 use rayon::prelude::*;
 
+use super::gradient::by_class;
 use super::{At, Run, TrainError};
 use crate::packing::{Upload, folds};
 use crate::plan::Job;
 
 impl<E: Evaluator> Run<'_, E> {
-    /// Products of the rows with the weights of every vector in `weights`, not relinearised. No level, no key switch yet.
+    /// Products of the rows of some blocks with the weights of every vector in `weights`, vector by vector, not relinearised. No level, no key switch yet.
     fn products(
         &self,
         at: At,
-        data: &[E::Ct],
+        data: &[Vec<E::Ct>],
         weights: &[Vec<E::Ct>],
     ) -> Result<Vec<E::Acc>, TrainError> {
-        let mut sums: Vec<_> = weights.iter().map(|_| self.eval.accumulator()).collect();
-        let weights: Vec<&[E::Ct]> = weights.iter().map(Vec::as_slice).collect();
-        let products = self.eval.mul_acc_all(&mut sums, &weights, &[data]);
+        let count = weights.len() * data.len();
+        let mut sums: Vec<_> = (0..count).map(|_| self.eval.accumulator()).collect();
+        let [weights, data] =
+            [weights, data].map(|rows| rows.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let products = self.eval.mul_acc_all(&mut sums, &weights, &data);
         products.map_err(at.step("product of scores"))?;
         Ok(sums)
     }
@@ -51,38 +54,42 @@ impl<E: Evaluator> Run<'_, E> {
         spread.map_err(at.step("spreading over columns"))
     }
 
-    /// The conjugate errors of a block for some classes, spread over the rows: 1/2 - sigma, plus y - 1/2 where labels are given.
-    /// `look_ahead` holds a ciphertext for every column group, for each of the classes or for one that all share.
+    /// The conjugate errors of some blocks for some classes, block by block, spread over the rows: 1/2 - sigma, plus y - 1/2 where labels are given.
+    /// `look_ahead` holds a ciphertext for every column group, for each of the classes or for one that all share; `labels` are a block's.
     pub(super) fn errors(
         &self,
         at: At,
         classes: Range<usize>,
-        data: &[E::Ct],
+        data: &[Vec<E::Ct>],
         look_ahead: &[Vec<E::Ct>],
-        labels: Option<&Labels<E>>,
-    ) -> Result<Vec<E::Ct>, TrainError> {
+        labels: Option<&[Labels<E>]>,
+    ) -> Result<Vec<Vec<E::Ct>>, TrainError> {
+        let blocks = data.len();
         let sigmoids: Vec<_> = self
             .products(at, data, look_ahead)?
             .into_par_iter()
             .map(|products| self.masked_sigmoid(at, &self.scores(at, products)?))
             .collect::<Result<_, _>>()?;
-        classes
+        let vectors = sigmoids.len() / blocks.max(1);
+        let count = classes.len();
+        let errors: Vec<_> = (0..blocks * count)
             .into_par_iter()
-            .enumerate()
-            .map(|(k, class)| {
-                let sigmoid = &sigmoids[k.min(sigmoids.len() - 1)];
+            .map(|i| {
+                let (block, k) = (i / count, i % count);
+                let sigmoid = &sigmoids[k.min(vectors - 1) * blocks + block];
                 let error = match labels {
                     None => sigmoid.clone(),
                     Some(labels) => {
                         let scale = self.eval.meta(sigmoid).scale;
-                        let label = self.label(at, labels, class, scale)?;
+                        let label = self.label(at, &labels[block], classes.start + k, scale)?;
                         let sum = self.eval.add(sigmoid, &label);
                         sum.map_err(at.step("errors of samples"))?
                     }
                 };
                 self.spread(at, error)
             })
-            .collect()
+            .collect::<Result<_, TrainError>>()?;
+        Ok(by_class(errors, count))
     }
 
     /// Reads the labels of a block and readies them for rotation at `level`.

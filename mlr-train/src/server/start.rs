@@ -178,9 +178,12 @@ impl<E: Evaluator> Run<'_, E> {
         let scale = 0.5 * self.first_scale() * self.eval.params().q()[top - 1] as f64 / data;
         let mut directions = Vec::new();
         for classes in self.passes() {
-            let sums = self.accumulate(at, classes.len(), |block, _| {
-                let labels = self.labels(at, block, Level(top))?;
-                self.spread_labels(at, classes.clone(), &labels, scale)
+            let sums = self.accumulate(at, classes.len(), |blocks, _| {
+                let errors = blocks.map(|block| {
+                    let labels = self.labels(at, block, Level(top))?;
+                    self.spread_labels(at, classes.clone(), &labels, scale)
+                });
+                errors.collect()
             })?;
             directions.extend(self.directions(at, sums, |_| LABEL_BOUND, &[])?);
         }
