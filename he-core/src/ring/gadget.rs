@@ -264,15 +264,18 @@ impl<'a> Rows<'a> {
 }
 
 impl Poly<Ntt> {
-    /// `self += other` at `X^g`: a permutation and a sum in one pass.
+    /// `self += sum_g other(X^g)`: a permutation and a sum for each `g`, limb by limb.
     ///
     /// # Panics
     /// If rings or bases differ.
-    pub(crate) fn add_automorphism(&mut self, other: &Self, g: GaloisElement) {
+    pub(crate) fn add_automorphisms(&mut self, other: &Self, elements: &[GaloisElement]) {
         self.check(other);
-        let permutation = self.ring().permutation(g);
-        self.each(4, |m, i, x| {
-            slices::permute(m, true, (x, 0), (other.limb(i), 0), &permutation);
+        let ring = self.ring();
+        let permutations: Vec<_> = elements.iter().map(|g| ring.permutation(*g)).collect();
+        self.each(4 * elements.len(), |m, i, x| {
+            for permutation in &permutations {
+                slices::permute(m, true, (x, 0), (other.limb(i), 0), permutation);
+            }
         });
     }
 }

@@ -59,8 +59,8 @@ trait Terms {
 }
 
 /// How far ahead second factors are asked for: they are keys, which come from memory, and the processor's own prefetching stops at the end of
-/// every page.
-const AHEAD: usize = 256;
+/// every page. Not farther than memory takes: what is past the end of a block is often not what comes next.
+const AHEAD: usize = 64;
 
 /// # Safety
 /// The CPU has the instructions of `V`; the vectors lie in an allocation.

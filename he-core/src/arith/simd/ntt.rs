@@ -63,6 +63,13 @@ impl Sweep {
         }
     }
 
+    /// Whether values stay where they are, one run after the other.
+    fn is_in_place(&self) -> bool {
+        self.from.at == self.to.at
+            && [self.from.row, self.to.row] == [self.run; 2]
+            && self.rows == 1
+    }
+
     /// Where the butterflies of run `r` of block `i` begin, on both sides, and the distances of the values that they join.
     #[inline(always)]
     fn row(&self, i: usize, r: usize, layers: u32) -> (*mut f64, *mut f64, usize, usize) {

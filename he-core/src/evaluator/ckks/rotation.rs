@@ -45,10 +45,9 @@ impl RotationSum {
 
     /// Adds the first component of a ciphertext at each `X^g`: all of a rotation but its key switch.
     pub(super) fn add_rotated(&mut self, a: &Ciphertext, keys: &[(GaloisElement, &SwitchingKey)]) {
+        let elements: Vec<_> = keys.iter().map(|(g, _)| *g).collect();
         let c0 = lowered(a.c0(), self.level);
-        for (g, _) in keys {
-            self.c0.add_automorphism(&c0, *g);
-        }
+        self.c0.add_automorphisms(&c0, &elements);
     }
 
     /// The sum, if no key product belongs to it.

@@ -160,10 +160,10 @@ impl Kernel for InverseColumns<'_> {
     }
 }
 
-/// [`inverse_pass`], the last one or another.
+/// [`inverse_pass`], the last one or another, in place or not.
 ///
 /// # Safety
-/// As for [`forward_pass`].
+/// As for [`forward_pass`](super::forward).
 #[inline(always)]
 unsafe fn inverse_pass_of<V: Lanes>(
     job: &Inverse<'_>,
@@ -175,10 +175,11 @@ unsafe fn inverse_pass_of<V: Lanes>(
     // SAFETY: the caller's promise.
     unsafe {
         // Node 1 joins all values.
-        if first == 1 {
-            inverse_pass::<V, true>(job, first, blocks, sweep, pass);
-        } else {
-            inverse_pass::<V, false>(job, first, blocks, sweep, pass);
+        match (first == 1, sweep.is_in_place()) {
+            (true, true) => inverse_pass::<V, true, true>(job, first, blocks, sweep, pass),
+            (true, false) => inverse_pass::<V, true, false>(job, first, blocks, sweep, pass),
+            (false, true) => inverse_pass::<V, false, true>(job, first, blocks, sweep, pass),
+            (false, false) => inverse_pass::<V, false, false>(job, first, blocks, sweep, pass),
         }
     }
 }
@@ -186,9 +187,9 @@ unsafe fn inverse_pass_of<V: Lanes>(
 /// Two or three layers that end with some blocks, whose nodes begin with number `first`.
 ///
 /// # Safety
-/// As for [`forward_pass`].
+/// As for [`forward_pass`](super::forward); with `IN_PLACE` the sweep is.
 #[inline(always)]
-unsafe fn inverse_pass<V: Lanes, const LAST: bool>(
+unsafe fn inverse_pass<V: Lanes, const LAST: bool, const IN_PLACE: bool>(
     job: &Inverse<'_>,
     first: usize,
     blocks: usize,
@@ -212,11 +213,18 @@ unsafe fn inverse_pass<V: Lanes, const LAST: bool>(
                 0,
             );
             let scale = prepared(&raw const job.sum, 0);
-            for r in 0..sweep.rows {
-                let (from, to, apart, apart_to) = sweep.row(i, r, pass.layers);
+            for r in 0..if IN_PLACE { 1 } else { sweep.rows } {
+                let (from, to, apart, apart_to) = if IN_PLACE {
+                    // Half as many addresses to keep in registers.
+                    let at = sweep.from.at.wrapping_add((i << pass.layers) * sweep.run);
+                    (at, at, sweep.run, sweep.run)
+                } else {
+                    sweep.row(i, r, pass.layers)
+                };
                 for j in (0..sweep.run).step_by(V::LANES) {
+                    let (from, to) = (from.wrapping_add(j), to.wrapping_add(j));
                     if pass.layers == 2 {
-                        let v = load4::<V>(from.wrapping_add(j), apart);
+                        let v = load4::<V>(from, apart);
                         let mut v = if LAST {
                             inverse4(prime, v, w1, scale, factor)
                         } else {
@@ -225,11 +233,11 @@ unsafe fn inverse_pass<V: Lanes, const LAST: bool>(
                         if pass.reduce {
                             v[0] = prime.reduce(v[0]);
                         }
-                        store4(v, to.wrapping_add(j), apart_to);
+                        store4(v, to, apart_to);
                     } else {
                         let w2 = array8!(k => prepared::<V>(tw, 4 * node + k % 4));
                         let w = [w1[0], w1[1], w2[0], w2[1], w2[2], w2[3]];
-                        let v = load8::<V>(from.wrapping_add(j), apart);
+                        let v = load8::<V>(from, apart);
                         let mut v = if LAST {
                             inverse8(prime, v, w, scale, factor)
                         } else {
@@ -239,7 +247,7 @@ unsafe fn inverse_pass<V: Lanes, const LAST: bool>(
                             v[0] = prime.reduce(v[0]);
                             v[1] = prime.reduce(v[1]);
                         }
-                        store8(v, to.wrapping_add(j), apart_to);
+                        store8(v, to, apart_to);
                     }
                 }
             }
