@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::convert::Converter;
 use super::poly::{TRANSFORM, spread};
 use super::{Basis, GaloisElement, Ntt, Poly, Ring};
-use crate::arith::{Buffer, Constant, GROUP, slices};
+use crate::arith::{Buffer, Constant, GROUP, Permutation, slices};
 
 /// What is done together with a division of `C` polynomials, row by row.
 #[derive(Clone, Copy)]
@@ -118,6 +118,7 @@ struct Job<'a, const C: usize> {
     converter: Arc<Converter>,
     /// `P` modulo the primes of the chain.
     special: Vec<Constant>,
+    permutation: Option<Arc<Permutation>>,
 }
 
 /// What a conversion gives for one polynomial: limbs in tiles; or, from a single prime, what they are quickly made of.
@@ -168,6 +169,7 @@ impl<'a, const C: usize> Job<'a, C> {
                 Some(_) => (0..=basis.level()).map(special).collect(),
                 None => Vec::new(),
             },
+            permutation: division.automorphism.map(|g| ring.permutation(g)),
         }
     }
 
@@ -264,12 +266,10 @@ impl<'a, const C: usize> Job<'a, C> {
     }
 
     fn move_row(&self, j: usize, row: usize, x: &[f64], place: &mut [f64]) {
-        let Some(g) = self.division.automorphism else {
-            return;
-        };
-        let permutation = self.ring.permutation(g);
-        let (m, first) = (self.ring.modulus(j), row * self.row_len / GROUP);
-        slices::permute(m, false, (place, 0), (x, first), &permutation);
+        if let Some(permutation) = &self.permutation {
+            let (m, first) = (self.ring.modulus(j), row * self.row_len / GROUP);
+            slices::permute(m, false, (place, 0), (x, first), permutation);
+        }
     }
 }
 

@@ -55,7 +55,8 @@ pub(super) fn server_bytes(layout: &Layout, params: &Params, peak: Peak) -> u64 
     };
     let blocks = layout.blocks().min(BLOCKS_AT_ONCE);
     let sums = (per_pass * groups) as u64 * 3 * component(peak.errors);
-    let scores = (per_pass * blocks) as u64 * 3 * component(peak.first);
+    // Open, and closed: some are through before the last ones are begun.
+    let scores = (per_pass * blocks) as u64 * (3 + 2) * component(peak.first);
     allocated(
         work + ahead
             + sums
