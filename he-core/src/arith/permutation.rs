@@ -8,7 +8,7 @@ use super::ntt::{GROUP, bit_reverse};
 /// Outputs lie in groups of 64. With `i = 64 q + 8 k + b` and the bits of `k`, `b` and `q` reversed to `K`, `B` and `R`, the
 /// [exponent](NttTable::evaluation_exponent) is `e(i) = 2 (T N/64 + R) + 1` with `T = 8 K + B`. Modulo `2N`,
 /// `g e(i) = g (2 R + 1) + g T N/32`: so the sources of a group are one group, which is chosen by `g (2 R + 1)`, whose upper six bits are the `C` of
-/// `T' = g T + C mod 64`. There are 64 such [`Pattern`]s for a `g`. As the lowest bits of `R` choose the lowest bits of
+/// `T' = g T + C mod 64`. There are 64 such patterns for a `g`. As the lowest bits of `R` choose the lowest bits of
 /// the source's, aligned blocks of groups go to aligned blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permutation {
