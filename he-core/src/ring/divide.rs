@@ -110,11 +110,12 @@ pub(super) fn divide<const C: usize, D: Dividend<C>>(
 struct Job<'a, const C: usize> {
     ring: &'a Ring,
     division: &'a Division<'a, C>,
-    /// Primes that are left, and their number of values.
+    /// How many primes are left, and how many are divided by.
     kept: usize,
+    divisors: usize,
+    /// Values of a limb, and of a row.
     n: usize,
     row_len: usize,
-    divisors: usize,
     converter: Arc<Converter>,
     /// `P` modulo the primes of the chain.
     special: Vec<Constant>,

@@ -174,7 +174,7 @@ pub(super) const PAPER: Method = Method::Paper {
 #[test]
 fn training_on_clear_slots_equals_the_recurrence_on_matrices() {
     // (samples, columns, classes, iterations, row length): partial blocks, several groups, one column a row, one row a ciphertext,
-    // a first gradient of more than one ciphertext (c g = 12 over 8 rows), more classes than columns of a row.
+    // a first gradient of more than one ciphertext (c g = 12 over 8 rows), more classes than columns of a row, six blocks: more than go at once.
     for (samples, columns, classes, iterations, row_length) in [
         (100, 8, 3, 1, 8),
         (100, 8, 3, 2, 8),
@@ -184,6 +184,7 @@ fn training_on_clear_slots_equals_the_recurrence_on_matrices() {
         (60, 6, 5, 2, 1),
         (3, 500, 2, 2, 512),
         (90, 7, 5, 3, 4),
+        (90, 190, 4, 2, 64),
     ] {
         let shape = Shape {
             samples,
@@ -210,7 +211,7 @@ fn training_on_clear_slots_equals_the_recurrence_on_matrices() {
 #[test]
 fn the_diagonal_arrangement_trains_the_same() {
     // (samples, columns, classes, iterations, row length): one group, square and oblong turns, columns that pad, as many groups as rows,
-    // two passes with an odd rest.
+    // two passes with an odd rest, five blocks.
     for (samples, columns, classes, iterations, row_length, classes_per_pass) in [
         (100, 8, 3, 2, 8, 3),
         (150, 11, 4, 3, 4, 4),
@@ -218,6 +219,7 @@ fn the_diagonal_arrangement_trains_the_same() {
         (700, 20, 5, 2, 1, 2),
         (40, 190, 4, 3, 32, 4),
         (30, 400, 3, 2, 16, 2),
+        (150, 190, 4, 2, 32, 3),
     ] {
         let shape = Shape {
             samples,
