@@ -2,42 +2,28 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`args`] | the arguments of every verb, with where it runs and what leaves the machine |
-//! | [`console`] | stdout for data, stderr for the rest; JSON |
-//! | [`failure`] | the error of every verb and its exit code |
-//! | `artifacts` | directories of keys and ciphertexts, and what else is kept in files |
+//! | [`args`] | the arguments of every verb, one file a verb, with where it runs and what leaves the machine |
+//! | [`face`] | stdout for data, stderr for the rest; failures and exit codes; progress; Ctrl-C |
 //! | `verbs` | one module a verb |
 
 pub mod args;
-mod artifacts;
-mod budget;
-mod calibrate;
-pub mod console;
-mod convert;
-mod defaults;
-pub mod exact;
-pub mod extraction;
-pub mod failure;
-pub mod features;
-mod interrupt;
-mod plan_file;
-pub mod prediction;
-mod progress;
-mod shape;
+pub mod face;
+mod threads;
 mod verbs;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
-use args::{Cli, VERBS, Verb};
-use console::Console;
-use failure::{Exit, Failure};
+use mlr_train::artifacts::folder::JobFolder;
 
-pub use progress::Stage;
-pub use shape::Shape;
+use args::{Cli, Verb};
+use face::console::{self, Console, Form};
+use face::failure::{Exit, Failure};
+use face::interrupt;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -47,114 +33,168 @@ pub fn main() -> ExitCode {
 
 /// Runs one command line, its first element being the program's name, and returns the exit code.
 fn run(arguments: Vec<OsString>) -> u8 {
-    let cli = match Cli::try_parse_from(&arguments) {
-        Ok(cli) => cli,
+    let arguments = args::job::complete(arguments);
+    let parsed = Cli::command()
+        .try_get_matches_from(&arguments)
+        .and_then(|matches| {
+            let name = args::name(&matches);
+            let effects = args::effects::require(&name, &matches);
+            Ok((name, effects, Cli::from_arg_matches(&matches)?))
+        });
+    let (name, effects, cli) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return refuse(&arguments, &error),
     };
     let global = &cli.global;
-    let console = Console::new(
-        global.json,
-        global.quiet,
-        global.verbose,
-        !global.no_progress,
-    );
-    let verb = cli.verb.name();
-    let outcome = threads(global.threads).and_then(|()| dispatch(&cli.verb, &console));
+    let console = Console::new(&name, global);
+    let folder = JobFolder::new(global.job.as_deref().unwrap_or(Path::new(".")));
+    let outcome = effects
+        .and_then(|()| threads::start(global.threads, &console))
+        .and_then(|()| dispatch(&name, &cli, &folder, &console));
     match outcome {
         Ok(()) => Exit::Done.code(),
-        Err(failure) => console.fail(Some(verb), &failure),
+        Err(failure) => console.fail(Some(&name), &of_job(failure, &folder)),
     }
 }
 
-fn threads(wanted: Option<std::num::NonZeroUsize>) -> Result<(), Failure> {
-    let Some(wanted) = wanted else { return Ok(()) };
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(wanted.get())
-        .build_global()
-        .map_err(|error| {
-            Failure::new(
-                Exit::Environment,
-                format!("cannot start {wanted} threads: {error}"),
-            )
-            .at("--threads")
-        })
+/// The failure, which names the step that makes what the job lacks, if that is why.
+fn of_job(failure: Failure, folder: &JobFolder) -> Failure {
+    let place = failure.at.as_deref().map(Path::new);
+    let missing = place.filter(|path| failure.exit == Exit::Input && !path.exists());
+    match missing.and_then(|path| folder.made_by(path)) {
+        Some(step) => Failure {
+            hint: Some(format!(
+                "velum check says what the job has; this part is made by: {step}"
+            )),
+            ..failure
+        },
+        None => failure,
+    }
 }
 
-fn dispatch(verb: &Verb, console: &Console) -> Result<(), Failure> {
-    match verb {
+fn dispatch(name: &str, cli: &Cli, folder: &JobFolder, console: &Console) -> Result<(), Failure> {
+    match &cli.verb {
+        Verb::Report(args) => console.finish(name, &verbs::report::run(args, folder, console)?),
+        Verb::Completions(args) => verbs::completions::run(args),
+        Verb::Man(args) => console.finish(name, &verbs::completions::man(args)?),
+        Verb::Check(_) => verbs::check::run(folder, name, console),
+        Verb::Run(args) => console.finish(name, &verbs::run::run(args, folder, console)?),
         #[cfg(feature = "extract")]
-        Verb::Extract(args) => console.finish("extract", &verbs::extract::run(args, console)?),
-        Verb::Stats(args) => console.finish("stats", &verbs::stats::run(args, console)?),
-        Verb::Plan(args) => console.finish("plan", &verbs::plan::run(args, console)?),
-        Verb::Keygen(args) => console.finish("keygen", &verbs::keygen::run(args, console)?),
-        Verb::Encrypt(args) => console.finish("encrypt", &verbs::encrypt::run(args, console)?),
-        Verb::Train(args) => console.finish("train", &verbs::train::run(args, console)?),
-        Verb::Decrypt(args) => console.finish("decrypt", &verbs::decrypt::run(args, console)?),
-        Verb::Evaluate(args) => console.finish("evaluate", &verbs::evaluate::run(args, console)?),
-        Verb::Predict(args) => console.finish("predict", &verbs::predict::run(args, console)?),
-        Verb::PredictPlan(args) => {
-            console.finish("predict-plan", &verbs::predict::plan::run(args, console)?)
+        Verb::Extract(args) => console.finish(name, &verbs::extract::run(args, console)?),
+        Verb::Stats(args) => console.finish(name, &verbs::stats::run(args, console)?),
+        Verb::Plan(args) => {
+            console.finish(name, &verbs::plan::run(args, cli.global.threads, console)?)
         }
-        Verb::PredictEncrypt(args) => console.finish(
-            "predict-encrypt",
-            &verbs::predict::encrypt::run(args, console)?,
-        ),
-        Verb::PredictServer(args) => console.finish(
-            "predict-server",
-            &verbs::predict::server::run(args, console)?,
-        ),
-        Verb::PredictDecrypt(args) => console.finish(
-            "predict-decrypt",
-            &verbs::predict::decrypt::run(args, console)?,
-        ),
-        #[cfg(feature = "sunscreen")]
-        Verb::PredictExact(args) => {
-            console.finish("predict-exact", &verbs::exact::run(args, console)?)
-        }
-        #[cfg(not(feature = "sunscreen"))]
-        Verb::PredictExact(_) => Err(verbs::without_exact()),
-        Verb::Inspect(args) => console.finish("inspect", &verbs::inspect::run(args)?),
+        Verb::Keygen(args) => console.finish(name, &verbs::keygen::run(args, console)?),
+        Verb::Encrypt(args) => console.finish(name, &verbs::encrypt::run(args, console)?),
+        Verb::Train(args) => console.finish(name, &verbs::train::run(args, console)?),
+        Verb::Status(args) => console.finish(name, &verbs::status::run(args)?),
+        Verb::Refresh(args) => console.finish(name, &verbs::refresh::run(args, console)?),
+        Verb::Decrypt(args) => console.finish(name, &verbs::decrypt::run(args, console)?),
+        Verb::Evaluate(args) => console.finish(name, &verbs::evaluate::run(args, console)?),
+        Verb::Party(args) => console.finish(name, &verbs::party::run(args)?),
+        Verb::Group(args) => verbs::group::run(name, args, console),
+        Verb::Predict(args) => verbs::predict::run(name, args, console),
+        Verb::Inspect(args) => console.finish(name, &verbs::inspect::run(args)?),
         #[cfg(feature = "extract")]
-        Verb::Demo(args) => console.finish("demo", &verbs::demo::run(args, console)?),
+        Verb::Demo(args) => console.finish(name, &verbs::demo::run(args, console)?),
         #[cfg(not(feature = "extract"))]
-        Verb::Extract(_) | Verb::Demo(_) => Err(verbs::without_networks(verb.name())),
+        Verb::Extract(_) | Verb::Demo(_) => Err(verbs::without_networks(name)),
     }
 }
 
 /// Help and version are pages on stdout; everything else that does not parse is the user's input.
 fn refuse(arguments: &[OsString], error: &clap::Error) -> u8 {
     let text = error.render().to_string();
-    if matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    ) {
-        return match console::page(&text) {
+    let form = form(arguments);
+    let json = form.json;
+    let shown = match face::colour::wanted(&std::io::stdout()) {
+        true => error.render().ansi().to_string(),
+        false => text.clone(),
+    };
+    let page = match error.kind() {
+        ErrorKind::DisplayVersion if json => Some(console::version()),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Some(shown),
+        _ => None,
+    };
+    if let Some(page) = page {
+        return match console::page(&page) {
             Ok(()) => Exit::Done.code(),
-            Err(failure) => console::report(false, None, &failure),
+            Err(failure) => console::report(form, None, &failure),
         };
     }
-    let json = arguments.iter().any(|word| word == "--json");
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {
         console::aside(&text);
         return Exit::Input.code();
     }
-    let verb = VERBS
-        .into_iter()
-        .find(|verb| arguments.iter().skip(1).any(|word| word == verb));
-    console::report(json, verb, &usage(&text, verb))
+    let verb = args::named(arguments);
+    let failure = match args::renamed(arguments) {
+        Some((old, new)) => Failure::input(format!("velum {old} is now velum {new}"))
+            .at("arguments")
+            .hint(format!("velum {new}, with the same arguments")),
+        None => usage(&text, verb.as_deref()),
+    };
+    console::report(form, verb.as_deref(), &failure)
+}
+
+/// For whom the output of a command line is that does not parse.
+fn form(arguments: &[OsString]) -> Form {
+    let is = |word: &OsString, text: &str| word == text;
+    let pair = |pair: &[OsString]| is(&pair[0], "--progress") && is(&pair[1], "json");
+    Form {
+        json: arguments.iter().any(|word| is(word, "--json")),
+        objects: arguments.windows(2).any(pair)
+            || arguments.iter().any(|word| is(word, "--progress=json")),
+    }
 }
 
 /// What did not parse, from clap's text: its first paragraph is the message, a tip is the hint, and usage is left out.
 fn usage(text: &str, verb: Option<&str>) -> Failure {
     let line = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut paragraphs = text.split("\n\n").map(line);
-    let message = paragraphs.next().unwrap_or_default();
-    let tip = paragraphs.find_map(|p| p.strip_prefix("tip: ").map(str::to_owned));
+    let mut paragraphs = text.split("\n\n");
+    let message = message(paragraphs.next().unwrap_or_default());
+    let tip = paragraphs.find_map(|p| line(p).strip_prefix("tip: ").map(str::to_owned));
     let help = match verb {
         Some(verb) => format!("velum {verb} --help"),
         None => "velum --help".to_owned(),
     };
-    Failure::input(message.trim_start_matches("error: "))
+    Failure::input(message)
         .at("arguments")
         .hint(tip.unwrap_or(help))
+}
+
+/// One line of clap's first paragraph. After a colon follows a list, in which `<--a <A>|--b <B>>` is a choice.
+fn message(paragraph: &str) -> String {
+    let mut lines = paragraph.lines().map(str::trim);
+    let first = lines.next().unwrap_or_default();
+    let first = first.trim_start_matches("error: ");
+    let items: Vec<String> = lines
+        .map(|item| match item.strip_prefix("<--") {
+            Some(choice) => {
+                let choice = choice.strip_suffix('>').unwrap_or(choice);
+                format!("--{}", choice.replace('|', " or "))
+            }
+            None => item.to_owned(),
+        })
+        .collect();
+    let between = if first.ends_with(':') { ", " } else { " " };
+    format!("{first} {}", items.join(between))
+        .trim_end()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::message;
+
+    #[test]
+    fn a_list_of_arguments_reads_well() {
+        let clap = "error: not provided:\n  --out <FILE>\n  <--key <FILE>|--merge <FILE>...>";
+        let text = "not provided: --out <FILE>, --key <FILE> or --merge <FILE>...";
+        assert_eq!(message(clap), text);
+        assert_eq!(
+            message("error: no verb\n  [of: a, b]"),
+            "no verb [of: a, b]"
+        );
+    }
 }

@@ -5,10 +5,12 @@
 //! torchvision's names, so that torchvision's checkpoints load unchanged.
 
 pub(crate) mod compact;
+mod depthwise;
 mod layers;
 mod networks;
 mod pool;
 mod product;
+mod stored;
 mod weights;
 
 use std::path::Path;
@@ -47,6 +49,8 @@ struct Facts {
     tensors: usize,
     /// Prefix of the classifier's tensors, which are not read.
     head: &'static str,
+    /// The tensor that no network is without, by which one is found inside of a checkpoint.
+    first: &'static str,
     /// torchvision's published file.
     published: Option<&'static str>,
 }
@@ -63,11 +67,12 @@ impl Architecture {
     ];
 
     fn facts(self) -> Facts {
-        let facts = |name, features, tensors, head, published| Facts {
+        let facts = |name, features, tensors, [head, first]: [&'static str; 2], published| Facts {
             name,
             features,
             tensors,
             head,
+            first,
             published: Some(published),
         };
         match self {
@@ -75,29 +80,35 @@ impl Architecture {
                 "regnet_x_400mf",
                 400,
                 355,
-                "fc.",
+                ["fc.", "stem.0.weight"],
                 "regnet_x_400mf-adf1edd5.pth",
             ),
             Self::RegnetY400mf => facts(
                 "regnet_y_400mf",
                 440,
                 329,
-                "fc.",
+                ["fc.", "stem.0.weight"],
                 "regnet_y_400mf-c65dace8.pth",
             ),
-            Self::Resnet18 => facts("resnet18", 512, 100, "fc.", "resnet18-f37072fd.pth"),
+            Self::Resnet18 => facts(
+                "resnet18",
+                512,
+                100,
+                ["fc.", "conv1.weight"],
+                "resnet18-f37072fd.pth",
+            ),
             Self::MobilenetV2 => facts(
                 "mobilenet_v2",
                 1280,
                 260,
-                "classifier.",
+                ["classifier.", "features.0.0.weight"],
                 "mobilenet_v2-b0353104.pth",
             ),
             Self::Squeezenet10 => facts(
                 "squeezenet1_0",
                 512,
                 50,
-                "classifier.",
+                ["classifier.", "features.0.weight"],
                 "squeezenet1_0-b66bff10.pth",
             ),
             Self::VelumCompact => Facts {
@@ -105,6 +116,7 @@ impl Architecture {
                 features: compact::FEATURES,
                 tensors: 2 * compact::CONVS.len(),
                 head: "head.",
+                first: "conv1.weight",
                 published: None,
             },
         }
@@ -137,6 +149,10 @@ impl Architecture {
 
     fn head(self) -> &'static str {
         self.facts().head
+    }
+
+    fn first_tensor(self) -> &'static str {
+        self.facts().first
     }
 
     /// 224x224 RGB in [0, 1], not normalised, as in the paper; velum-compact: 24x24 grey.
@@ -179,10 +195,13 @@ pub struct Extractor {
     layers: Vec<Layer>,
     preprocessing: Preprocessing,
     weights_blake3: String,
+    weights_prefix: String,
 }
 
 impl Extractor {
-    /// Loads a checkpoint: `.pth` (torch's zip format) or `.safetensors`, recognised by content.
+    /// Loads a checkpoint: `.pth` (any format of torch's) or `.safetensors`, recognised by content;
+    /// also one whose network is inside of dictionaries or wrappers, see
+    /// [`Extractor::weights_prefix`].
     ///
     /// Pictures are resized to 224x224 and their values left in [0, 1]; see
     /// [`Extractor::with_preprocessing`].
@@ -192,8 +211,7 @@ impl Extractor {
     /// tensors are missing, of another shape, not finite, or left over. The classifier may have
     /// any number of classes, or be absent.
     pub fn load(architecture: Architecture, weights: &Path) -> Result<Self, Error> {
-        let (from, hash) = Weights::open(weights)?;
-        Self::build(architecture, from, hash)
+        Self::build(architecture, Weights::open(weights, architecture)?)
     }
 
     /// velum-compact with the weights that are part of the crate.
@@ -206,21 +224,19 @@ impl Extractor {
 
     pub(crate) fn compact_from(weights: &[u8]) -> Result<Self, Error> {
         let from = Weights::from_safetensors("velum-compact", weights)?;
-        Self::build(Architecture::VelumCompact, from, blake3::hash(weights))
+        Self::build(Architecture::VelumCompact, from)
     }
 
-    fn build(
-        architecture: Architecture,
-        mut from: Weights,
-        hash: blake3::Hash,
-    ) -> Result<Self, Error> {
+    fn build(architecture: Architecture, mut from: Weights) -> Result<Self, Error> {
         let layers = networks::layers(architecture, &mut from);
-        from.finish(architecture)?;
+        let weights_prefix = from.prefix().to_owned();
+        let hash = from.finish(architecture)?;
         Ok(Self {
             architecture,
             layers,
             preprocessing: architecture.preprocessing()?,
             weights_blake3: hash.to_hex().to_string(),
+            weights_prefix,
         })
     }
 
@@ -268,10 +284,17 @@ impl Extractor {
         &self.preprocessing
     }
 
-    /// blake3 hash of the weights, in hexadecimal.
+    /// blake3 hash of the network's tensors (names, shapes, values in f32), in hexadecimal: the
+    /// same for every file that holds them, whatever its format, its classifier and its wrappers.
     #[must_use]
     pub fn weights_blake3(&self) -> &str {
         &self.weights_blake3
+    }
+
+    /// What stood before the names of the checkpoint's tensors, such as `state_dict.module.`.
+    #[must_use]
+    pub fn weights_prefix(&self) -> &str {
+        &self.weights_prefix
     }
 
     /// Number of features a picture.

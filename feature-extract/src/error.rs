@@ -3,12 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// An error of this crate. `Display` is one line; [`Error::hint`] says what to do about it.
+/// An error of this crate. `Display` is one line without the place; [`Error::place`] says where it happened, [`Error::hint`] what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused.
-    #[error("{}: cannot {operation}: {source}", path.display())]
+    #[error("cannot {operation}")]
     Io {
         /// The file.
         path: PathBuf,
@@ -18,7 +18,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A file, or an argument, is not what was asked for. The run cannot go on.
-    #[error("{}: expected {expected}, found {found}", path.display())]
+    #[error("expected {expected}, found {found}")]
     Input {
         /// The file.
         path: PathBuf,
@@ -31,7 +31,7 @@ pub enum Error {
     },
     /// A checkpoint does not hold the tensors of the architecture.
     #[cfg(feature = "cnn")]
-    #[error("{}: expected the {} tensors of {architecture}, found {}{}", path.display(),
+    #[error("expected the {} tensors of {architecture}, found {}{}",
         tensors.expected, tensors.found, tensors.listed())]
     Weights {
         /// The checkpoint.
@@ -42,7 +42,7 @@ pub enum Error {
         tensors: Box<Mismatch>,
     },
     /// One picture cannot be used; those after it can. The only error that may be skipped.
-    #[error("{picture}: expected {expected}, found {found}")]
+    #[error("expected {expected}, found {found}")]
     BadPicture {
         /// The picture: a file, or a file and an index.
         picture: String,
@@ -68,6 +68,18 @@ impl Error {
         }
     }
 
+    pub(crate) fn bad_picture(
+        picture: impl ToString,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
+        Self::BadPicture {
+            picture: picture.to_string(),
+            expected: expected.into(),
+            found: found.into(),
+        }
+    }
+
     /// For `map_err`: an I/O error of `operation` on `path`.
     pub(crate) fn io(
         path: &Path,
@@ -85,6 +97,17 @@ impl Error {
     #[must_use]
     pub fn is_skippable(&self) -> bool {
         matches!(self, Self::BadPicture { .. })
+    }
+
+    /// The file or picture where it happened.
+    #[must_use]
+    pub fn place(&self) -> Option<String> {
+        match self {
+            Self::Io { path, .. } | Self::Input { path, .. } => Some(path.display().to_string()),
+            #[cfg(feature = "cnn")]
+            Self::Weights { path, .. } => Some(path.display().to_string()),
+            Self::BadPicture { picture, .. } => Some(picture.clone()),
+        }
     }
 
     /// What the user can do about it.

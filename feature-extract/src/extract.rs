@@ -4,9 +4,10 @@
 //! |---|---|
 //! | `features.npy` | f32 `[n, d]` |
 //! | `labels.npy` | i64 `[n]`; absent when the source has no labels |
-//! | `features.json` | `{"schema":1,"model","weights_blake3","preprocessing","class_names","rows","features"}` |
+//! | `names.json` | a JSON array of one text a row, the picture's file below the folder; absent for arrays |
+//! | `features.json` | `{"schema":2,"model","weights_blake3","preprocessing","class_names","rows","features"}` |
 //!
-//! All three are written under other names and renamed at the end, `features.json` last: where
+//! All are written under other names and renamed at the end, `features.json` last: where
 //! it stands, the set is complete. A run that was interrupted leaves `*.partial` files, from
 //! which another run may resume.
 //!
@@ -15,7 +16,9 @@
 //! on bad pictures elsewhere, or on where a run was interrupted. Memory: two rounds of
 //! `8 * threads` batches of prepared pictures, whatever the number of pictures.
 
+mod identity;
 mod partial;
+mod rows;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -26,7 +29,7 @@ use std::time::{Duration, Instant};
 use crate::Error;
 use crate::cnn::Extractor;
 use crate::read::Source;
-use partial::Partial;
+use partial::{Opened, Partial};
 
 /// Batches of a round, a worker: enough to even out, few enough to stop soon and to fit in memory.
 const BATCHES: usize = 8;
@@ -46,7 +49,7 @@ pub struct Paths<'a> {
 }
 
 /// Choices of a run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Workers; one a core is best.
     pub threads: NonZeroUsize,
@@ -54,8 +57,10 @@ pub struct Options {
     pub skip_bad: bool,
     /// Go on where an interrupted run with the same input stopped, if there is one.
     pub resume: bool,
-    /// Only the first so many pictures.
+    /// Only so many pictures, as [`Source::limit`] chooses them.
     pub limit: Option<usize>,
+    /// Names of the whole set's classes, as [`Source::open_classes`] takes them.
+    pub classes: Option<Vec<String>>,
 }
 
 /// What happens during a run.
@@ -99,12 +104,25 @@ pub struct Summary {
 pub fn extract_to_dir(
     extractor: &Extractor,
     paths: Paths<'_>,
-    options: Options,
+    options: &Options,
     cancelled: &AtomicBool,
     observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<Summary, Error> {
-    let mut source = Source::open(paths.images, paths.labels)?;
-    let mut state = Partial::open(extractor, &source, paths, options)?;
+    let classes = options.classes.as_deref();
+    let mut source = Source::open_classes(paths.images, paths.labels, classes)?;
+    if let Some(limit) = options.limit {
+        source.limit(limit)?;
+    }
+    let mut state = match Partial::open(extractor, &source, paths, options)? {
+        Opened::Begun(state) => *state,
+        Opened::Complete { rows, skipped } => {
+            return Ok(Summary {
+                complete: true,
+                rows,
+                skipped,
+            });
+        }
+    };
     let ended = run(
         extractor,
         &mut source,
@@ -117,6 +135,7 @@ pub fn extract_to_dir(
         Ok(complete) => {
             let (rows, skipped) = (state.rows(), state.skipped());
             if complete {
+                // All rows are on the disk then: another run has only names to give.
                 state.finish(extractor, &source)?;
             } else {
                 state.save()?;
@@ -139,6 +158,8 @@ struct Round {
     /// Planes of each batch.
     batches: Vec<Vec<f32>>,
     labels: Vec<i64>,
+    /// File names of the good pictures, where they have some.
+    names: Vec<String>,
     skipped: usize,
     pictures: usize,
 }
@@ -148,28 +169,32 @@ fn run(
     extractor: &Extractor,
     source: &mut Source,
     state: &mut Partial,
-    options: Options,
+    options: &Options,
     cancelled: &AtomicBool,
     observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<bool, Error> {
-    let total = options
-        .limit
-        .map_or(source.len(), |limit| limit.min(source.len()));
+    let total = source.len();
     let start = Instant::now();
     let before = state.position();
     let mut saved = Instant::now();
     source.pass_over(before)?;
-    let mut next = Ok(prepare(extractor, source, before, total, options, observe)?);
+    let mut next = Ok(prepare(extractor, source, before, options, observe)?);
     while state.position() < total {
         let round: Round = next?;
         let ready = state.position() + round.pictures;
         let queue = Mutex::new(round.batches.into_iter().enumerate());
         let mut features = Vec::new();
         next = std::thread::scope(|scope| {
+            // Where the system gives fewer threads, those do all the work, or this one.
+            let begin =
+                || std::thread::Builder::new().spawn_scoped(scope, || work(extractor, &queue));
             let workers: Vec<_> = (0..options.threads.get())
-                .map(|_| scope.spawn(|| work(extractor, &queue)))
+                .map_while(|_| begin().ok())
                 .collect();
-            let next = prepare(extractor, source, ready, total, options, observe);
+            let next = prepare(extractor, source, ready, options, observe);
+            if workers.is_empty() {
+                features.extend(work(extractor, &queue));
+            }
             for worker in workers {
                 match worker.join() {
                     Ok(done) => features.extend(done),
@@ -182,7 +207,7 @@ fn run(
         for (_, features) in features {
             state.write_features(&features?)?;
         }
-        state.advance(&round.labels, round.pictures, round.skipped)?;
+        state.advance(&round.labels, &round.names, round.pictures, round.skipped)?;
         let done = state.position();
         let per_second = (done - before) as f64 / start.elapsed().as_secs_f64().max(1e-9);
         observe(Event::Progress {
@@ -199,9 +224,7 @@ fn run(
         }
     }
     // The end of the stream is looked at too: data behind the last picture are an error.
-    if total == source.len()
-        && let Some(Err(error)) = source.next()
-    {
+    if let Some(Err(error)) = source.next() {
         return Err(error);
     }
     Ok(true)
@@ -225,15 +248,15 @@ fn prepare(
     extractor: &Extractor,
     source: &mut Source,
     position: usize,
-    total: usize,
-    options: Options,
+    options: &Options,
     observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<Round, Error> {
     let batch = extractor.architecture().batch();
-    let pictures = (BATCHES * options.threads.get() * batch).min(total - position);
+    let pictures = (BATCHES * options.threads.get() * batch).min(source.len() - position);
     let mut round = Round {
         batches: Vec::new(),
         labels: Vec::new(),
+        names: Vec::new(),
         skipped: 0,
         pictures,
     };
@@ -245,6 +268,7 @@ fn prepare(
                     .preprocessing()
                     .apply(&sample.picture, &mut planes);
                 round.labels.extend(sample.label);
+                round.names.extend(source.name(position + index));
             }
             Some(Err(error)) if error.is_skippable() && options.skip_bad => {
                 observe(Event::Skipped(&error));

@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `cnn` | the networks, by burn on the CPU; behind the feature `cnn`, which is on by default |
+//! | `cnn` | the networks, on the CPU; behind the feature `cnn`, which is on by default |
 //! | `extract` | from image files to a feature set on disk, behind the same feature |
 //! | [`mod@read`] | image sources: IDX (also gzipped), folders with one subfolder a class, `.npy` |
 //! | [`npy`] | the header of `.npy` files, read and written as a stream |

@@ -24,10 +24,39 @@ impl Channels {
 
 /// Largest height and width accepted, in pixels.
 pub const MAX_SIDE: usize = 16_384;
-/// Most pixels of one picture, about 67 million: an RGB picture then takes 805 MB as f32.
+/// Most pixels of one picture, about 67 million: an RGB picture of 16 bits then takes 403 MB.
 pub const MAX_PIXELS: usize = 1 << 26;
 
-/// A picture: finite f32 values, row by row, channels interleaved (`[height, width, channels]`).
+/// The samples of a picture as they are stored: a large one need not be held as f32.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Samples {
+    /// Divided by 255.
+    U8(Vec<u8>),
+    /// Divided by 65,535.
+    U16(Vec<u16>),
+    /// As they are.
+    F32(Vec<f32>),
+}
+
+impl Samples {
+    fn len(&self) -> usize {
+        match self {
+            Self::U8(samples) => samples.len(),
+            Self::U16(samples) => samples.len(),
+            Self::F32(samples) => samples.len(),
+        }
+    }
+}
+
+pub(crate) fn of_u8(sample: u8) -> f32 {
+    f32::from(sample) / 255.0
+}
+
+pub(crate) fn of_u16(sample: u16) -> f32 {
+    f32::from(sample) / 65_535.0
+}
+
+/// A picture: finite values, row by row, channels interleaved (`[height, width, channels]`).
 ///
 /// Pictures stored with 8 (16) bits are divided by 255 (65,535) and lie in [0, 1].
 #[derive(Debug, Clone, PartialEq)]
@@ -35,26 +64,23 @@ pub struct Picture {
     height: usize,
     width: usize,
     channels: Channels,
-    values: Vec<f32>,
+    samples: Samples,
 }
 
 impl Picture {
-    /// A picture from its values; `name` appears in the error.
+    /// A picture of height and width `size` from its values; `name` appears in the error.
     ///
     /// # Errors
     /// [`Error::BadPicture`] when a side is 0 or over [`MAX_SIDE`], when the number of values is
     /// not `height * width * channels`, or when a value is not finite.
     pub fn new(
         name: &str,
-        [height, width]: [usize; 2],
+        size: [usize; 2],
         channels: Channels,
         values: Vec<f32>,
     ) -> Result<Self, Error> {
-        let bad = |expected: String, found: String| Error::BadPicture {
-            picture: name.to_owned(),
-            expected,
-            found,
-        };
+        let [height, width] = size;
+        let bad = |expected: String, found| Error::bad_picture(name, expected, found);
         if !size_is_allowed(height, width) {
             return Err(bad(allowed_sizes(), format!("{height} x {width}")));
         }
@@ -68,11 +94,33 @@ impl Picture {
                 format!("{} at value {at}", values[at]),
             ));
         }
+        let samples = Samples::F32(values);
         Ok(Self {
             height,
             width,
             channels,
-            values,
+            samples,
+        })
+    }
+
+    /// A picture from samples that a reader has looked at: the size is allowed, all are finite.
+    ///
+    /// # Errors
+    /// What was found, when there are not `height * width * channels` samples.
+    pub(crate) fn of(
+        size: [usize; 2],
+        channels: Channels,
+        samples: Samples,
+    ) -> Result<Self, String> {
+        let [height, width] = size;
+        if samples.len() != height * width * channels.count() {
+            return Err(format!("{} samples", samples.len()));
+        }
+        Ok(Self {
+            height,
+            width,
+            channels,
+            samples,
         })
     }
 
@@ -94,10 +142,18 @@ impl Picture {
         self.channels
     }
 
-    /// The values, `[height, width, channels]`.
+    /// The values, `[height, width, channels]`: 4 bytes each.
     #[must_use]
-    pub fn values(&self) -> &[f32] {
-        &self.values
+    pub fn to_values(&self) -> Vec<f32> {
+        match &self.samples {
+            Samples::U8(samples) => samples.iter().map(|&sample| of_u8(sample)).collect(),
+            Samples::U16(samples) => samples.iter().map(|&sample| of_u16(sample)).collect(),
+            Samples::F32(samples) => samples.clone(),
+        }
+    }
+
+    pub(crate) fn samples(&self) -> &Samples {
+        &self.samples
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::picture::{Samples, of_u8, of_u16};
 use crate::resize::bilinear;
 use crate::{Channels, Error, Picture};
 
@@ -27,6 +28,26 @@ pub struct Normalisation {
 struct NormalisationJson {
     mean: Vec<f32>,
     std: Vec<f32>,
+}
+
+impl NormalisationJson {
+    /// What is wrong is the error.
+    fn checked(self) -> Result<Normalisation, String> {
+        let counts = [self.mean.len(), self.std.len()];
+        if counts != [1, 1] && counts != [3, 3] {
+            return Err(format!("{} means and {} deviations", counts[0], counts[1]));
+        }
+        if !self.mean.iter().all(|m| m.is_finite()) {
+            return Err(format!("means {:?}", self.mean));
+        }
+        if !self.std.iter().all(|s| s.is_finite() && *s > 0.0) {
+            return Err(format!("deviations {:?}", self.std));
+        }
+        Ok(Normalisation {
+            mean: self.mean,
+            std: self.std,
+        })
+    }
 }
 
 impl Normalisation {
@@ -77,23 +98,7 @@ impl Normalisation {
         let text = std::fs::read(path).map_err(Error::io(path, "read"))?;
         let json: NormalisationJson =
             serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
-        let counts = [json.mean.len(), json.std.len()];
-        if counts != [1, 1] && counts != [3, 3] {
-            return Err(wrong(format!(
-                "{} means and {} deviations",
-                counts[0], counts[1]
-            )));
-        }
-        if !json.mean.iter().all(|m| m.is_finite()) {
-            return Err(wrong(format!("means {:?}", json.mean)));
-        }
-        if !json.std.iter().all(|s| s.is_finite() && *s > 0.0) {
-            return Err(wrong(format!("deviations {:?}", json.std)));
-        }
-        Ok(Self {
-            mean: json.mean,
-            std: json.std,
-        })
+        json.checked().map_err(wrong)
     }
 
     fn of(&self, channel: usize) -> (f32, f32) {
@@ -172,29 +177,11 @@ impl Preprocessing {
     ///
     /// Grey becomes RGB by repetition, RGB becomes grey by the shares of ITU-R BT.601.
     pub fn apply(&self, picture: &Picture, out: &mut Vec<f32>) {
-        let from = [picture.height(), picture.width()];
-        let wanted = self.channels.count();
         let start = out.len();
-        match (picture.channels(), self.channels) {
-            (Channels::One, _) => {
-                bilinear(picture.values(), (0, 1), from, self.size, out);
-                for _ in 1..wanted {
-                    out.extend_from_within(start..start + self.size[0] * self.size[1]);
-                }
-            }
-            (Channels::Three, Channels::Three) => {
-                for channel in 0..3 {
-                    bilinear(picture.values(), (channel, 3), from, self.size, out);
-                }
-            }
-            (Channels::Three, Channels::One) => {
-                let grey: Vec<f32> = picture
-                    .values()
-                    .chunks_exact(3)
-                    .map(|rgb| rgb.iter().zip(LUMA).map(|(v, share)| v * share).sum())
-                    .collect();
-                bilinear(&grey, (0, 1), from, self.size, out);
-            }
+        match picture.samples() {
+            Samples::U8(samples) => self.resized(picture, |at| of_u8(samples[at]), out),
+            Samples::U16(samples) => self.resized(picture, |at| of_u16(samples[at]), out),
+            Samples::F32(samples) => self.resized(picture, |at| samples[at], out),
         }
         let plane = self.size[0] * self.size[1];
         for (channel, values) in out[start..].chunks_exact_mut(plane).enumerate() {
@@ -203,6 +190,53 @@ impl Preprocessing {
                 values.iter_mut().for_each(|v| *v = (*v - mean) / std);
             }
         }
+    }
+
+    /// Resizes and converts the channels; `sample` gives the samples as they lie.
+    fn resized(&self, picture: &Picture, sample: impl Fn(usize) -> f32, out: &mut Vec<f32>) {
+        let from = [picture.height(), picture.width()];
+        let (start, plane) = (out.len(), self.size[0] * self.size[1]);
+        match (picture.channels(), self.channels) {
+            (Channels::One, _) => {
+                bilinear(sample, from, self.size, out);
+                for _ in 1..self.channels.count() {
+                    out.extend_from_within(start..start + plane);
+                }
+            }
+            (Channels::Three, Channels::Three) => {
+                for channel in 0..3 {
+                    bilinear(|at| sample(3 * at + channel), from, self.size, out);
+                }
+            }
+            (Channels::Three, Channels::One) => {
+                let mixed = |at: usize| {
+                    let rgb = LUMA.iter().enumerate();
+                    rgb.map(|(c, share)| sample(3 * at + c) * share).sum()
+                };
+                bilinear(mixed, from, self.size, out);
+            }
+        }
+    }
+
+    /// The same size and channels with the normalisation that [`Preprocessing::to_json`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for anything but such an object with this size and these channels.
+    pub fn with_json(&self, json: &serde_json::Value) -> Result<Self, Error> {
+        let wrong = |found: String| {
+            let hint = "extract the features again with this version";
+            let expected = self.to_json().to_string();
+            Error::input(Path::new("preprocessing"), expected, found, hint)
+        };
+        let part = serde_json::json!({ "mean": json["mean"], "std": json["std"] });
+        let read: NormalisationJson =
+            serde_json::from_value(part).map_err(|_| wrong(json.to_string()))?;
+        let normalisation = read.checked().map_err(wrong)?;
+        let found = self.with_normalisation(normalisation)?;
+        if found.to_json() != *json {
+            return Err(wrong(json.to_string()));
+        }
+        Ok(found)
     }
 
     /// What `features.json` says about the preprocessing.
@@ -285,7 +319,8 @@ mod tests {
         ] {
             let error = read(bad).unwrap_err();
             assert!(
-                error.to_string().contains("n.json") && error.hint().is_some(),
+                error.place().is_some_and(|place| place.contains("n.json"))
+                    && error.hint().is_some(),
                 "{bad}"
             );
         }

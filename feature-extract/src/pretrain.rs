@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::Error;
 use crate::cnn::compact::SIDE;
-use crate::cnn::compact::source_accuracy;
+use crate::cnn::compact::{Letters, source_accuracy};
 use distort::distorted;
 use glyphs::Glyphs;
 pub use glyphs::LETTERS;
@@ -79,10 +79,12 @@ pub fn pretrain(
     let network = train::train(&training, recipe, progress);
     let (mut pictures, mut labels) = samples(&test, Random::new(recipe.seed ^ 1), TESTED);
     let weights = network.to_safetensors();
-    let accuracy = source_accuracy(&weights, (&pictures, &labels))?;
+    let accuracy_on =
+        |pictures: &[u8], labels: &[u8]| source_accuracy(&weights, &Letters { pictures, labels });
+    let accuracy = accuracy_on(&pictures, &labels)?;
     pictures.truncate(SLICE * SIDE * SIDE);
     labels.truncate(SLICE);
-    let slice_accuracy = source_accuracy(&weights, (&pictures, &labels))?;
+    let slice_accuracy = accuracy_on(&pictures, &labels)?;
     let slice = (pictures, labels);
     let weights_blake3 = blake3::hash(&weights).to_hex().to_string();
     let fonts = [training.names(), test.names()];

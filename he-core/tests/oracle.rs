@@ -14,7 +14,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use he_core::evaluator::{Ckks, CkksCt, Evaluator, Level, Placement};
-use he_core::holder::{Opener, Sealer, SecretOpener, SecretSealer};
+use he_core::key_holder::{Decryptor, Encryptor, SecretKeyDecryptor, SecretKeyEncryptor};
 use he_core::params::{KeySet, Params, ParamsLiteral};
 use he_core::rlwe::{Context, SecretKey};
 use num_complex::Complex64;
@@ -33,7 +33,7 @@ const ROTATIONS: [i64; 3] = [1, 5, -1];
 /// noise::rounding); its digits are larger than ours, so 2^7 of these. A wrong slot is off by about 1.
 const PEER_ERROR: f64 = 1.2e-7;
 
-/// How many standard errors of ours are allowed: see evaluator::conformance.
+/// How many standard errors of ours are allowed: see he_core::conformance.
 const OWN_SIGMAS: f64 = 16.0;
 
 fn output(command: &mut Command, what: &str) -> Result<Output, String> {
@@ -139,12 +139,12 @@ fn peer(python: &Path, a: &[Complex64], b: &[Complex64]) -> Value {
 
 struct Ours {
     ev: Ckks,
-    opener: SecretOpener,
+    decryptor: SecretKeyDecryptor,
 }
 
 impl Ours {
     fn compare(&self, what: &str, ours: &CkksCt, theirs: &Value) {
-        let (found, expected) = (self.opener.open(ours).unwrap(), from_json(theirs));
+        let (found, expected) = (self.decryptor.decrypt(ours).unwrap(), from_json(theirs));
         assert_eq!(found.len(), expected.len(), "{what}");
         let allowed = OWN_SIGMAS * self.ev.meta(ours).error() + PEER_ERROR;
         for (i, (x, y)) in found.iter().zip(&expected).enumerate() {
@@ -191,16 +191,16 @@ fn openfhe_gets_the_same_slots() {
     };
     let ours = Ours {
         ev: Ckks::new(key.evaluation_keys(&set).unwrap()).unwrap(),
-        opener: SecretOpener::new(Arc::clone(&key)).unwrap(),
+        decryptor: SecretKeyDecryptor::new(Arc::clone(&key)).unwrap(),
     };
-    let sealer = SecretSealer::new(key).unwrap();
+    let encryptor = SecretKeyEncryptor::new(key).unwrap();
     let at = Placement {
         level: Level(2),
         scale: 40f64.exp2(),
     };
     let (x, y) = (
-        sealer.seal(&a, at, 1.0).unwrap(),
-        sealer.seal(&b, at, 1.0).unwrap(),
+        encryptor.encrypt(&a, at, 1.0).unwrap(),
+        encryptor.encrypt(&b, at, 1.0).unwrap(),
     );
     let ev = &ours.ev;
     ours.compare("encoding", &x, &theirs["encoding"]);

@@ -9,9 +9,12 @@ use rayon::prelude::*;
 const SMALLEST_CHUNK: usize = 512;
 /// At most this many partial sums live at once: 16 of 1280 x 1280 are 210 MB.
 const MOST_CHUNKS: usize = 16;
+/// And at most this many numbers, unless one sum alone has more: 1 GiB.
+const MOST_NUMBERS: usize = 1 << 27;
 
-fn chunk_bounds(rows: usize) -> Vec<(usize, usize)> {
-    let size = rows.div_ceil(MOST_CHUNKS).max(SMALLEST_CHUNK);
+fn chunk_bounds(rows: usize, numbers: usize) -> Vec<(usize, usize)> {
+    let most = (MOST_NUMBERS / numbers.max(1)).clamp(1, MOST_CHUNKS);
+    let size = rows.div_ceil(most).max(SMALLEST_CHUNK);
     (0..rows)
         .step_by(size)
         .map(|start| (start, rows.min(start + size)))
@@ -23,7 +26,7 @@ pub(crate) fn sum_chunks<F>(rows: usize, shape: (usize, usize), part: F) -> Arra
 where
     F: Fn(usize, usize) -> Array2<f64> + Sync,
 {
-    let parts: Vec<_> = chunk_bounds(rows)
+    let parts: Vec<_> = chunk_bounds(rows, shape.0 * shape.1)
         .into_par_iter()
         .map(|(start, end)| part(start, end))
         .collect();
@@ -41,7 +44,7 @@ pub(crate) fn affine(
     b: Option<&Array1<f64>>,
 ) -> Array2<f64> {
     let mut out = Array2::zeros((x.nrows(), m.nrows()));
-    let bounds = chunk_bounds(x.nrows());
+    let bounds = chunk_bounds(x.nrows(), 0);
     let size = bounds.first().map_or(1, |&(start, end)| end - start);
     let targets: Vec<_> = out.axis_chunks_iter_mut(Axis(0), size).collect();
     targets

@@ -1,6 +1,15 @@
 //! How good a model is, and how close two sets of weights are.
 
+use he_core::error::Explain;
 use ndarray::{Array2, ArrayView2};
+
+pub use velum_record::Share;
+
+mod ranking;
+mod threshold;
+
+pub use ranking::{auc, probabilities, temperature};
+pub use threshold::{Cut, Cuts};
 
 /// Index of the largest score of each row. A tie goes to the smallest class, and NaN never wins
 /// (a row of nothing but NaN gives class 0).
@@ -39,13 +48,15 @@ pub struct ClassFigures {
     pub recall: Option<f64>,
     /// Harmonic mean of precision and recall.
     pub f1: Option<f64>,
+    /// Rows of other classes that are not predicted as this one, over all rows of other classes.
+    pub specificity: Option<Share>,
+    /// True positives over all rows of this class, with its interval.
+    pub sensitivity: Option<Share>,
 }
 
 /// Labels and predictions that cannot be compared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "evaluation: expected {labels} predictions of classes below {classes}, found {found}\n  hint: model and data must have the same rows and classes"
-)]
+#[error("evaluation: expected {labels} predictions of classes below {classes}, found {found}")]
 pub struct EvaluationError {
     /// Number of labels.
     pub labels: usize,
@@ -53,6 +64,12 @@ pub struct EvaluationError {
     pub classes: usize,
     /// What was given instead.
     pub found: String,
+}
+
+impl Explain for EvaluationError {
+    fn hint(&self) -> Option<String> {
+        Some("model and data must have the same rows and classes".to_owned())
+    }
 }
 
 impl Evaluation {
@@ -107,10 +124,30 @@ impl Evaluation {
         self.correct() as f64 / self.rows() as f64
     }
 
+    /// Accuracy with its interval.
+    #[must_use]
+    pub fn share(&self) -> Share {
+        Share::new(self.correct(), self.rows())
+    }
+
+    /// Mean recall of the classes that have rows, in [0, 1].
+    #[must_use]
+    pub fn balanced_accuracy(&self) -> f64 {
+        mean(self.classes().iter().filter_map(|class| class.recall))
+    }
+
+    /// Mean F1 of the classes that have rows or predictions, in [0, 1].
+    #[must_use]
+    pub fn macro_f1(&self) -> f64 {
+        mean(self.classes().iter().filter_map(|class| class.f1))
+    }
+
     /// Figures of each class.
     #[must_use]
     pub fn classes(&self) -> Vec<ClassFigures> {
         let ratio = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
+        let share = |part: u64, whole: u64| (whole > 0).then(|| Share::new(part, whole));
+        let all = self.rows();
         (0..self.confusion.nrows())
             .map(|class| {
                 let hits = self.confusion[[class, class]];
@@ -121,10 +158,17 @@ impl Evaluation {
                     precision: ratio(hits, predictions),
                     recall: ratio(hits, rows),
                     f1: ratio(2 * hits, rows + predictions),
+                    sensitivity: share(hits, rows),
+                    specificity: share(all + hits - rows - predictions, all - rows),
                 }
             })
             .collect()
     }
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), x| (sum + x, count + 1.0));
+    if count > 0.0 { sum / count } else { 0.0 }
 }
 
 /// Share of rows whose largest score is at their label; 0 without rows.
@@ -164,13 +208,19 @@ const MOST_BITS: f64 = 53.0;
 /// Two matrices that cannot be compared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "weights: expected {expected:?} finite values, not all zero in the reference, found {found:?}\n  hint: compare models of the same features and classes"
+    "weights: expected {expected:?} finite values, not all zero in the reference, found {found:?}"
 )]
 pub struct AgreementError {
     /// Shape of the reference.
     pub expected: (usize, usize),
     /// Shape of the other.
     pub found: (usize, usize),
+}
+
+impl Explain for AgreementError {
+    fn hint(&self) -> Option<String> {
+        Some("compare models of the same features and classes".to_owned())
+    }
 }
 
 impl Agreement {
@@ -232,6 +282,25 @@ mod tests {
         assert_eq!(predicted(scores.view()), [0, 1, 0]);
     }
 
+    /// Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I; for 1 of 1 the closed form 1 / (1 + z^2).
+    #[test]
+    fn wilson_s_interval() {
+        for (hits, rows, low, high) in [
+            (81, 263, 0.2553, 0.3662),
+            (15, 148, 0.0624, 0.1605),
+            (0, 20, 0.0, 0.1611),
+            (1, 29, 0.0061, 0.1718),
+            (1, 1, 0.2065, 1.0),
+        ] {
+            let share = Share::new(hits, rows);
+            // Four digits are given.
+            assert!((share.low - low).abs() < 5.1e-5, "{share:?}");
+            assert!((share.high - high).abs() < 5.1e-5, "{share:?}");
+        }
+        assert_eq!((Share::new(0, 0).low, Share::new(0, 0).high), (0.0, 1.0));
+        assert_eq!(Share::new(1, 1).to_string(), "100.00 % (20.65 to 100.00)");
+    }
+
     #[test]
     fn figures_of_a_small_matrix() {
         let labels = [0, 0, 0, 1, 1, 2];
@@ -264,5 +333,33 @@ mod tests {
         let zero = Array2::zeros((2, 2));
         assert!(Agreement::new(found.view(), zero.view()).is_err());
         assert!(Agreement::new(array![[f64::NAN]].view(), array![[1.0]].view()).is_err());
+    }
+
+    #[test]
+    fn figures_of_two_classes_by_hand() {
+        // Of 10 ill rows 8 are found, of 30 well ones 27.
+        let labels: Vec<u32> = (0..40).map(|row| u32::from(row < 10)).collect();
+        let predictions: Vec<u32> = (0..40)
+            .map(|row| u32::from(row < 8 || (10..13).contains(&row)))
+            .collect();
+        let found = Evaluation::new(&labels, &predictions, 2).unwrap();
+        let [well, ill] = found.classes()[..] else {
+            panic!("two classes");
+        };
+        let share = |share: Option<Share>| share.map(|share| (share.hits, share.rows));
+        assert_eq!(share(ill.sensitivity), Some((8, 10)));
+        assert_eq!(share(ill.specificity), Some((27, 30)));
+        // What one class calls sensitivity the other calls specificity.
+        assert_eq!(well.sensitivity, ill.specificity);
+        assert_eq!(well.specificity, ill.sensitivity);
+        assert!((found.balanced_accuracy() - 0.85).abs() < 1e-15);
+        // F1: 16 / (10 + 11) and 54 / (30 + 29).
+        assert!((found.macro_f1() - (16.0 / 21.0 + 54.0 / 59.0) / 2.0).abs() < 1e-15);
+        assert_eq!((found.share().hits, found.share().rows), (35, 40));
+        // A class without rows has no recall and no part in the mean.
+        let one = Evaluation::new(&[0, 0], &[0, 1], 3).unwrap();
+        assert_eq!(one.balanced_accuracy(), 0.5);
+        assert_eq!(one.classes()[2].specificity.unwrap().share, 1.0);
+        assert_eq!(one.classes()[0].specificity, None);
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `model.safetensors` | `weights` (c x p) and `intercept` (c), F64 |
-//! | `config.json` | schema, shapes, class names, method, iterations, hash of the tensors |
+//! | `model.safetensors` | `weight` (c x p) and `bias` (c) over raw features, F64; `weights` and `intercept` in schema 1 |
+//! | `config.json` | schema, shapes, class names, network and preprocessing of the features, method, iterations, hash of the tensors |
 //! | `README.md` | model card for people |
 
+use he_core::error::Explain;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -14,14 +15,19 @@ use ndarray::{Array1, Array2, ArrayView2};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
+use crate::data::{Classes, Description};
 use crate::files::{
     Access, At, FileError, Location, Problem, describe_json, read_limited, write_atomic,
 };
 use crate::linalg::affine;
 use crate::metrics::predicted;
 
-/// Version of `config.json` that is written and read.
-const SCHEMA: u32 = 1;
+/// Version of `config.json` that is written; 1 is read, too.
+const SCHEMA: u32 = 2;
+/// Names of the tensors, as torch's linear layer has them.
+const TENSORS: [&str; 2] = ["weight", "bias"];
+/// What schema 1 called them.
+const TENSORS_1: [&str; 2] = ["weights", "intercept"];
 /// Models are small; more than this is another file.
 const LARGEST: u64 = 1 << 30;
 
@@ -39,7 +45,7 @@ pub struct Provenance {
     pub training_rows: usize,
     /// blake3 of the plan in hex, for an encrypted run.
     pub plan_blake3: Option<String>,
-    /// Bits of a weight that are known to be right, relative to the largest one.
+    /// Bits behind the binary point that weights as trained were rounded to: a whole number.
     pub certified_bits: Option<f64>,
 }
 
@@ -49,12 +55,14 @@ pub struct Model {
     weights: Array2<f64>,
     intercept: Array1<f64>,
     class_names: Option<Vec<String>>,
+    description: Description,
+    temperature: Option<f64>,
     provenance: Provenance,
 }
 
 /// Parts that do not make a model, or rows that do not fit it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("model: expected {expected}, found {found}\n  hint: {hint}")]
+#[error("model: expected {expected}, found {found}")]
 pub struct ModelError {
     /// What fits.
     pub expected: String,
@@ -62,6 +70,12 @@ pub struct ModelError {
     pub found: String,
     /// What the user can do.
     pub hint: &'static str,
+}
+
+impl Explain for ModelError {
+    fn hint(&self) -> Option<String> {
+        Some(self.hint.to_owned())
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -72,6 +86,12 @@ struct Config {
     classes: usize,
     features: usize,
     class_names: Option<Vec<String>>,
+    /// What the features of a row are computed by.
+    #[serde(default, skip_serializing_if = "Description::is_unknown")]
+    features_by: Description,
+    /// Makes probabilities of scores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
     tensors_blake3: String,
     provenance: Provenance,
 }
@@ -117,8 +137,45 @@ impl Model {
             weights,
             intercept,
             class_names,
+            description: Description::default(),
+            temperature: None,
             provenance,
         })
+    }
+
+    /// The same model with what its rows' features are computed by.
+    #[must_use]
+    pub fn with_description(mut self, description: Description) -> Self {
+        self.description = description;
+        self
+    }
+
+    /// The same model with the temperature that makes probabilities of its scores; one that is not positive and finite is none.
+    #[must_use]
+    pub fn with_temperature(mut self, temperature: Option<f64>) -> Self {
+        self.temperature = temperature.filter(|t| t.is_finite() && *t > 0.0);
+        self
+    }
+
+    /// What scores are divided by before softmax makes probabilities of them; none where no held-out rows have told.
+    #[must_use]
+    pub fn temperature(&self) -> Option<f64> {
+        self.temperature
+    }
+
+    /// What the features of a row are computed by, as far as it is known.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// Its classes, to hold rows against.
+    #[must_use]
+    pub fn class_set(&self) -> Classes<'_> {
+        Classes {
+            count: self.classes(),
+            names: self.class_names(),
+        }
     }
 
     /// Weights over raw features, c x p.
@@ -185,6 +242,18 @@ impl Model {
     /// # Errors
     /// The system's error.
     pub fn write(&self, directory: &Path) -> Result<(), FileError> {
+        self.write_for(directory, Access::Shared)
+    }
+
+    /// As [`write`](Self::write), with files that their owner alone can read.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn write_private(&self, directory: &Path) -> Result<(), FileError> {
+        self.write_for(directory, Access::Private)
+    }
+
+    fn write_for(&self, directory: &Path, access: Access) -> Result<(), FileError> {
         fs::create_dir_all(directory).map_err(FileError::io("create", directory))?;
         let path = directory.join("model.safetensors");
         let failed =
@@ -201,10 +270,10 @@ impl Model {
         };
         let tensors = [
             (
-                "weights",
+                TENSORS[0],
                 view(vec![self.classes(), self.features()], &weights)?,
             ),
-            ("intercept", view(vec![self.classes()], &intercept)?),
+            (TENSORS[1], view(vec![self.classes()], &intercept)?),
         ];
         let tensors =
             safetensors::serialize(tensors, None).map_err(|error| failed(error.to_string()))?;
@@ -214,20 +283,18 @@ impl Model {
             classes: self.classes(),
             features: self.features(),
             class_names: self.class_names.clone(),
+            features_by: self.description.clone(),
+            temperature: self.temperature,
             tensors_blake3: blake3::hash(&tensors).to_hex().to_string(),
             provenance: self.provenance.clone(),
         };
         let mut text =
             serde_json::to_vec_pretty(&config).map_err(|error| failed(error.to_string()))?;
         text.push(b'\n');
-        write_atomic(&path, &tensors, Access::Shared)?;
+        write_atomic(&path, &tensors, access)?;
         let card = self.card();
-        write_atomic(
-            &directory.join("README.md"),
-            card.as_bytes(),
-            Access::Shared,
-        )?;
-        write_atomic(&directory.join("config.json"), &text, Access::Shared)
+        write_atomic(&directory.join("README.md"), card.as_bytes(), access)?;
+        write_atomic(&directory.join("config.json"), &text, access)
     }
 
     /// Reads and checks a directory written by [`write`](Self::write).
@@ -249,9 +316,11 @@ impl Model {
         };
         let config: Config =
             serde_json::from_slice(&text).map_err(|error| kind(describe_json(&text, &error)))?;
-        if config.kind != KIND || config.schema != SCHEMA {
-            return Err(kind(format!("{:?}, schema {}", config.kind, config.schema)));
-        }
+        let [weight, bias] = match config.schema {
+            SCHEMA if config.kind == KIND => TENSORS,
+            1 if config.kind == KIND => TENSORS_1,
+            _ => return Err(kind(format!("{:?}, schema {}", config.kind, config.schema))),
+        };
         let path = directory.join("model.safetensors");
         let tensors = read_limited(&path, LARGEST)?;
         let found = blake3::hash(&tensors).to_hex().to_string();
@@ -272,7 +341,7 @@ impl Model {
                 Problem::Shape,
                 Location::Whole,
                 format!(
-                    "F64 tensors `weights` of {} x {} and `intercept` of {}, as config.json says",
+                    "F64 tensors `{weight}` of {} x {} and `{bias}` of {}, as config.json says",
                     config.classes, config.features, config.classes
                 ),
                 found,
@@ -297,12 +366,14 @@ impl Model {
                 .map(|chunk| f64::from_le_bytes(*chunk))
                 .collect())
         };
-        let weights = values("weights", &[config.classes, config.features])?;
+        let weights = values(weight, &[config.classes, config.features])?;
         let weights = Array2::from_shape_vec((config.classes, config.features), weights)
             .map_err(|error| shape(error.to_string()))?;
-        let intercept = Array1::from(values("intercept", &[config.classes])?);
-        Self::new(weights, intercept, config.class_names, config.provenance)
-            .map_err(|error| shape(error.found))
+        let intercept = Array1::from(values(bias, &[config.classes])?);
+        let model = Self::new(weights, intercept, config.class_names, config.provenance);
+        let model = model.map_err(|error| shape(error.found))?;
+        let model = model.with_description(config.features_by);
+        Ok(model.with_temperature(config.temperature))
     }
 
     /// The model card.
@@ -328,100 +399,33 @@ impl Model {
         line(format_args!("| training rows | {} |", p.training_rows));
         line(format_args!("| features | {} |", self.features()));
         line(format_args!("| classes | {} |", self.classes()));
+        if let Some(names) = &self.class_names {
+            // A bar in a name would end the cell.
+            let names = names.join(", ").replace('|', "\\|");
+            line(format_args!("| names of the classes | {names} |"));
+        }
+        if let Some(network) = &self.description.model {
+            line(format_args!("| network | {network} |"));
+        }
+        if let Some(hash) = &self.description.weights_blake3 {
+            line(format_args!("| its weights | {hash} |"));
+        }
+        if let Some(how) = &self.description.preprocessing {
+            let how = serde_json::Value::Object(how.clone());
+            line(format_args!("| preprocessing | `{how}` |"));
+        }
         if let Some(bits) = p.certified_bits {
-            line(format_args!("| certified bits of a weight | {bits:.1} |"));
+            line(format_args!("| certified bits of a weight | {bits:.0} |"));
         }
         if let Some(plan) = &p.plan_blake3 {
             line(format_args!("| plan | {plan} |"));
         }
         line(format_args!(
-            "\nA row `x` of features has the scores `weights x + intercept`; the class of the largest score is the prediction."
+            "\nA row `x` of features has the scores `weight x + bias`, with the tensors of `model.safetensors`; the class of the largest score is the prediction."
         ));
         text
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use ndarray::array;
-
-    fn provenance() -> Provenance {
-        Provenance {
-            method: "whitened".to_owned(),
-            encrypted: true,
-            iterations: 2,
-            training_rows: 128,
-            plan_blake3: None,
-            certified_bits: Some(13.25),
-        }
-    }
-
-    fn sample() -> Model {
-        let names = Some(vec!["cat".to_owned(), "dog".to_owned()]);
-        let weights = array![[1.0, -0.1, 0.25], [0.5, 0.3, -1e-9]];
-        Model::new(weights, array![0.5, -0.5], names, provenance()).unwrap()
-    }
-
-    #[test]
-    fn what_is_written_is_read_to_the_last_bit() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("model");
-        sample().write(&path).unwrap();
-        assert_eq!(Model::read(&path).unwrap(), sample());
-        assert_eq!(fs::read_dir(&path).unwrap().count(), 3);
-        let card = fs::read_to_string(path.join("README.md")).unwrap();
-        assert!(card.contains("| trained | on ciphertexts, 2 iterations |"));
-    }
-
-    #[test]
-    fn predictions_by_hand() {
-        let model = sample();
-        let rows = array![[1.0, 0.0, 0.0], [-4.0, 0.0, 0.0], [-2.0, 0.0, 0.0]];
-        assert_eq!(model.scores(rows.view()).unwrap().row(0), array![1.5, 0.0]);
-        // The last row ties at -1.5 and goes to class 0.
-        assert_eq!(model.predict(rows.view()).unwrap(), [0, 1, 0]);
-        assert!(model.predict(Array2::zeros((1, 2)).view()).is_err());
-    }
-
-    #[test]
-    fn wrong_parts_are_refused() {
-        let new = |w, b, names| Model::new(w, b, names, provenance());
-        assert!(new(array![[1.0]], array![0.0], None).is_err());
-        assert!(new(array![[1.0], [2.0]], array![0.0], None).is_err());
-        assert!(new(array![[1.0], [f64::NAN]], array![0.0, 0.0], None).is_err());
-        let one = Some(vec!["a".to_owned()]);
-        assert!(new(array![[1.0], [2.0]], array![0.0, 0.0], one).is_err());
-    }
-
-    #[test]
-    fn damaged_directories_are_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        sample().write(dir.path()).unwrap();
-        let problem = || {
-            Model::read(dir.path())
-                .unwrap_err()
-                .fault()
-                .unwrap()
-                .problem
-        };
-        let tensors = dir.path().join("model.safetensors");
-        let config = dir.path().join("config.json");
-        let (good, text) = (
-            fs::read(&tensors).unwrap(),
-            fs::read_to_string(&config).unwrap(),
-        );
-        fs::write(&tensors, &good[..good.len() - 1]).unwrap();
-        assert_eq!(problem(), Problem::Hash);
-        fs::write(&tensors, &good).unwrap();
-        fs::write(&config, text.replace("\"features\": 3", "\"features\": 4")).unwrap();
-        assert_eq!(problem(), Problem::Shape);
-        fs::write(&config, text.replace("velum model", "another")).unwrap();
-        assert_eq!(problem(), Problem::Kind);
-        fs::write(&config, &text[..20]).unwrap();
-        assert_eq!(problem(), Problem::Kind);
-        fs::write(&config, &text).unwrap();
-        fs::remove_file(&tensors).unwrap();
-        assert_eq!(problem(), Problem::Missing);
-    }
-}
+mod tests;

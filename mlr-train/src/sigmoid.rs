@@ -2,7 +2,13 @@
 //!
 //! `sigma(z) - 1/2` is odd, so its best polynomial on a symmetric interval is odd too: `sigma(z) ~ 1/2 + a_1 z + a_3 z^3 + ...`
 
-use std::fmt;
+mod activation;
+mod weighted;
+
+use he_core::error::Explain;
+
+pub use activation::{Activation, Polynomials, Sigmoid};
+pub use weighted::ScoreRange;
 
 /// Logistic sigmoid, without overflow for any finite `z`.
 #[must_use]
@@ -24,6 +30,14 @@ pub enum Degree {
     Five,
     /// Degree 7: negative again, and steeper.
     Seven,
+    /// Degree 9. From here on beyond its range a polynomial is worth nothing.
+    Nine,
+    /// Degree 11.
+    Eleven,
+    /// Degree 13.
+    Thirteen,
+    /// Degree 15: as good as the sigmoid for scores of 20 and more, if it is fitted where they lie.
+    Fifteen,
 }
 
 impl Degree {
@@ -34,6 +48,10 @@ impl Degree {
             Self::Three => 3,
             Self::Five => 5,
             Self::Seven => 7,
+            Self::Nine => 9,
+            Self::Eleven => 11,
+            Self::Thirteen => 13,
+            Self::Fifteen => 15,
         }
     }
 
@@ -44,6 +62,10 @@ impl Degree {
             3 => Some(Self::Three),
             5 => Some(Self::Five),
             7 => Some(Self::Seven),
+            9 => Some(Self::Nine),
+            11 => Some(Self::Eleven),
+            13 => Some(Self::Thirteen),
+            15 => Some(Self::Fifteen),
             _ => None,
         }
     }
@@ -51,10 +73,16 @@ impl Degree {
 
 /// A range that no polynomial can be fitted on.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-#[error("sigmoid range: expected a number from 0.5 to 64, found {found}\n  hint: 6 to 10 is usual")]
+#[error("sigmoid range: expected a number from 0.5 to 64, found {found}")]
 pub struct RangeError {
     /// The range asked for.
     pub found: f64,
+}
+
+impl Explain for RangeError {
+    fn hint(&self) -> Option<String> {
+        Some("6 to 10 is usual".to_owned())
+    }
 }
 
 /// `1/2 + a_1 z + a_3 z^3 + ...`, an approximation of the sigmoid on `[-range, range]`.
@@ -71,6 +99,9 @@ const EXCHANGES: usize = 32;
 /// Ranges that polynomials are fitted on.
 const RANGES: std::ops::RangeInclusive<f64> = 0.5..=64.0;
 
+/// A half-normal density of this many ranges falls by less than a hundredth within one.
+const FLAT: f64 = 8.0;
+
 /// Panels of the quadrature behind the fit; four times fewer give the same 13 digits.
 const PANELS: usize = 4096;
 
@@ -86,13 +117,18 @@ impl OddPolynomial {
 
     /// Least-squares fit: the polynomial of that degree with the smallest `integral of (p - sigma)^2` over `[-range, range]`.
     ///
-    /// Projects onto the Legendre polynomials P_1, P_3, P_5, P_7, by Simpson's rule on a fixed grid.
+    /// Projects onto the Legendre polynomials P_1, P_3, P_5, P_7, by Simpson's rule on a fixed grid; from degree 9 on as
+    /// [`OddPolynomial::fit_scores`] does, with a density that is flat but for a hundredth.
     ///
     /// # Errors
     /// [`RangeError`] unless `0.5 <= range <= 64`.
     pub fn fit(degree: Degree, range: f64) -> Result<Self, RangeError> {
         if !RANGES.contains(&range) {
             return Err(RangeError { found: range });
+        }
+        if degree.get() > 7 {
+            let rms = FLAT * range;
+            return weighted::fit(degree, ScoreRange { range, rms });
         }
         // Odd Legendre polynomials in u = z / range, by ascending odd power.
         const LEGENDRE: [(f64, [f64; 4]); 4] = [
@@ -118,6 +154,14 @@ impl OddPolynomial {
             coefficients,
             range,
         })
+    }
+
+    /// Least squares weighted by where scores of this range and root mean square lie (`weighted`): the fit for one iteration of a long training.
+    ///
+    /// # Errors
+    /// [`RangeError`] unless `0.5 <= range <= 64`.
+    pub fn fit_scores(degree: Degree, scores: ScoreRange) -> Result<Self, RangeError> {
+        weighted::fit(degree, scores)
     }
 
     /// Minimax fit: the odd polynomial of that degree with the smallest largest error over `[-range, range]`, by Remez exchange.
@@ -176,11 +220,11 @@ impl OddPolynomial {
         })
     }
 
-    /// The polynomial with these coefficients, said to be good on `[-range, range]`; none unless there are two to four of them, finite,
+    /// The polynomial with these coefficients, said to be good on `[-range, range]`; none unless there are two to eight of them, finite,
     /// on a range that [`OddPolynomial::fit`] accepts.
     #[must_use]
     pub fn from_coefficients(coefficients: Vec<f64>, range: f64) -> Option<Self> {
-        let good = (2..=4).contains(&coefficients.len())
+        let good = (2..=8).contains(&coefficients.len())
             && coefficients.iter().all(|c| c.is_finite())
             && RANGES.contains(&range);
         good.then_some(Self {
@@ -292,35 +336,6 @@ fn simpson(f: impl Fn(f64) -> f64) -> f64 {
         .map(|k| if k % 2 == 1 { 4.0 } else { 2.0 } * at(k))
         .sum();
     (at(0) + inner + at(PANELS)) / (3.0 * PANELS as f64)
-}
-
-/// What stands for the sigmoid in a training run.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Activation {
-    /// The sigmoid itself.
-    Exact,
-    /// A polynomial, as on ciphertexts.
-    Polynomial(OddPolynomial),
-}
-
-impl Activation {
-    /// Value at `z`.
-    #[must_use]
-    pub fn evaluate(&self, z: f64) -> f64 {
-        match self {
-            Self::Exact => sigmoid(z),
-            Self::Polynomial(polynomial) => polynomial.evaluate(z),
-        }
-    }
-}
-
-impl fmt::Display for Activation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exact => write!(f, "exact sigmoid"),
-            Self::Polynomial(p) => write!(f, "degree {} on [-{r}, {r}]", p.degree(), r = p.range()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! Training on real ciphertexts: keys, sealing, the server's code, opening, against the clear twin. The seed paper's own job.
+//! Training on real ciphertexts: keys, encryption, the server's code, opening, against the clear twin. The seed paper's own job.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::sync::Arc;
 
-use he_core::evaluator::{Ckks, Evaluator, Op};
-use he_core::holder::{SecretOpener, SecretSealer};
+use he_core::evaluator::{Ckks, CountedOp, Evaluator};
+use he_core::key_holder::{SecretKeyDecryptor, SecretKeyEncryptor};
 use he_core::rlwe::{Context, SecretKey};
 use mlr_train::clear::whitened::Schedule;
 use mlr_train::client::Whitening;
@@ -73,26 +73,26 @@ fn run(
     };
     let seen = Some((rows.view(), &twin));
     let plan = Plan::search(&recipe.request(shape, first, seen).unwrap()).unwrap();
-    assert!(plan.prediction().security_bits >= 128);
+    assert!(plan.estimate().security_bits >= 128);
 
     let context = Context::new(Arc::clone(plan.params())).unwrap();
     let secret = Arc::new(SecretKey::generate(&context).unwrap());
-    let keys = secret.evaluation_keys(&plan.prediction().keys).unwrap();
-    let sealer = SecretSealer::new(Arc::clone(&secret)).unwrap();
+    let keys = secret.evaluation_keys(&plan.estimate().keys).unwrap();
+    let encryptor = SecretKeyEncryptor::new(Arc::clone(&secret)).unwrap();
     let uploads = Uploads::new(plan.job(), rows.view(), set.labels()).unwrap();
-    let sealed: Result<MemorySource<_>, _> = uploads.seal_all::<Ckks>(&sealer).collect();
-    let sealed = sealed.unwrap();
-    assert_eq!(sealed.len() as u64, plan.prediction().uploads);
+    let encrypted: Result<MemorySource<_>, _> = uploads.encrypt_all::<Ckks>(&encryptor).collect();
+    let encrypted = encrypted.unwrap();
+    assert_eq!(encrypted.len() as u64, plan.estimate().uploads);
 
     let eval = Ckks::new(keys).unwrap();
-    let weights = train(plan.job(), &eval, &sealed, &Unobserved).unwrap();
-    // The trace told the truth.
-    let (tally, predicted) = (eval.tally(), plan.prediction());
-    assert_eq!(tally.total(Op::KeyProduct), predicted.key_products);
-    assert_eq!(tally.total(Op::ModDown), predicted.mod_downs);
+    let weights = train(plan.job(), &eval, &encrypted, &Unobserved).unwrap();
+    // The simulator told the truth.
+    let (tally, predicted) = (eval.tally(), plan.estimate());
+    assert_eq!(tally.total(CountedOp::KeyProduct), predicted.key_products);
+    assert_eq!(tally.total(CountedOp::ModDown), predicted.mod_downs);
 
-    let opener = SecretOpener::new(secret).unwrap();
-    let decrypted = decrypt(plan.job(), &eval, &opener, &weights).unwrap();
+    let decryptor = SecretKeyDecryptor::new(secret).unwrap();
+    let decrypted = decrypt(plan.job(), &eval, &decryptor, &weights).unwrap();
     let accuracy = |weights: &Array2<f64>| {
         let scores = coordinates.rows(test.features()).unwrap().dot(&weights.t());
         metrics::accuracy(scores.view(), test.labels())
@@ -114,7 +114,8 @@ fn whitened_training_of_the_papers_rows_is_its_clear_twin() {
     let coordinates = Coordinates::Whitened(Box::new(whitening));
     let recipe = Recipe::Whitened {
         schedule: Schedule::ladder(4.0, 4.0, 2).unwrap(),
-        polynomial: OddPolynomial::fit(Degree::Three, 6.0).unwrap(),
+        polynomials: OddPolynomial::fit(Degree::Three, 6.0).unwrap().into(),
+        rounding: None,
     };
     for first in [FirstGradient::Client, FirstGradient::Server] {
         let outcome = run(&recipe, first, &coordinates, &set, &test);
@@ -123,10 +124,7 @@ fn whitened_training_of_the_papers_rows_is_its_clear_twin() {
         assert!((outcome.accuracy[0] - outcome.accuracy[1]).abs() <= 0.006);
         assert!(outcome.weight_error() <= 1e-4);
         // The formulas overestimate (values rarely stand where the estimate puts them all), never the other way.
-        let (found, expected) = (
-            outcome.rms_error(),
-            outcome.plan.prediction().weight_error(),
-        );
+        let (found, expected) = (outcome.rms_error(), outcome.plan.estimate().weight_error());
         assert!(
             found <= expected && found >= expected / 64.0,
             "{found:e} of {expected:e}"
@@ -143,13 +141,10 @@ fn the_papers_method_on_ciphertexts_reproduces_its_accuracy() {
     let recipe = Recipe::Paper { iterations: 2 };
     let outcome = run(&recipe, FirstGradient::Server, &coordinates, &set, &test);
     // Two data, two labels, one B, one start weight: as the paper uploads. Its accuracy, give or take two of 384 rows.
-    assert_eq!(outcome.plan.prediction().uploads, 6);
+    assert_eq!(outcome.plan.estimate().uploads, 6);
     assert!((outcome.accuracy[0] - 83.0 / 384.0).abs() <= 2.0 / 384.0);
     assert!(outcome.weight_error() <= 1e-3);
-    let (found, expected) = (
-        outcome.rms_error(),
-        outcome.plan.prediction().weight_error(),
-    );
+    let (found, expected) = (outcome.rms_error(), outcome.plan.estimate().weight_error());
     assert!(
         found <= expected && found >= expected / 1024.0,
         "{found:e} of {expected:e}"

@@ -7,11 +7,11 @@ mod common;
 use std::sync::Arc;
 
 use he_core::evaluator::Ckks;
-use he_core::holder::{SecretOpener, SecretSealer};
+use he_core::key_holder::{SecretKeyDecryptor, SecretKeyEncryptor};
 use he_core::rlwe::{Context, SecretKey};
 use mlr_train::metrics::predicted;
 use mlr_train::predict::ScorePlan;
-use mlr_train::predict::client::{Query, SealedModel, open};
+use mlr_train::predict::client::{EncryptedModel, Query, decrypt};
 use mlr_train::predict::head::{ClearHead, EncryptedHead, pieces};
 use mlr_train::predict::job::ModelForm;
 use mlr_train::predict::server::{Head, score};
@@ -36,19 +36,19 @@ fn labels_of_a_thousand_rows_come_through_the_ciphertexts() {
         );
         let context = Context::new(Arc::clone(plan.params())).unwrap();
         let key = Arc::new(SecretKey::generate(&context).unwrap());
-        let sealer = SecretSealer::new(Arc::clone(&key)).unwrap();
+        let encryptor = SecretKeyEncryptor::new(Arc::clone(&key)).unwrap();
         let eval = Ckks::new(key.evaluation_keys(&said.keys).unwrap()).unwrap();
         let query = Query::new(job, test.features().view()).unwrap();
         let rows: Vec<_> = query
             .places()
-            .map(|at| query.seal::<Ckks>(&sealer, at).unwrap())
+            .map(|at| query.encrypt::<Ckks>(&encryptor, at).unwrap())
             .collect();
         let head: Box<dyn Head<Ckks> + '_> = match form {
             ModelForm::Clear => Box::new(ClearHead::new(job, &model).unwrap()),
             ModelForm::Encrypted => {
-                let sealed = SealedModel::new(job, &model).unwrap();
-                let all =
-                    pieces(job).map(|piece| (piece, sealed.seal::<Ckks>(&sealer, piece).unwrap()));
+                let encrypted = EncryptedModel::new(job, &model).unwrap();
+                let all = pieces(job)
+                    .map(|piece| (piece, encrypted.encrypt::<Ckks>(&encryptor, piece).unwrap()));
                 Box::new(all.collect::<EncryptedHead<_>>())
             }
         };
@@ -56,8 +56,8 @@ fn labels_of_a_thousand_rows_come_through_the_ciphertexts() {
         let scores: Vec<_> = chunks
             .flat_map(|chunk| score(job, &eval, chunk, head.as_ref()).unwrap())
             .collect();
-        let opener = SecretOpener::new(key).unwrap();
-        let opened = open::<Ckks>(job, &opener, &scores, 1000, said.score_error()).unwrap();
+        let decryptor = SecretKeyDecryptor::new(key).unwrap();
+        let opened = decrypt::<Ckks>(job, &decryptor, &scores, 1000, said.score_error()).unwrap();
         let rounded = opened.rounded();
         let labels = predicted(rounded.view());
         for ((row, label), expected) in clear

@@ -8,7 +8,7 @@ use crate::program::{done, files, velum};
 const SIDE: usize = 28;
 
 /// An IDX file of `count` images, no two of which are alike, and its labels beside it.
-fn write_idx(folder: &Path, count: usize) {
+pub(crate) fn write_idx(folder: &Path, count: usize) {
     let header = |magic: u32, sizes: &[usize]| -> Vec<u8> {
         let sizes = sizes.iter().map(|&size| u32::try_from(size).unwrap());
         let numbers = std::iter::once(magic).chain(sizes);
@@ -26,7 +26,7 @@ fn write_idx(folder: &Path, count: usize) {
 }
 
 /// Arguments of a run through velum-compact.
-fn arguments<'a>(images: &'a str, out: &'a str) -> [&'a str; 7] {
+pub(crate) fn arguments<'a>(images: &'a str, out: &'a str) -> [&'a str; 7] {
     let arch = "velum-compact";
     ["extract", "--images", images, "--arch", arch, "--out", out]
 }

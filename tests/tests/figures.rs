@@ -35,7 +35,10 @@ fn demo() {
     ] {
         figure(&result, name);
     }
-    assert_eq!(files(folder.path()), Vec::<PathBuf>::new());
+    assert_eq!(files(folder.path()), [PathBuf::from("velum-demo.html")]);
+    assert_eq!(result["report"], "velum-demo.html");
+    let page = std::fs::read_to_string(folder.path().join("velum-demo.html")).unwrap();
+    assert!(page.contains("velum-compact") && !page.contains("No record was found"));
 }
 
 /// The paper's job by one way of planning: what `plan`, `encrypt`, `train`, `decrypt` and `evaluate` printed.

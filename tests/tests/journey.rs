@@ -66,6 +66,54 @@ pub(crate) fn run(wishes: &[&str]) -> Job {
     run_with(wishes, Sealing::SecretKey)
 }
 
+/// Trains, and lets the client refresh the weights as often as the training asks for it. Requests and answers stay in the client's folder,
+/// numbered from 0.
+fn train(client: &Path, server: &Path) -> Value {
+    let mut outcome = velum(server, &[&["--json"], &TRAIN_ARGUMENTS[..]].concat());
+    for round in 0.. {
+        if outcome.code != WAITS {
+            break;
+        }
+        let [request, answer] = ["request", "answer"].map(|name| format!("{name}-{round}"));
+        std::fs::copy(server.join("model.enc.refresh"), client.join(&request)).unwrap();
+        done(client, &refresh_arguments(&request, &answer));
+        let answer = client.join(&answer);
+        let answer = answer.to_str().unwrap();
+        let go_on = ["--resume", "--refreshed", answer];
+        outcome = velum(
+            server,
+            &[&["--json"], &TRAIN_ARGUMENTS[..], &go_on].concat(),
+        );
+    }
+    assert_eq!(outcome.code, 0, "{outcome}");
+    outcome.json()
+}
+
+/// The exit code of a training that waits for a refresh.
+pub(crate) const WAITS: i32 = 4;
+
+/// Arguments of `refresh` in the client's folder.
+pub(crate) fn refresh_arguments<'a>(request: &'a str, answer: &'a str) -> [&'a str; 11] {
+    [
+        "refresh",
+        "--plan",
+        "plan.json",
+        "--key",
+        "keys/secret.key",
+        "--private",
+        "private",
+        "--request",
+        request,
+        "--out",
+        answer,
+    ]
+}
+
+/// A job whose rows are encrypted under the public key.
+pub(crate) fn run_with_public_key() -> Job {
+    run_with(&["--keep", "7", "--public-key"], Sealing::PublicKey)
+}
+
 /// What the client encrypts with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sealing {
@@ -111,7 +159,7 @@ fn run_with(wishes: &[&str], sealing: Sealing) -> Job {
         std::fs::rename(client.join(name), server.join(name)).unwrap();
     }
 
-    let train = done(&server, &TRAIN_ARGUMENTS);
+    let train = train(&client, &server);
     std::fs::copy(server.join("model.enc"), client.join("model.enc")).unwrap();
 
     let decrypt = done(
@@ -209,7 +257,7 @@ fn whitened_with_the_servers_first_gradient() {
 #[test]
 fn whitened_with_a_public_key() {
     // The first gradient and one more iteration: the smallest job that computes on what was uploaded.
-    let job = run_with(&["--keep", "7", "--public-key"], Sealing::PublicKey);
+    let job = run_with_public_key();
     check(&job);
     assert!(figure(&job.evaluate, "accuracy") >= 0.9);
     // Both halves of a ciphertext go up, where a secret key needs one and a seed.
@@ -229,7 +277,11 @@ fn the_server_needs_nothing_but_plan_keys_and_dataset() {
         .map(|file| file.iter().next().unwrap().to_str().unwrap().to_owned())
         .collect();
     found.dedup();
-    assert_eq!(found, ["dataset", "eval-keys", "model.enc", "plan.json"]);
+    let record = "model.enc.record.json";
+    assert_eq!(
+        found,
+        ["dataset", "eval-keys", "model.enc", record, "plan.json"]
+    );
 }
 
 #[test]
@@ -261,8 +313,60 @@ fn every_artifact_can_be_inspected() {
             let outcome = velum(&folder, &["inspect", name]);
             assert_eq!(outcome.code, 0, "{name}: {outcome}");
             assert!(!outcome.stdout.is_empty(), "{name}: {outcome}");
+            if *name != "plan.json" {
+                let whole = done(&folder, &["inspect", "--verify", name]);
+                assert!(
+                    whole["verified_bytes"].as_u64() > Some(0),
+                    "{name}: {whole}"
+                );
+            }
         }
     }
+}
+
+/// Missing shards, damaged keys, a model with a flipped byte, another seed: what a transfer does, and what nothing noticed before the training.
+#[test]
+fn a_transfer_is_verified_whole() {
+    let server = JOB.copy(&JOB.server());
+    let client = JOB.copy(&JOB.client());
+    let flip = |path: PathBuf| {
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    };
+    std::fs::remove_file(server.path().join("dataset/data-0-0.ct")).unwrap();
+    std::fs::write(server.path().join("dataset/notes.txt"), "x").unwrap();
+    flip(server.path().join("eval-keys/relinearisation.key"));
+    flip(server.path().join("model.enc"));
+    flip(client.path().join("model/model.safetensors"));
+    let key = client.path().join("keys/secret.key");
+    let text = std::fs::read_to_string(&key).unwrap();
+    let digit = |digit: char| if digit == '0' { '1' } else { '0' };
+    let (head, seed) = text.split_once("seed ").unwrap();
+    let other = format!(
+        "{head}seed {}{}",
+        digit(seed.chars().next().unwrap()),
+        &seed[1..]
+    );
+    std::fs::write(&key, other).unwrap();
+    for (folder, name, found) in [
+        (
+            server.path(),
+            "dataset",
+            "missing: data-0-0.ct; additional: notes.txt",
+        ),
+        (server.path(), "eval-keys", "altered: relinearisation.key"),
+        (server.path(), "model.enc", "hash"),
+        (client.path(), "model", "blake3"),
+        (client.path(), "keys/secret.key", "hash"),
+    ] {
+        let outcome = velum(folder, &["inspect", "--verify", name]);
+        assert_eq!(outcome.code, 3, "{name}: {outcome}");
+        assert!(outcome.stderr.contains(found), "{name}: {outcome}");
+    }
+    let plan = velum(client.path(), &["inspect", "--verify", "plan.json"]);
+    assert_eq!(plan.code, 1, "{plan}");
 }
 
 #[cfg(unix)]

@@ -40,14 +40,18 @@ fn resume(folder: &Path) -> serde_json::Value {
     done(folder, &[&TRAIN_ARGUMENTS[..], &["--resume"]].concat())
 }
 
-/// Plan, keys, dataset and result, and nothing besides.
+/// Plan, keys, dataset, result and its record, and nothing besides.
 fn nothing_else(folder: &Path) {
     let mut names: Vec<_> = files(folder)
         .iter()
         .map(|file| file.iter().next().unwrap().to_owned())
         .collect();
     names.dedup();
-    assert_eq!(names, ["dataset", "eval-keys", "model.enc", "plan.json"]);
+    let record = "model.enc.record.json";
+    assert_eq!(
+        names,
+        ["dataset", "eval-keys", "model.enc", record, "plan.json"]
+    );
 }
 
 #[test]

@@ -14,14 +14,14 @@ const LENGTH: usize = 8;
 
 /// Byte strings that must not occur.
 #[derive(Default)]
-struct Needles {
+pub(crate) struct Needles {
     set: HashSet<[u8; LENGTH]>,
     /// Which first two bytes occur: most positions are dismissed by this alone.
     first: Vec<bool>,
 }
 
 impl Needles {
-    fn add(&mut self, bytes: &[u8]) {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
         let needle: [u8; LENGTH] = bytes[..LENGTH].try_into().unwrap();
         self.first.resize(1 << 16, false);
         self.first[usize::from(u16::from_le_bytes([needle[0], needle[1]]))] = true;
@@ -42,7 +42,7 @@ impl Needles {
     }
 
     /// The first place at which one of them stands.
-    fn find(&self, bytes: &[u8]) -> Option<usize> {
+    pub(crate) fn find(&self, bytes: &[u8]) -> Option<usize> {
         bytes.windows(LENGTH).position(|window| {
             self.first[usize::from(u16::from_le_bytes([window[0], window[1]]))]
                 && self.set.contains(window)
@@ -50,12 +50,10 @@ impl Needles {
     }
 }
 
-/// The 32 bytes of the secret seed, as the key file spells them.
-fn seed(key_file: &str) -> Vec<u8> {
-    let hex = key_file
-        .lines()
-        .find_map(|line| line.strip_prefix("seed "))
-        .unwrap();
+/// The 32 bytes that a file of secrets spells behind this word.
+pub(crate) fn secret(file: &str, word: &str) -> Vec<u8> {
+    let mut lines = file.lines().filter_map(|line| line.split_once(' '));
+    let (_, hex) = lines.find(|(first, _)| *first == word).unwrap();
     assert_eq!(hex.len(), 64);
     (0..32)
         .map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap())
@@ -79,7 +77,7 @@ fn no_file_of_the_server_holds_a_secret() {
     let client = JOB.client();
     let mut needles = Needles::default();
     let key_file = std::fs::read_to_string(client.join("keys/secret.key")).unwrap();
-    let seed = seed(&key_file);
+    let seed = secret(&key_file, "seed");
     for part in seed.chunks_exact(LENGTH) {
         needles.add(part);
         let hex: String = part.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -129,7 +127,7 @@ fn no_file_of_a_scoring_server_holds_a_secret() {
         let client = found.client();
         let mut needles = Needles::default();
         let key_file = std::fs::read_to_string(client.join("keys/secret.key")).unwrap();
-        for part in seed(&key_file).chunks_exact(LENGTH) {
+        for part in secret(&key_file, "seed").chunks_exact(LENGTH) {
             needles.add(part);
             let hex: String = part.iter().map(|byte| format!("{byte:02x}")).collect();
             needles.add(hex.as_bytes());

@@ -9,12 +9,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::cargo;
 
-const TARGET: &str = "aarch64-unknown-linux-gnu";
+pub(crate) const TARGET: &str = "aarch64-unknown-linux-gnu";
 
 /// Names a compiler for the target, for where the ordinary one has not its standard library.
 const COMPILER: &str = "VELUM_AARCH64_RUSTC";
 
-const LINKER: &str = "aarch64-linux-gnu-gcc";
+pub(crate) const LINKER: &str = "aarch64-linux-gnu-gcc";
 
 /// The emulator, under the names that systems give it.
 const EMULATORS: [&str; 2] = ["qemu-aarch64-static", "qemu-aarch64"];
@@ -29,7 +29,7 @@ pub(crate) fn run() -> Result<()> {
         return Ok(());
     }
     if let Some(named) = std::env::var_os(COMPILER)
-        && !has_target(&named)
+        && !has_target(&named, TARGET)
     {
         bail!(
             "{COMPILER} names {}, which has no standard library for {TARGET}",
@@ -52,6 +52,27 @@ pub(crate) fn run() -> Result<()> {
     tools.cargo(&[&["test"][..], &package, &["--lib"]].concat())
 }
 
+fn ordinary() -> OsString {
+    std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"))
+}
+
+/// The compiler for a target, if it is not the ordinary one; or what is missing.
+pub(crate) fn compiler_for(target: &str) -> std::result::Result<Option<OsString>, String> {
+    if has_target(&ordinary(), target) {
+        return Ok(None);
+    }
+    let named = std::env::var_os(COMPILER).filter(|_| target == TARGET);
+    named.map(Some).ok_or_else(|| {
+        let or = match target == TARGET {
+            true => format!(", or name another compiler in {COMPILER}"),
+            false => String::new(),
+        };
+        format!(
+            "the compiler has no standard library for {target}: `rustup target add {target}`{or}"
+        )
+    })
+}
+
 /// What builds and runs programs of the target, beside the linker.
 struct Tools {
     /// The compiler, if it is not the ordinary one.
@@ -62,16 +83,8 @@ struct Tools {
 impl Tools {
     /// Looks for everything, or says what is missing.
     fn find() -> std::result::Result<Self, String> {
-        let ordinary = std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
-        let named = std::env::var_os(COMPILER);
-        let compiler = match has_target(&ordinary) {
-            true => None,
-            false => Some(named.ok_or_else(|| {
-                format!(
-                    "the compiler has no standard library for {TARGET}: `rustup target add {TARGET}`, or name another in {COMPILER}"
-                )
-            })?),
-        };
+        let compiler = compiler_for(TARGET)?;
+        let ordinary = ordinary();
         let asked = compiler.as_ref().unwrap_or(&ordinary);
         let version = said_by(Command::new(asked).arg("--version")).unwrap_or_default();
         if release(&version) < release(OLDEST) {
@@ -118,9 +131,9 @@ impl Tools {
 }
 
 /// Whether a compiler has the target's standard library.
-fn has_target(compiler: &OsString) -> bool {
+fn has_target(compiler: &OsString, target: &str) -> bool {
     let mut command = Command::new(compiler);
-    command.args(["--print", "target-libdir", "--target", TARGET]);
+    command.args(["--print", "target-libdir", "--target", target]);
     said_by(&mut command).is_some_and(|folder| holds_library(Path::new(&folder)))
 }
 
@@ -194,6 +207,9 @@ mod tests {
         let rustc = || Command::new("rustc");
         assert!(said_by(rustc().arg("--version")).is_some());
         assert_eq!(said_by(rustc().arg("--no-such-option")), None);
-        assert!(!has_target(&OsString::from("velum-no-such-program")));
+        assert!(!has_target(
+            &OsString::from("velum-no-such-program"),
+            TARGET
+        ));
     }
 }

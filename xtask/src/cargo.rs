@@ -6,15 +6,24 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// The six packages, in the order of the layers.
-pub(crate) const PACKAGES: [&str; 6] = [
+/// The packages, in the order of the layers.
+pub(crate) const PACKAGES: [&str; 7] = [
     "he-core",
     "feature-extract",
+    "velum-record",
     "mlr-train",
     "cli",
     "xtask",
     "tests",
 ];
+
+/// The folder of a package, from the root.
+pub(crate) fn folder(package: &str) -> &str {
+    match package {
+        "velum-record" => "mlr-train/record",
+        other => other,
+    }
+}
 
 /// The workspace root: the parent of this package.
 pub(crate) fn root() -> PathBuf {
@@ -101,4 +110,23 @@ fn walk(root: &Path, below: &str, found: &mut Vec<String>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Builds an example of he-core and finds it.
+pub(crate) fn example(name: &str) -> Result<PathBuf> {
+    let text = output_of(cargo().args([
+        "build",
+        "--quiet",
+        "--package",
+        "he-core",
+        "--example",
+        name,
+        "--message-format",
+        "json-render-diagnostics",
+    ]))?;
+    text.lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["kind"][0] == "example")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .context("cargo named no executable of the example")
 }

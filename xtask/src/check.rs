@@ -88,6 +88,24 @@ const STEPS: &[Step] = &[
         ),
     },
     Step {
+        name: "pretraining",
+        full_only: true,
+        action: Action::Cargo(
+            &[
+                "clippy",
+                "--package",
+                "feature-extract",
+                "--features",
+                "pretrain",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ],
+            &[],
+        ),
+    },
+    Step {
         name: "exact prediction",
         full_only: true,
         action: Action::Ours(exact),

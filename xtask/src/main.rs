@@ -4,6 +4,7 @@ mod aarch64;
 mod bench;
 mod cargo;
 mod check;
+mod dist;
 mod features;
 mod pretrain;
 mod tidy;
@@ -36,6 +37,8 @@ enum Verb {
         #[arg(long)]
         fix: bool,
     },
+    /// One static program for any Linux on a processor.
+    Dist(dist::Dist),
     /// Makes the weights of velum-compact anew: about a quarter of an hour.
     Pretrain(pretrain::Pretrain),
     /// Measurements.
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Verb::Check { full } => check::run(full),
         Verb::Tidy => tidy::run(),
         Verb::Features { fix } => features::run(fix),
+        Verb::Dist(arguments) => dist::run(&arguments),
         Verb::Pretrain(arguments) => pretrain::run(&arguments),
         Verb::Bench { bench } => bench::run(&bench),
     };

@@ -2,234 +2,256 @@
 
 use std::io::{self, Write};
 
-use mlr_train::clear::softmax;
-use mlr_train::data::{FeatureSet, TrainingSet};
-use mlr_train::metrics::{Agreement, Evaluation};
-use mlr_train::model::{Model, Provenance};
-use serde::Serialize;
+use he_core::error::printable;
+use mlr_train::metrics::Share;
+use mlr_train::roles::Rows;
+use mlr_train::roles::client::{EvaluateInput, Evaluated, evaluate};
+use velum_record::client::{Point, Thresholds};
 
-use crate::args::EvaluateArgs;
-use crate::artifacts::private::PrivateDirectory;
-use crate::console::{Console, Summary};
-use crate::failure::Failure;
-use crate::features;
-
-/// What `evaluate` finds. Accuracies are shares in [0, 1].
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Evaluated {
-    method: String,
-    iterations: usize,
-    encrypted: bool,
-    pub(super) rows: u64,
-    /// Of the model.
-    pub(super) accuracy: f64,
-    /// Of the clear twin: the same training without encryption.
-    pub(super) accuracy_clear: Option<f64>,
-    /// Of the model made of nothing but what the client computes before it uploads.
-    pub(super) accuracy_client_only: Option<f64>,
-    /// Of a converged clear model.
-    pub(super) accuracy_best_clear: Option<f64>,
-    /// Largest difference to the twin's weights over raw features, relative to the twin's largest weight.
-    pub(super) max_weight_error: Option<f64>,
-    /// Rows counted by label (outer) and prediction (inner).
-    confusion: Vec<Vec<u64>>,
-    per_class: Vec<Class>,
-}
-
-/// Figures of one class; a ratio without cases is null.
-#[derive(Clone, Debug, Serialize)]
-struct Class {
-    class: usize,
-    name: Option<String>,
-    rows: u64,
-    precision: Option<f64>,
-    recall: Option<f64>,
-    f1: Option<f64>,
-}
+use crate::args::evaluate::EvaluateArgs;
+use crate::face::console::{Console, Summary};
+use crate::face::failure::Failure;
+use crate::face::reporter::Reported;
 
 /// Evaluates as the arguments say.
 pub(crate) fn run(args: &EvaluateArgs, console: &Console) -> Result<Evaluated, Failure> {
-    let model = Model::read(&args.model)?;
-    let test = features::load(
-        args.features.path()?,
-        args.features.labels.as_deref(),
-        args.features.rows.as_ref(),
-        "--rows",
+    let training = args.train_features.as_ref().map(|path| Rows {
+        features: path.clone(),
+        labels: args.train_labels.clone(),
+        rows: args.train_rows.clone(),
+        named: "--train-rows",
+    });
+    let input = EvaluateInput {
+        model: args.model.clone(),
+        rows: args.features.rows()?,
+        private: args.private.clone(),
+        training,
+        out: args.out.clone(),
+        record: args.record.clone(),
+        threshold: args.threshold,
+    };
+    Ok(evaluate::run(&input, &Reported::quick(console))?)
+}
+
+/// The four accuracies, for people: what the encryption gave, beside what can be had without it.
+pub(crate) fn comparison(found: &Evaluated, out: &mut dyn Write) -> io::Result<()> {
+    let mut line = |what: &str, accuracy: Option<f64>| match accuracy {
+        Some(accuracy) => writeln!(out, "{what:<44}{:>7.2} %", 100.0 * accuracy),
+        None => Ok(()),
+    };
+    let how = if found.encrypted { ", encrypted" } else { "" };
+    let trained = format!("{}, {} iterations{how}", found.method, found.iterations);
+    line(&trained, Some(found.accuracy))?;
+    line("  the same in clear (twin)", found.accuracy_clear)?;
+    line(
+        "  client only, nothing uploaded",
+        found.accuracy_client_only,
     )?;
-    let private = args
-        .private
-        .as_deref()
-        .map(PrivateDirectory::read)
-        .transpose()?;
-    let best = match &args.train_features {
-        Some(path) => {
-            let rows = features::load(
-                path,
-                args.train_labels.as_deref(),
-                args.train_rows.as_ref(),
-                "--train-rows",
-            )?;
-            console.detail("training the best clear model");
-            Some(best_clear(&rows.try_into()?)?)
-        }
-        None => None,
+    line("  best clear model", found.accuracy_best_clear)
+}
+
+/// What single figures say of all classes; of two classes also by the names that medicine uses.
+fn figures(found: &Evaluated, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "balanced accuracy {:.2} %, macro F1 {:.2} %",
+        100.0 * found.balanced_accuracy,
+        100.0 * found.macro_f1
+    )?;
+    let [_, positive] = &found.per_class[..] else {
+        return Ok(());
     };
-    let others = Others {
-        twin: private.as_ref().map(|private| &private.twin),
-        client_only: private.as_ref().map(|private| &private.client_only),
-        best: best.as_ref(),
-    };
-    evaluate(&model, test, &others).map_err(|failure| {
-        failure.at(args.features.path().map_or_else(
-            |_| "--features".to_owned(),
-            |path| path.display().to_string(),
-        ))
-    })
-}
-
-/// Models to compare with.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Others<'a> {
-    pub(crate) twin: Option<&'a Model>,
-    pub(crate) client_only: Option<&'a Model>,
-    pub(crate) best: Option<&'a Model>,
-}
-
-/// The converged softmax regression on the training rows.
-pub(crate) fn best_clear(rows: &TrainingSet) -> Result<Model, Failure> {
-    let fit = softmax::best(rows, softmax::Stop::default())?;
-    let provenance = Provenance {
-        method: "softmax".to_owned(),
-        encrypted: false,
-        iterations: fit.iterations,
-        training_rows: rows.rows(),
-        plan_blake3: None,
-        certified_bits: None,
-    };
-    let names = rows.class_names().map(<[String]>::to_vec);
-    Ok(Model::new(fit.weights, fit.intercept, names, provenance)?)
-}
-
-/// Evaluates `model` and the others on `test`.
-pub(crate) fn evaluate(
-    model: &Model,
-    test: FeatureSet,
-    others: &Others<'_>,
-) -> Result<Evaluated, Failure> {
-    let test = test.with_classes(model.classes())?;
-    let evaluation = judge(model, &test)?;
-    let accuracy = |other: Option<&Model>| {
-        other
-            .map(|other| judge(other, &test).map(|found| found.accuracy()))
-            .transpose()
-    };
-    let max_weight_error = others
-        .twin
-        .map(|twin| Agreement::new(model.weights().view(), twin.weights().view()))
-        .transpose()?
-        .map(|agreement| agreement.max_relative_error);
-    let per_class = evaluation
-        .classes()
-        .into_iter()
-        .enumerate()
-        .map(|(class, figures)| Class {
-            class,
-            name: model.class_names().map(|names| names[class].clone()),
-            rows: figures.rows,
-            precision: figures.precision,
-            recall: figures.recall,
-            f1: figures.f1,
-        })
-        .collect();
-    Ok(Evaluated {
-        method: model.provenance().method.clone(),
-        iterations: model.provenance().iterations,
-        encrypted: model.provenance().encrypted,
-        rows: evaluation.rows(),
-        accuracy: evaluation.accuracy(),
-        accuracy_clear: accuracy(others.twin)?,
-        accuracy_client_only: accuracy(others.client_only)?,
-        accuracy_best_clear: accuracy(others.best)?,
-        max_weight_error,
-        confusion: evaluation
-            .confusion()
-            .rows()
-            .into_iter()
-            .map(|row| row.to_vec())
-            .collect(),
-        per_class,
-    })
-}
-
-fn judge(model: &Model, test: &FeatureSet) -> Result<Evaluation, Failure> {
-    let predictions = model.predict(test.features().view())?;
-    Ok(Evaluation::new(
-        test.labels(),
-        &predictions,
-        model.classes(),
-    )?)
-}
-
-impl Evaluated {
-    /// The four accuracies, for people: what the encryption gave, beside what can be had without it.
-    pub(crate) fn comparison(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut line = |what: &str, accuracy: Option<f64>| match accuracy {
-            Some(accuracy) => writeln!(out, "{what:<44}{:>7.2} %", 100.0 * accuracy),
-            None => Ok(()),
-        };
-        let how = if self.encrypted { ", encrypted" } else { "" };
-        let trained = format!("{}, {} iterations{how}", self.method, self.iterations);
-        line(&trained, Some(self.accuracy))?;
-        line("  the same in clear (twin)", self.accuracy_clear)?;
-        line("  client only, nothing uploaded", self.accuracy_client_only)?;
-        line("  best clear model", self.accuracy_best_clear)
+    let name = positive
+        .name
+        .clone()
+        .unwrap_or_else(|| "class 1".to_owned());
+    if let (Some(sensitivity), Some(specificity)) = (&positive.sensitivity, &positive.specificity) {
+        writeln!(
+            out,
+            "for {name}: sensitivity {sensitivity}, specificity {specificity}"
+        )?;
     }
+    if let Some(auc) = found.auc {
+        writeln!(out, "AUC {auc:.4}")?;
+    }
+    let chosen = found.thresholds.as_ref();
+    match chosen.and_then(|all| Some((all, all.chosen?))) {
+        Some((all, point)) => at_threshold(&name, all, &point, out),
+        None => Ok(()),
+    }
+}
+
+/// What the threshold that was asked for gives.
+fn at_threshold(
+    name: &str,
+    all: &Thresholds,
+    point: &Point,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let passed = all.negatives - point.false_alarms;
+    let what = match all.probability {
+        true => "probability",
+        false => "difference of scores",
+    };
+    writeln!(
+        out,
+        "from {what} {} on taken for {name}: sensitivity {}, specificity {}, accuracy {}",
+        point.threshold,
+        Share::new(point.hits, all.positives),
+        Share::new(passed, all.negatives),
+        Share::new(point.hits + passed, all.positives + all.negatives)
+    )
 }
 
 impl Summary for Evaluated {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "accuracy on {} rows", self.rows)?;
-        self.comparison(out)?;
+        comparison(self, out)?;
+        writeln!(out, "95 % interval (Wilson): {}", self.accuracy_interval)?;
+        figures(self, out)?;
         if let Some(error) = self.max_weight_error {
             writeln!(
                 out,
                 "largest weight error, relative to the twin: {error:.1e}"
             )?;
         }
-        writeln!(out, "\nlabel (down) against prediction")?;
-        let classes = 0..self.confusion.len();
-        let width = self
-            .confusion
+        writeln!(out)?;
+        per_class(self, out)?;
+        writeln!(out)?;
+        confusion(self, out)
+    }
+}
+
+/// Columns of a terminal that tables fit into.
+const WIDTH: usize = 60;
+/// Columns of the name that heads a row.
+const HEAD: usize = 16;
+/// More classes are no table for a terminal: the report shows them as a picture.
+const MOST_CLASSES: usize = 30;
+
+/// A class by its name, cut to so many characters.
+fn name(found: &Evaluated, class: usize, most: usize) -> String {
+    let known = found.per_class.get(class).and_then(|c| c.name.as_deref());
+    let whole = known.map_or_else(|| class.to_string(), printable);
+    if whole.chars().count() <= most {
+        return whole;
+    }
+    let cut: String = whole.chars().take(most - 1).collect();
+    format!("{cut}\u{2026}")
+}
+
+fn per_class(found: &Evaluated, out: &mut dyn Write) -> io::Result<()> {
+    let share = |value: Option<f64>| match value {
+        Some(value) => format!("{:.1}", 100.0 * value),
+        None => "-".to_owned(),
+    };
+    let (rows, auc) = ("rows", "AUC");
+    writeln!(
+        out,
+        "{:<HEAD$}{rows:>8}{:>11}{:>8}{:>7}{auc:>8}",
+        "label", "precision", "recall", "F1"
+    )?;
+    for class in &found.per_class {
+        let auc = class.auc.map_or("-".to_owned(), |auc| format!("{auc:.4}"));
+        writeln!(
+            out,
+            "{:<HEAD$}{:>8}{:>11}{:>8}{:>7}{auc:>8}",
+            name(found, class.class, HEAD - 1),
+            class.rows,
+            share(class.precision),
+            share(class.recall),
+            share(class.f1),
+        )?;
+    }
+    Ok(())
+}
+
+/// Rows by label and prediction, as many predictions beside each other as there is room for, the others below.
+fn confusion(found: &Evaluated, out: &mut dyn Write) -> io::Result<()> {
+    let classes = found.confusion.len();
+    if classes > MOST_CLASSES {
+        return writeln!(
+            out,
+            "{classes} classes: velum report shows which are taken for which"
+        );
+    }
+    let counts = found.confusion.iter().flatten().max();
+    let counts = counts.map_or(1, |most| most.to_string().len());
+    let names = (0..classes).map(|class| name(found, class, 9).chars().count());
+    let width = 1 + counts.max(names.max().unwrap_or(1));
+    let all: Vec<usize> = (0..classes).collect();
+    writeln!(out, "rows by label (down) and prediction (across)")?;
+    for part in all.chunks((WIDTH - HEAD) / width) {
+        let head = part
             .iter()
-            .flatten()
-            .map(|n| n.to_string().len())
-            .max();
-        let width = width
-            .unwrap_or(1)
-            .max(self.confusion.len().to_string().len())
-            + 1;
-        let head: String = classes
-            .clone()
-            .map(|class| format!("{class:>width$}"))
-            .collect();
-        writeln!(out, "{:>6}{head}   rows  precision  recall     F1", "")?;
-        let share = |value: Option<f64>| match value {
-            Some(value) => format!("{:.1}", 100.0 * value),
-            None => "-".to_owned(),
-        };
-        for (row, class) in self.confusion.iter().zip(&self.per_class) {
-            let counts: String = row.iter().map(|count| format!("{count:>width$}")).collect();
-            writeln!(
-                out,
-                "{:>6}{counts}{:>7}{:>11}{:>8}{:>7}  {}",
-                class.class,
-                class.rows,
-                share(class.precision),
-                share(class.recall),
-                share(class.f1),
-                class.name.as_deref().unwrap_or_default(),
-            )?;
+            .map(|&class| format!("{:>width$}", name(found, class, 9)));
+        writeln!(out, "{:<HEAD$}{}", "", head.collect::<String>())?;
+        for (label, row) in found.confusion.iter().enumerate() {
+            let counts = part.iter().map(|&class| format!("{:>width$}", row[class]));
+            let counts: String = counts.collect();
+            writeln!(out, "{:<HEAD$}{counts}", name(found, label, HEAD - 1))?;
         }
-        Ok(())
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use velum_record::client::Class;
+
+    fn found(classes: usize) -> Evaluated {
+        let class = |class| Class {
+            class,
+            name: Some(format!("{class}, of a rather long name\u{1b}[31m")),
+            rows: 12_345,
+            precision: Some(1.0),
+            recall: Some(1.0),
+            f1: None,
+            sensitivity: None,
+            specificity: None,
+            auc: Some(1.0),
+        };
+        Evaluated {
+            method: "whitened".to_owned(),
+            iterations: 2,
+            encrypted: true,
+            rows: 9,
+            accuracy: 1.0,
+            accuracy_interval: Share::new(9, 9),
+            balanced_accuracy: 1.0,
+            macro_f1: 1.0,
+            auc: None,
+            accuracy_clear: Some(1.0),
+            accuracy_client_only: Some(1.0),
+            accuracy_best_clear: Some(1.0),
+            max_weight_error: Some(1e-4),
+            confusion: vec![vec![12_345; classes]; classes],
+            per_class: (0..classes).map(class).collect(),
+            thresholds: None,
+            worst: vec![],
+            seconds: None,
+        }
+    }
+
+    #[test]
+    fn tables_fold_at_sixty_columns() {
+        for classes in [3, 10, 30, 60] {
+            let mut text = Vec::new();
+            found(classes).human(&mut text).unwrap();
+            let text = String::from_utf8(text).unwrap();
+            assert!(!text.contains('\u{1b}'));
+            for line in text.lines() {
+                assert!(line.chars().count() <= WIDTH, "{classes} classes: {line}");
+            }
+            // Every count of the matrix is there once.
+            let counts = text.matches(" 12345").count();
+            let matrix = if classes > MOST_CLASSES {
+                0
+            } else {
+                classes * classes
+            };
+            assert_eq!(counts, classes + matrix, "{text}");
+        }
     }
 }

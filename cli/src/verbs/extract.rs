@@ -9,14 +9,14 @@ use feature_extract::cnn::{Architecture, Extractor};
 use feature_extract::extract::{Event, Options, Paths, extract_to_dir};
 use feature_extract::preprocess::Normalisation;
 use feature_extract::read::Source;
+use he_core::error::{Class, Explain, SYSTEM_HINT};
 use serde::Serialize;
 
-use super::train::peak_rss_mb;
-use crate::console::{Console, Summary};
-use crate::extraction::ExtractArgs;
-use crate::failure::{Exit, Failure};
-use crate::interrupt::{self, Stoppable};
-use crate::progress::human_time;
+use crate::args::extract::ExtractArgs;
+use crate::face::console::{Console, Summary};
+use crate::face::failure::{Exit, Failure};
+use crate::face::interrupt::{self, Stoppable};
+use mlr_train::roles::peak_rss_mb;
 
 /// Where torchvision publishes its files.
 const PUBLISHED_AT: &str = "https://download.pytorch.org/models/";
@@ -61,17 +61,44 @@ pub(crate) struct Extracted {
 
 /// Lists the networks, or extracts as the arguments say.
 pub(crate) fn run(args: &ExtractArgs, console: &Console) -> Result<Answer, Failure> {
-    match (&args.images, &args.arch, &args.out) {
-        (Some(images), Some(name), Some(out)) if !args.list => {
-            let paths = Paths {
-                images,
-                labels: args.labels.as_deref(),
-                out,
-            };
-            extract(args, name, paths, console).map(|done| Answer::Extracted(Box::new(done)))
-        }
-        _ => Ok(Answer::List(networks())),
+    let (Some(images), Some(name), Some(out), false) =
+        (&args.images, &args.arch, &args.out, args.list)
+    else {
+        return Ok(Answer::List(networks()));
+    };
+    // What costs nothing to refuse comes before the weights are read.
+    let labels = args.labels.as_deref();
+    let source = open(images, labels, &args.classes, console)?;
+    let normalisation = Normalisation::named(&args.normalisation).map_err(Pictures)?;
+    let extractor = normalised(load(name, args.weights.as_deref())?, &normalisation)?;
+    if !extractor.weights_prefix().is_empty() {
+        console.note(&format!(
+            "weights: those under `{}` of the checkpoint",
+            extractor.weights_prefix()
+        ));
     }
+    let paths = Paths {
+        images,
+        labels,
+        out,
+    };
+    let choices = Choices {
+        limit: args.limit.map(NonZeroUsize::get),
+        classes: args.classes.clone(),
+        skip_bad: args.skip_bad,
+        resume: args.resume,
+    };
+    let done = through(&extractor, &source, paths, choices, console)?;
+    Ok(Answer::Extracted(Box::new(done)))
+}
+
+/// What a run does with pictures.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Choices {
+    pub(super) limit: Option<usize>,
+    pub(super) classes: Vec<String>,
+    pub(super) skip_bad: bool,
+    pub(super) resume: bool,
 }
 
 fn networks() -> Networks {
@@ -87,29 +114,46 @@ fn networks() -> Networks {
     }
 }
 
-fn extract(
-    args: &ExtractArgs,
-    name: &str,
+/// Opens the pictures and says what they are taken for.
+pub(super) fn open(
+    images: &Path,
+    labels: Option<&Path>,
+    classes: &[String],
+    console: &Console,
+) -> Result<Source, Failure> {
+    let classes = (!classes.is_empty()).then_some(classes);
+    let source = Source::open_classes(images, labels, classes).map_err(Pictures)?;
+    tell(&source, console);
+    Ok(source)
+}
+
+/// Runs every picture through the network, into a feature set.
+pub(super) fn through(
+    extractor: &Extractor,
+    source: &Source,
     paths: Paths<'_>,
+    choices: Choices,
     console: &Console,
 ) -> Result<Extracted, Failure> {
     let started = console.seconds();
-    // What costs nothing to refuse comes before the weights are read.
-    let total = Source::open(paths.images, paths.labels)?.len();
-    let total = args.limit.map_or(total, |limit| limit.get().min(total));
-    let extractor = load(name, args)?;
+    let total = source.len();
+    let total = choices.limit.map_or(total, |limit| limit.min(total));
     let stop = Stoppable::begin();
     let threads = NonZeroUsize::new(rayon::current_num_threads()).unwrap_or(NonZeroUsize::MIN);
     let options = Options {
         threads,
-        skip_bad: args.skip_bad,
-        resume: args.resume,
-        limit: args.limit.map(NonZeroUsize::get),
+        skip_bad: choices.skip_bad,
+        resume: choices.resume,
+        limit: choices.limit,
+        classes: (!choices.classes.is_empty()).then_some(choices.classes),
     };
     let stage = console.stage("extract", total as u64);
     let mut images_per_second = 0.0;
     let mut observe = |event: Event<'_>| match event {
-        Event::Skipped(error) => console.warn(&format!("skipped {error}")),
+        Event::Skipped(error) => {
+            let place = error.place().unwrap_or_default();
+            console.warn(&format!("skipped {place}: {error}"));
+        }
         Event::Progress {
             done,
             total,
@@ -117,15 +161,13 @@ fn extract(
         } => {
             images_per_second = per_second;
             let left = Duration::from_secs_f64((total - done) as f64 / per_second.max(1e-3));
-            let what = format!(
-                "{done} of {total} images, {per_second:.1} a second, {} left",
-                human_time(left)
-            );
-            stage.show(done as u64, &what);
+            let what = format!("{done} of {total} images, {per_second:.1} a second");
+            stage.show(done as u64, &what, Some(left));
         }
         _ => {}
     };
-    let done = extract_to_dir(&extractor, paths, options, interrupt::asked(), &mut observe)?;
+    let done = extract_to_dir(extractor, paths, &options, interrupt::asked(), &mut observe)
+        .map_err(Pictures)?;
     drop(stage);
     drop(stop);
     if !done.complete {
@@ -152,70 +194,92 @@ fn extract(
     })
 }
 
-/// Features of the network `name`.
-///
-/// # Errors
-/// No such network.
-pub(super) fn features_of(name: &str) -> Result<usize, Failure> {
-    Ok(architecture(name)?.features())
+/// What a source is taken for, where a user may have meant something else.
+fn tell(source: &Source, console: &Console) {
+    let left_out = source.left_out();
+    if let Some(first) = left_out.first() {
+        console.warn(&format!(
+            "{} entries left out, no pictures by their names; the first: {}",
+            left_out.len(),
+            first.display()
+        ));
+    }
+    match source.labels_file() {
+        Some(labels) => console.note(&format!("labels: {}", labels.display())),
+        None if !source.has_labels() => {
+            console.note("no labels: the feature set can be predicted, not trained on");
+        }
+        None => {}
+    }
 }
 
 fn architecture(name: &str) -> Result<Architecture, Failure> {
     name.parse()
-        .map_err(|error| Failure::from(error).hint("velum extract --list"))
+        .map_err(|error| Failure::from(Pictures(error)).hint("velum extract --list"))
 }
 
-/// The network with its weights and the preprocessing that was asked for.
-fn load(name: &str, args: &ExtractArgs) -> Result<Extractor, Failure> {
+/// The network with its weights.
+pub(super) fn load(name: &str, weights: Option<&Path>) -> Result<Extractor, Failure> {
     let architecture = architecture(name)?;
-    let normalisation = Normalisation::named(&args.normalisation)?;
-    let extractor = match (&args.weights, architecture.published_weights()) {
-        (Some(weights), _) => Extractor::load(architecture, weights)?,
-        (None, None) => Extractor::compact()?,
-        (None, Some(file)) => {
-            return Err(
-                Failure::input(format!("expected the weights of {name}, found none"))
-                    .at("--weights")
-                    .hint(format!(
-                        "download {PUBLISHED_AT}{file} once, then --weights {file}"
-                    )),
-            );
-        }
-    };
-    let preprocessing = extractor
-        .preprocessing()
-        .with_normalisation(normalisation)?;
-    Ok(extractor.with_preprocessing(preprocessing)?)
+    match (weights, architecture.published_weights()) {
+        (Some(weights), _) => Ok(Extractor::load(architecture, weights).map_err(Pictures)?),
+        (None, None) => Ok(Extractor::compact().map_err(Pictures)?),
+        (None, Some(file)) => Err(Failure::input(format!(
+            "expected the weights of {name}, found none"
+        ))
+        .at("--weights")
+        .hint(format!(
+            "download {PUBLISHED_AT}{file} once, then --weights {file}"
+        ))),
+    }
 }
 
-impl From<feature_extract::Error> for Failure {
-    fn from(error: feature_extract::Error) -> Self {
-        use feature_extract::Error;
-        let at: Option<&Path> = match &error {
-            Error::Io {
-                path,
-                operation,
-                source,
-            } => return Self::io(operation, path, source),
-            Error::Input { path, .. } | Error::Weights { path, .. } => Some(path),
-            Error::BadPicture { picture, .. } => Some(Path::new(picture)),
-            _ => None,
-        };
-        let text = error.to_string();
-        let mut failure = match at.map(|path| path.display().to_string()) {
-            Some(at) => {
-                // The library's text begins with the place.
-                let message = text.strip_prefix(&format!("{at}: ")).unwrap_or(&text);
-                Self::input(message).at(at)
+/// The network behind another normalisation of pixels.
+pub(super) fn normalised(
+    extractor: Extractor,
+    normalisation: &Normalisation,
+) -> Result<Extractor, Failure> {
+    let preprocessing = extractor.preprocessing();
+    let preprocessing = preprocessing.with_normalisation(normalisation.clone());
+    let extractor = preprocessing.and_then(|how| extractor.with_preprocessing(how));
+    Ok(extractor.map_err(Pictures)?)
+}
+
+/// An error of the crate of networks, which knows no other crate, in the protocol of the others.
+#[derive(Debug)]
+pub(super) struct Pictures(pub(super) feature_extract::Error);
+
+impl std::fmt::Display for Pictures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Pictures {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl Explain for Pictures {
+    fn place(&self) -> Option<String> {
+        self.0.place()
+    }
+
+    fn hint(&self) -> Option<String> {
+        match &self.0 {
+            feature_extract::Error::BadPicture { .. } => {
+                Some("replace or remove the image, or --skip-bad".to_owned())
             }
-            None => Self::input(text),
-        };
-        if matches!(error, Error::BadPicture { .. }) {
-            failure = failure.hint("replace or remove the image, or --skip-bad");
+            feature_extract::Error::Io { .. } => Some(SYSTEM_HINT.to_owned()),
+            other => other.hint().map(str::to_owned),
         }
-        match error.hint() {
-            Some(hint) => failure.hint(hint),
-            None => failure,
+    }
+
+    fn class(&self) -> Class {
+        match &self.0 {
+            feature_extract::Error::Io { source, .. } => Class::of_io(source),
+            _ => Class::Input,
         }
     }
 }

@@ -1,267 +1,29 @@
 //! `inspect`: what a file or directory is, without a key.
 
-use std::fs::File;
-use std::io::{self, Read as _, Write};
-use std::path::Path;
+use std::io::{self, Write};
 
-use he_core::wire::{self, Reader};
-use mlr_train::client::{PrivateFile, Statistics};
-use mlr_train::data;
-use mlr_train::model::Model;
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use he_core::error::printable;
+use mlr_train::artifacts::verify;
+use mlr_train::roles::inspect::{self, Inspected};
+use serde_json::Value;
 
 use super::human_bytes;
-use crate::args::InspectArgs;
-#[cfg(feature = "sunscreen")]
-use crate::artifacts::exact;
-use crate::artifacts::manifest::{self, Kind, Manifest};
-use crate::artifacts::private::{self, PrivateDirectory};
-use crate::artifacts::scoring::{self, ScorePlanFile};
-use crate::artifacts::{checkpoint, dataset, keys, weights};
-use crate::console::Summary;
-use crate::failure::Failure;
-use crate::plan_file::PlanFile;
+use crate::args::inspect::InspectArgs;
+use crate::face::console::Summary;
+use crate::face::failure::Failure;
 
-/// What was found. The fields depend on the kind.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Inspected {
-    path: String,
-    kind: &'static str,
-    /// Who may have it.
-    place: &'static str,
-    #[serde(flatten)]
-    fields: Map<String, Value>,
-}
-
-/// How files in the common envelope begin.
-const MAGIC: [u8; 8] = *b"\x89VLM\r\n\x1a\n";
-/// Ends of the names of feature files.
-const FEATURE_FILES: [&str; 4] = [".npy", ".csv", ".csv.gz", ".safetensors"];
-const CLIENT_ONLY: &str = "client only";
-const SERVER: &str = "client and server";
-const ANYONE: &str = "public";
-
-/// Looks at a file or directory.
+/// Looks at a file or directory, and with `--verify` reads all of it.
 pub(crate) fn run(args: &InspectArgs) -> Result<Inspected, Failure> {
-    let path = &args.path;
-    let (kind, place, fields) = if path.is_dir() {
-        directory(path)?
-    } else {
-        file(path)?
-    };
-    let fields = match fields {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    };
-    Ok(Inspected {
-        path: path.display().to_string(),
-        kind,
-        place,
-        fields,
-    })
-}
-
-type Found = (&'static str, &'static str, Value);
-
-fn directory(path: &Path) -> Result<Found, Failure> {
-    let has = |name: &str| path.join(name).is_file();
-    if has(private::FILE) {
-        let head = PrivateDirectory::read_head(path)?;
-        return Ok((
-            "client's private directory",
-            CLIENT_ONLY,
-            json!({ "plan": head.plan }),
-        ));
+    let path = args.path.as_path();
+    let checked = args.verify.then(|| verify::whole(path)).transpose()?;
+    let mut found = inspect::run(path)?;
+    if let Some(checked) = checked {
+        let fields = &mut found.fields;
+        fields.insert("verified_files".to_owned(), checked.files.into());
+        fields.insert("verified_bytes".to_owned(), checked.bytes.into());
+        fields.insert("blake3".to_owned(), checked.blake3.into());
     }
-    if has(manifest::FILE) {
-        let manifest = Manifest::read(path)?;
-        let (kind, binding) = match manifest.kind() {
-            Kind::Dataset => ("encrypted dataset", "plan"),
-            Kind::EvaluationKeys => ("evaluation keys", "key_binding"),
-        };
-        return Ok((
-            kind,
-            SERVER,
-            json!({
-                binding: manifest.binding(),
-                "files": manifest.files().len(),
-                "bytes": manifest.bytes(),
-            }),
-        ));
-    }
-    if has("config.json") {
-        let model = Model::read(path)?;
-        let made = model.provenance();
-        return Ok((
-            "model",
-            CLIENT_ONLY,
-            json!({
-                "method": made.method,
-                "encrypted": made.encrypted,
-                "iterations": made.iterations,
-                "training_rows": made.training_rows,
-                "features": model.features(),
-                "classes": model.classes(),
-                "class_names": model.class_names(),
-                "certified_bits": made.certified_bits,
-                "plan": made.plan_blake3,
-            }),
-        ));
-    }
-    if has("features.json") {
-        let (set, description) = data::read_bundle(path)?;
-        return Ok((
-            "feature set",
-            CLIENT_ONLY,
-            json!({
-                "rows": set.rows(),
-                "features": set.width(),
-                "classes": set.classes(),
-                "model": description.model,
-            }),
-        ));
-    }
-    Err(Failure::input(
-        "expected a directory of velum, found one without manifest.json, private.json, config.json or features.json",
-    )
-    .at(path.display().to_string())
-    .hint("a directory without its manifest was not finished"))
-}
-
-fn file(path: &Path) -> Result<Found, Failure> {
-    if keys::is_secret(path) {
-        return Ok(("secret key", CLIENT_ONLY, json!({})));
-    }
-    let (name, source, length) = wire::open_file(path)?;
-    match Reader::inspect(source, &name, Some(length)) {
-        Ok(reader) => return container(path, &reader, length),
-        // It begins as files of velum do, and then something is wrong with it.
-        Err(error) if begins(path).starts_with(&MAGIC) => return Err(broken(path, error.into())),
-        Err(_) => {}
-    }
-    if ScorePlanFile::claims(path) {
-        let plan = ScorePlanFile::read(path)?;
-        let summary = serde_json::to_value(super::predict::plan::summary(&plan));
-        return Ok(("plan for predictions", ANYONE, summary.unwrap_or_default()));
-    }
-    if path.extension().is_some_and(|end| end == "json") {
-        let plan = PlanFile::read(path)?;
-        let summary = serde_json::to_value(super::plan::summary(&plan, None));
-        let mut summary = summary.unwrap_or_default();
-        if let Some(fields) = summary.as_object_mut() {
-            fields.remove("check");
-        }
-        return Ok(("plan", ANYONE, summary));
-    }
-    if path.extension().is_some_and(|end| end == "safetensors")
-        && let Ok(file) = PrivateFile::read(path)
-    {
-        let fields =
-            json!({ "features": file.whitening.features(), "kept": file.whitening.kept() });
-        return Ok(("client's whitening", CLIENT_ONLY, fields));
-    }
-    if path.extension().is_none_or(|end| end == "safetensors")
-        && let Ok(stats) = Statistics::read(path)
-    {
-        let fields = json!({
-            "owners": stats.owners(),
-            "rows": stats.rows(),
-            "features": stats.features(),
-            "class_counts": stats.class_counts(),
-        });
-        return Ok(("statistics of features", CLIENT_ONLY, fields));
-    }
-    if !FEATURE_FILES.iter().any(|end| name.ends_with(end)) {
-        return Err(unknown(path, length));
-    }
-    let set = data::read(path, None).map_err(|error| {
-        Failure::from(error).hint("it is no file that velum wrote, and no feature file")
-    })?;
-    let fields = json!({ "rows": set.rows(), "features": set.width(), "classes": set.classes() });
-    Ok(("feature set", CLIENT_ONLY, fields))
-}
-
-/// The first bytes of a file; none if it cannot be read.
-fn begins(path: &Path) -> Vec<u8> {
-    let mut begin = Vec::new();
-    // What cannot be read is reported by whoever needs it.
-    let _ = File::open(path).and_then(|file| file.take(16).read_to_end(&mut begin));
-    begin
-}
-
-/// A file whose envelope cannot be read: what it claims to be, and what is wrong.
-fn broken(path: &Path, mut failure: Failure) -> Failure {
-    let claimed = match begins(path).get(MAGIC.len()..) {
-        Some(&[low, high, ..]) => kind(u16::from_le_bytes([low, high])).map(|(kind, ..)| kind.name),
-        _ => None,
-    };
-    let claimed = claimed.unwrap_or("file of velum of an unknown kind");
-    failure.message = format!("{claimed}, cut off or damaged: {}", failure.message);
-    failure
-}
-
-/// A file of no known kind.
-fn unknown(path: &Path, length: u64) -> Failure {
-    let begin = begins(path);
-    let found = if length == 0 {
-        "an empty file".to_owned()
-    } else if std::str::from_utf8(&begin).is_ok_and(|text| !text.contains('\0')) {
-        format!("{length} bytes of other text")
-    } else {
-        let hex: String = begin
-            .iter()
-            .take(4)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        format!("{length} bytes that begin with {hex}")
-    };
-    Failure::input(format!("expected a file that velum knows, found {found}"))
-        .at(path.display().to_string())
-        .hint("velum knows: plan (.json), secret key, public key, evaluation key, shard of a dataset, encrypted model, features (.npy, .csv, .csv.gz, .safetensors); and the directories that keygen, encrypt and decrypt write")
-}
-
-/// Kinds of files in the common envelope: what they are bound to, and who may have them.
-fn kind(code: u16) -> Option<(&'static wire::Kind, &'static str, &'static str)> {
-    [
-        (&wire::CIPHERTEXTS, "parameters", SERVER),
-        (&wire::SWITCHING_KEY, "parameters", SERVER),
-        (&wire::PUBLIC_KEY, "parameters", ANYONE),
-        (&dataset::SHARD, "plan", SERVER),
-        (&weights::MODEL, "plan", SERVER),
-        (&checkpoint::CHECKPOINT, "plan", SERVER),
-        (&scoring::QUERY, "plan", SERVER),
-        (&scoring::SEALED_MODEL, "plan", SERVER),
-        (&scoring::SCORES, "plan", SERVER),
-        #[cfg(feature = "sunscreen")]
-        (&exact::PUBLIC, "plan", SERVER),
-        #[cfg(feature = "sunscreen")]
-        (&exact::ROWS, "plan", SERVER),
-        #[cfg(feature = "sunscreen")]
-        (&exact::SCORES, "plan", SERVER),
-    ]
-    .into_iter()
-    .find(|(kind, ..)| kind.code == code)
-}
-
-/// A file in the common envelope: its kind and what it is bound to. The content is not read.
-fn container<R: io::Read>(path: &Path, reader: &Reader<R>, length: u64) -> Result<Found, Failure> {
-    let envelope = reader.envelope();
-    let Some((kind, bound, place)) = kind(envelope.kind) else {
-        return Err(Failure::input(format!(
-            "expected a kind of file that this version knows, found kind number {}",
-            envelope.kind
-        ))
-        .at(path.display().to_string())
-        .hint("it was written by another version of velum"));
-    };
-    let binding = blake3::Hash::from_bytes(envelope.binding);
-    let fields = json!({
-        "format_version": envelope.version,
-        bound: binding.to_hex().as_str(),
-        "bytes": length,
-    });
-    Ok((kind.name, place, fields))
+    Ok(found)
 }
 
 impl Summary for Inspected {
@@ -271,12 +33,12 @@ impl Summary for Inspected {
             let name = name.replace('_', " ");
             match value {
                 Value::Null => {}
-                Value::String(text) => writeln!(out, "  {name}: {text}")?,
+                Value::String(text) => writeln!(out, "  {name}: {}", printable(text))?,
                 Value::Number(number) if name.ends_with("bytes") => {
                     let bytes = human_bytes(number.as_u64().unwrap_or(0));
                     writeln!(out, "  {name}: {bytes}")?;
                 }
-                other => writeln!(out, "  {name}: {other}")?,
+                other => writeln!(out, "  {name}: {}", printable(&other.to_string()))?,
             }
         }
         Ok(())

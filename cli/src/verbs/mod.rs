@@ -1,25 +1,31 @@
 //! One module a verb: arguments in, summary out.
 
+pub(crate) mod check;
+pub(crate) mod completions;
 pub(crate) mod decrypt;
 #[cfg(feature = "extract")]
 pub(crate) mod demo;
 pub(crate) mod encrypt;
 pub(crate) mod evaluate;
-#[cfg(feature = "sunscreen")]
-pub(crate) mod exact;
 #[cfg(feature = "extract")]
 pub(crate) mod extract;
+pub(crate) mod group;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
+pub(crate) mod party;
 pub(crate) mod plan;
 pub(crate) mod predict;
+pub(crate) mod refresh;
+pub(crate) mod report;
+pub(crate) mod run;
 pub(crate) mod stats;
+pub(crate) mod status;
 pub(crate) mod train;
 
 /// The failure of a verb that needs the networks, in a build that is without them.
 #[cfg(not(feature = "extract"))]
-pub(crate) fn without_networks(verb: &str) -> crate::failure::Failure {
-    crate::failure::Failure::input(format!(
+pub(crate) fn without_networks(verb: &str) -> crate::face::failure::Failure {
+    crate::face::failure::Failure::input(format!(
         "velum {verb} needs the networks, and this build is without them: it is a server's"
     ))
     .at("arguments")
@@ -28,9 +34,9 @@ pub(crate) fn without_networks(verb: &str) -> crate::failure::Failure {
 
 /// The failure of exact prediction in a build that is without it.
 #[cfg(not(feature = "sunscreen"))]
-pub(crate) fn without_exact() -> crate::failure::Failure {
-    crate::failure::Failure::input(
-        "velum predict-exact needs the cargo feature `sunscreen`, and this build is without it",
+pub(crate) fn without_exact() -> crate::face::failure::Failure {
+    crate::face::failure::Failure::input(
+        "velum predict exact needs the cargo feature `sunscreen`, and this build is without it",
     )
     .at("arguments")
     .hint("cargo build -p cli --features sunscreen: the library is under AGPL-3.0, and its build needs cmake and clang")

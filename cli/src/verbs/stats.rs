@@ -2,62 +2,24 @@
 
 use std::io::{self, Write};
 
-use mlr_train::client::Statistics;
-use serde::Serialize;
+use mlr_train::roles::owner::{StatsFrom, StatsInput, stats};
+use velum_record::client::Stats;
 
-use crate::args::StatsArgs;
-use crate::artifacts::directory;
-use crate::console::{Console, Summary};
-use crate::convert::from_text;
-use crate::failure::Failure;
-
-/// What the statistics cover.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Stats {
-    /// Rows of each owner, in the order in which owners are numbered from 1.
-    owners: Vec<usize>,
-    rows: usize,
-    features: usize,
-    classes: usize,
-    class_counts: Vec<u64>,
-}
+use crate::args::stats::StatsArgs;
+use crate::face::console::{Console, Summary};
+use crate::face::failure::Failure;
+use crate::face::reporter::Reported;
 
 /// Computes or merges statistics as the arguments say.
 pub(crate) fn run(args: &StatsArgs, console: &Console) -> Result<Stats, Failure> {
-    directory::require_parent(&args.out)?;
-    directory::refuse_existing(&args.out, "statistics")?;
-    let stats = match args.features.load()? {
-        Some(set) => Statistics::of(&set),
-        None => merged(args)?,
+    let from = if args.features.features.is_some() {
+        StatsFrom::Rows(args.features.rows()?)
+    } else {
+        StatsFrom::Merge(args.merge.clone())
     };
-    stats.write(&args.out)?;
-    console.note(&format!(
-        "owners of data: {} holds rows, class counts, mean and covariance; it goes to the other owners and the key holder, not to the server",
-        args.out.display()
-    ));
-    Ok(Stats {
-        owners: stats.owners().to_vec(),
-        rows: stats.rows(),
-        features: stats.features(),
-        classes: stats.class_counts().len(),
-        class_counts: stats.class_counts().to_vec(),
-    })
-}
-
-fn merged(args: &StatsArgs) -> Result<Statistics, Failure> {
-    let mut pooled: Option<Statistics> = None;
-    for path in &args.merge {
-        let stats = Statistics::read(path)?;
-        match &mut pooled {
-            None => pooled = Some(stats),
-            Some(sum) => sum
-                .merge(&stats)
-                .map_err(|error| from_text(&error).at(path.display().to_string()))?,
-        }
-    }
-    pooled.ok_or_else(|| {
-        Failure::input("expected --features or --merge, found neither").at("arguments")
-    })
+    let out = args.out.clone();
+    let input = StatsInput { from, out };
+    Ok(stats::run(&input, &Reported::quick(console))?)
 }
 
 impl Summary for Stats {

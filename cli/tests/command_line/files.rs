@@ -73,7 +73,7 @@ fn features_and_plans() {
             "plan --features good.csv --keep 3 --out plan.json",
             "plan --features good.csv --iterations 3 --steps 4,4 --out plan.json",
             "plan --features good.csv --iterations 3 --steps 4,900,900 --out plan.json",
-            "plan --features good.csv --out none/plan.json",
+            "plan --features good.csv --out none/none/plan.json",
             "plan --shape 60,2,3 --iterations 30 --out plan.json",
             "plan --shape 60,2,3 --method paper --out plan.json",
             "plan --shape 60,2,3 --method paper --keep 2 --out plan.json",
@@ -99,7 +99,7 @@ fn keys_and_directories() {
     );
     assert!(planned.starts_with("exit code 0\n"), "{planned}");
     fs::write(dir.join("taken"), "x").unwrap();
-    let secret = "velum secret key, format 1: keep this file to yourself\n";
+    let secret = "velum secret key, format 2: keep this file to yourself\n";
     fs::write(dir.join("secret.key"), secret).unwrap();
     for name in ["keys", "dataset", "private"] {
         fs::create_dir(dir.join(name)).unwrap();

@@ -6,15 +6,15 @@
 //! `s = gamma / sqrt(var + eps)`.
 
 use burn::tensor::activation::{relu, sigmoid};
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData};
+use ndarray::ShapeError;
 
 pub(super) use super::pool::Windows;
 use super::pool::max_pool;
 pub(super) use super::product::Shape;
-use super::product::convolve;
+use super::product::{Parameters, Values};
 use super::weights::Weights;
+use super::{depthwise, product};
 
 /// The default of torch's `BatchNorm2d`, which all supported networks keep.
 const BATCH_NORM_EPS: f64 = 1e-5;
@@ -25,6 +25,12 @@ pub(super) enum Activation {
     None,
     Relu,
     Relu6,
+}
+
+/// What a convolution and its normalisation are called.
+pub(super) struct Names<'a> {
+    pub(super) conv: &'a str,
+    pub(super) norm: &'a str,
 }
 
 /// A convolution with bias and what follows it.
@@ -52,10 +58,11 @@ impl Conv {
     /// Takes `CONV.weight` and the four tensors of the batch normalisation `NORM`, folded.
     pub(super) fn folded(
         from: &mut Weights,
-        (conv, norm): (&str, &str),
+        names: &Names<'_>,
         shape: Shape,
         then: Activation,
     ) -> Box<Self> {
+        let Names { conv, norm } = names;
         let mut weight = from.take(&format!("{conv}.weight"), &shape.weight());
         let [gamma, beta, mean, var] = ["weight", "bias", "running_mean", "running_var"]
             .map(|part| from.take(&format!("{norm}.{part}"), &[shape.output]));
@@ -86,62 +93,46 @@ impl Conv {
     }
 
     /// Shape of what [`Conv::write`] makes of values of shape `from`.
-    fn makes(&self, [_, pictures, height, width]: [usize; 4]) -> [usize; 4] {
+    fn makes(&self, from: [usize; 4]) -> [usize; 4] {
+        let [_, pictures, height, width] = from;
         let sides = [height, width].map(|side| self.shape.positions(side));
         [self.shape.output, pictures, sides[0], sides[1]]
     }
 
     /// The convolution of `x`, of shape `from`, written to `out`.
     fn write(&self, x: &[f32], from: [usize; 4], out: &mut [f32]) -> Result<(), String> {
-        let (parameters, x) = (
-            (&*self.weight, &*self.bias),
-            (x, [from[1], from[2], from[3]]),
-        );
-        let shape = &self.shape;
+        let parameters = Parameters {
+            weight: &self.weight,
+            bias: &self.bias,
+        };
+        let size = [from[1], from[2], from[3]];
+        let values = Values { x, size };
         match self.activation {
-            Activation::None => convolve(shape, parameters, x, |v| v, out),
+            Activation::None => self.finished(parameters, values, |v| v, out),
             Activation::Relu => {
-                convolve(shape, parameters, x, |v| if v < 0.0 { 0.0 } else { v }, out)
+                self.finished(parameters, values, |v| if v < 0.0 { 0.0 } else { v }, out)
             }
-            Activation::Relu6 => convolve(shape, parameters, x, |v| v.clamp(0.0, 6.0), out),
+            Activation::Relu6 => self.finished(parameters, values, |v| v.clamp(0.0, 6.0), out),
         }
         .map_err(|error| error.to_string())
     }
 
-    fn forward(&self, x: Tensor<4>) -> Result<Tensor<4>, String> {
-        if self.shape.groups == self.shape.input && self.shape.groups == self.shape.output {
-            return Ok(self.depthwise(x));
+    fn finished(
+        &self,
+        parameters: Parameters<'_>,
+        values: Values<'_>,
+        finish: impl Fn(f32) -> f32 + Copy,
+        out: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        if self.shape.is_depthwise() {
+            depthwise::convolve(&self.shape, parameters, values, finish, out)
+        } else {
+            product::convolve(&self.shape, parameters, values, finish, out)
         }
-        side_by_side(&[self], x)
     }
 
-    /// Every channel for itself, where a product would have one row: burn's own. Each channel of each picture
-    /// counts as a channel of one picture.
-    fn depthwise(&self, x: Tensor<4>) -> Tensor<4> {
-        let from @ [channels, pictures, height, width] = x.dims();
-        let device = x.device();
-        let repeated = |values: &[f32], each: usize| -> Vec<f32> {
-            let channels = values.chunks_exact(each);
-            channels.flat_map(|c| c.repeat(pictures)).collect()
-        };
-        let (kernel, all) = (self.shape.kernel, channels * pictures);
-        let weight = repeated(&self.weight, kernel * kernel);
-        let weight = TensorData::new(weight, [all, 1, kernel, kernel]);
-        let bias = TensorData::new(repeated(&self.bias, 1), [all]);
-        let options =
-            ConvOptions::new([self.shape.stride; 2], [self.shape.padding; 2], [1; 2], all);
-        let x = conv2d(
-            x.reshape([1, all, height, width]),
-            Tensor::from_data(weight, &device),
-            Some(Tensor::from_data(bias, &device)),
-            options,
-        );
-        let x = x.reshape(self.makes(from));
-        match self.activation {
-            Activation::None => x,
-            Activation::Relu => relu(x),
-            Activation::Relu6 => x.clamp(0.0, 6.0),
-        }
+    fn forward(&self, x: Tensor<4>) -> Result<Tensor<4>, String> {
+        side_by_side(&[self], x)
     }
 }
 

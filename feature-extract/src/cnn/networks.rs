@@ -2,7 +2,7 @@
 
 use super::Architecture;
 use super::layers::Activation::{None as Linear, Relu, Relu6};
-use super::layers::{Activation, Conv, Layer, Shape, Windows};
+use super::layers::{Activation, Conv, Layer, Names, Shape, Windows};
 use super::weights::Weights;
 
 /// Builds the layers before the global average.
@@ -94,7 +94,15 @@ fn regnet(from: &mut Weights, net: &Regnet) -> Vec<Layer> {
 fn resnet18(from: &mut Weights) -> Vec<Layer> {
     let stem = Shape::new(3, 64, 7).stride(2);
     let mut layers = vec![
-        Layer::Conv(Conv::folded(from, ("conv1", "bn1"), stem, Relu)),
+        Layer::Conv(Conv::folded(
+            from,
+            &Names {
+                conv: "conv1",
+                norm: "bn1",
+            },
+            stem,
+            Relu,
+        )),
         Layer::MaxPool(Windows {
             padding: 1,
             ceil: false,
@@ -114,8 +122,9 @@ fn resnet18(from: &mut Weights) -> Vec<Layer> {
                 .zip(shapes)
                 .zip([Relu, Linear])
                 .map(|((i, shape), then)| {
-                    let names = (&*format!("{name}.conv{i}"), &*format!("{name}.bn{i}"));
-                    Layer::Conv(Conv::folded(from, names, shape, then))
+                    let (conv, norm) = (format!("{name}.conv{i}"), format!("{name}.bn{i}"));
+                    let (conv, norm) = (&*conv, &*norm);
+                    Layer::Conv(Conv::folded(from, &Names { conv, norm }, shape, then))
                 });
             let body = body.collect();
             let shortcut = changes.then(|| {
@@ -172,12 +181,9 @@ fn mobilenet_v2(from: &mut Weights) -> Vec<Layer> {
             // The last convolution and its normalisation are siblings: `.1`, `.2` or `.2`, `.3`.
             let [conv, norm] = [0, 1].map(|i| format!("{name}.{}", body.len() + i));
             let narrow = Shape::new(hidden, width, 1);
-            body.push(Layer::Conv(Conv::folded(
-                from,
-                (&conv, &norm),
-                narrow,
-                Linear,
-            )));
+            let (conv, norm) = (&*conv, &*norm);
+            let names = Names { conv, norm };
+            body.push(Layer::Conv(Conv::folded(from, &names, narrow, Linear)));
             layers.push(if stride == 1 && width == width_in {
                 Layer::Residual {
                     shortcut: None,
@@ -235,6 +241,6 @@ fn squeezenet1_0(from: &mut Weights) -> Vec<Layer> {
 
 /// Convolution `NAME.0` with the normalisation `NAME.1` folded in.
 fn normed(from: &mut Weights, name: &str, shape: Shape, then: Activation) -> Layer {
-    let names = (&*format!("{name}.0"), &*format!("{name}.1"));
-    Layer::Conv(Conv::folded(from, names, shape, then))
+    let (conv, norm) = (&*format!("{name}.0"), &*format!("{name}.1"));
+    Layer::Conv(Conv::folded(from, &Names { conv, norm }, shape, then))
 }

@@ -30,7 +30,8 @@ impl Windows {
 }
 
 /// The pooled planes of `height x width` values, one after the other. Both sizes are positive.
-pub(super) fn max_pool(windows: Windows, x: &[f32], [height, width]: [usize; 2]) -> Vec<f32> {
+pub(super) fn max_pool(windows: Windows, x: &[f32], size: [usize; 2]) -> Vec<f32> {
+    let [height, width] = size;
     let (down, across) = (windows.along(height), windows.along(width));
     let planes = x.chunks_exact(height * width);
     let mut out = Vec::with_capacity(planes.len() * down * across);

@@ -6,13 +6,13 @@
 //! position of its kernel into a matrix of `channels * kernel^2` rows (the known "im2col"), a piece of it at
 //! a time, so that the piece is still in the cache when it is multiplied.
 //!
-//! burn's own convolution turns the values around (channels last) before each layer, and back behind it; for
-//! these networks that took longer than the products. The tests hold this one against it.
+//! Turning the values around (channels last) before each layer and back behind it, as libraries do, took longer
+//! for these networks than the products. The tests hold this one against the definition.
 
 use std::ops::Range;
 
 use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2, ShapeError, s};
+use ndarray::{ArrayView2, ArrayViewMut2, ErrorKind, ShapeError, s};
 
 /// Values of a piece of the matrix of a convolution: 512 KiB, half of which most processors hold close to a core.
 const PIECE: usize = 1 << 17;
@@ -66,6 +66,11 @@ impl Shape {
         ]
     }
 
+    /// Whether every channel stands for itself.
+    pub(super) fn is_depthwise(&self) -> bool {
+        self.groups == self.input && self.groups == self.output
+    }
+
     /// Whether the values are multiplied as they lie.
     fn is_plain(&self) -> bool {
         self.kernel == 1 && self.stride == 1 && self.padding == 0
@@ -82,6 +87,28 @@ impl Shape {
 /// Sizes of what goes through a convolution: pictures, height, width.
 pub(super) type Size = [usize; 3];
 
+/// What a convolution multiplies with, and what it adds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parameters<'a> {
+    /// As [`Shape::weight`] says.
+    pub(super) weight: &'a [f32],
+    /// One value an output.
+    pub(super) bias: &'a [f32],
+}
+
+/// What goes through a convolution.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Values<'a> {
+    /// `[input, pictures, height, width]`.
+    pub(super) x: &'a [f32],
+    pub(super) size: Size,
+}
+
+/// There are fewer values than a shape asks for.
+pub(super) fn too_few() -> ShapeError {
+    ShapeError::from_kind(ErrorKind::OutOfBounds)
+}
+
 /// Writes `finish(W * x + bias)` to `out`: `[output, pictures, height, width]` of the positions of the kernel.
 ///
 /// `x` is `[input, pictures, height, width]`, `weight` as [`Shape::weight`] says. One thread; cost: the product's
@@ -91,11 +118,13 @@ pub(super) type Size = [usize; 3];
 /// When there are fewer values than a shape asks for.
 pub(super) fn convolve(
     shape: &Shape,
-    (weight, bias): (&[f32], &[f32]),
-    (x, size): (&[f32], Size),
+    parameters: Parameters<'_>,
+    values: Values<'_>,
     finish: impl Fn(f32) -> f32 + Copy,
     out: &mut [f32],
 ) -> Result<(), ShapeError> {
+    let Parameters { weight, bias } = parameters;
+    let Values { x, size } = values;
     let [pictures, height, width] = size;
     let (lines, line) = (pictures * shape.positions(height), shape.positions(width));
     let columns = lines * line;
@@ -174,7 +203,8 @@ struct Place {
 }
 
 impl Place {
-    fn all(shape: &Shape, [_, height, width]: Size) -> impl Iterator<Item = Self> {
+    fn all(shape: &Shape, size: Size) -> impl Iterator<Item = Self> {
+        let [_, height, width] = size;
         let &Shape {
             kernel,
             stride,
@@ -261,59 +291,86 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::module::conv2d;
-    use burn::tensor::ops::ConvOptions;
-    use burn::tensor::{Device, Tensor, TensorData};
-
+    use super::super::depthwise;
     use super::*;
 
-    fn values(count: usize, seed: usize) -> Vec<f32> {
+    fn numbers(count: usize, seed: usize) -> Vec<f32> {
         let value = |i: usize| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.5 - 1.0;
         (0..count).map(value).collect()
     }
 
-    /// Against burn's own convolution, which has pictures before channels.
+    /// Against the sum that defines a convolution, in f64.
     fn check(shape: Shape, size: Size) {
         let [pictures, height, width] = size;
-        let x = values(shape.input * pictures * height * width, 1);
-        let weight = values(shape.weight().iter().product(), 2);
-        let bias = values(shape.output, 3);
+        let x = numbers(shape.input * pictures * height * width, 1);
+        let weight = numbers(shape.weight().iter().product(), 2);
+        let bias = numbers(shape.output, 3);
         let sides = [height, width].map(|side| shape.positions(side));
         let mut found = vec![f32::NAN; shape.output * pictures * sides[0] * sides[1]];
-        convolve(&shape, (&weight, &bias), (&x, size), |v| v, &mut found).unwrap();
+        let parameters = Parameters {
+            weight: &weight,
+            bias: &bias,
+        };
+        let through = Values { x: &x, size };
+        if shape.is_depthwise() {
+            depthwise::convolve(&shape, parameters, through, |v| v, &mut found).unwrap();
+        } else {
+            convolve(&shape, parameters, through, |v| v, &mut found).unwrap();
+        }
 
-        let device = Device::flex();
-        let x = TensorData::new(x, [shape.input, pictures, height, width]);
-        let weight = TensorData::new(weight, shape.weight());
-        let bias = TensorData::new(bias, [shape.output]);
-        let wanted = conv2d(
-            Tensor::<4>::from_data(x, &device).swap_dims(0, 1),
-            Tensor::from_data(weight, &device),
-            Some(Tensor::from_data(bias, &device)),
-            ConvOptions::new([shape.stride; 2], [shape.padding; 2], [1; 2], shape.groups),
-        );
-        let dims = [pictures, shape.output, sides[0], sides[1]];
-        assert_eq!(wanted.dims(), dims, "{shape:?}, {size:?}");
-        let wanted = wanted
-            .swap_dims(0, 1)
-            .into_data()
-            .try_into_vec::<f32>()
-            .unwrap();
+        let wanted = defined(&shape, parameters, through);
+        assert_eq!(found.len(), wanted.len(), "{shape:?}, {size:?}");
         // Sums of `depth` products of magnitude at most 1 in f32: each of the partial sums, at most `depth`,
-        // is rounded by 2^-24 of itself, on both sides.
+        // is rounded by 2^-24 of itself, and so are the products and the sum with the bias.
         let depth = (shape.weight()[1] * shape.kernel * shape.kernel) as f32;
         let allowed = 2.0 * (depth + 1.0) * (depth + 1.0) * f32::EPSILON / 2.0;
         for (at, (found, wanted)) in found.iter().zip(&wanted).enumerate() {
-            let apart = (found - wanted).abs();
+            let apart = (f64::from(*found) - wanted).abs();
             assert!(
-                apart <= allowed,
+                apart <= f64::from(allowed),
                 "{found} for {wanted} at {at}: {shape:?}, {size:?}"
             );
         }
     }
 
+    /// `bias + sum of weight * x` under every position, term by term.
+    fn defined(shape: &Shape, parameters: Parameters<'_>, through: Values<'_>) -> Vec<f64> {
+        let [pictures, height, width] = through.size;
+        let [_, depth, kernel, _] = shape.weight();
+        let (down, across) = (shape.positions(height), shape.positions(width));
+        let group = shape.output / shape.groups;
+        let inside = |position: usize, place: usize, side: usize| {
+            let at = (position * shape.stride + place).checked_sub(shape.padding);
+            at.filter(|&at| at < side)
+        };
+        let mut sums = Vec::new();
+        for output in 0..shape.output {
+            for (picture, y, x) in (0..pictures)
+                .flat_map(|p| (0..down).flat_map(move |y| (0..across).map(move |x| (p, y, x))))
+            {
+                let mut sum = f64::from(parameters.bias[output]);
+                for (channel, i, j) in (0..depth).flat_map(|c| {
+                    (0..kernel).flat_map(move |i| (0..kernel).map(move |j| (c, i, j)))
+                }) {
+                    let (Some(row), Some(column)) = (inside(y, i, height), inside(x, j, width))
+                    else {
+                        continue;
+                    };
+                    let input = output / group * depth + channel;
+                    let value =
+                        through.x[((input * pictures + picture) * height + row) * width + column];
+                    let weight =
+                        parameters.weight[((output * depth + channel) * kernel + i) * kernel + j];
+                    sum += f64::from(weight) * f64::from(value);
+                }
+                sums.push(sum);
+            }
+        }
+        sums
+    }
+
     #[test]
-    fn equals_burn_at_every_kernel_stride_and_padding() {
+    fn equals_the_definition_at_every_kernel_stride_and_padding() {
         for kernel in [1, 3, 7] {
             for (stride, padding) in [
                 (1, kernel / 2),
@@ -335,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn equals_burn_in_groups_and_in_several_pieces() {
+    fn equals_the_definition_in_groups_and_in_several_pieces() {
         check(Shape::new(12, 6, 3).groups(3), [3, 6, 5]);
         check(Shape::new(8, 8, 1).groups(2), [1, 4, 4]);
         // 40 lines of 60 positions and a depth of 18 values: pieces of 18 lines; 1x1: pieces of 1,024 columns.
@@ -344,11 +401,43 @@ mod tests {
     }
 
     #[test]
+    fn equals_the_definition_where_every_channel_stands_for_itself() {
+        for kernel in [1, 2, 3, 5] {
+            for (stride, padding) in [(1, kernel / 2), (2, kernel / 2), (1, 0), (3, 1), (2, 3)] {
+                for (height, width) in [(1, 1), (2, 5), (7, 4), (9, 8)] {
+                    let shape = Shape::new(5, 5, kernel)
+                        .stride(stride)
+                        .padding(padding)
+                        .groups(5);
+                    if shape.positions(height) > 0 && shape.positions(width) > 0 {
+                        check(shape, [2, height, width]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn too_few_values_are_refused() {
         let shape = Shape::new(2, 3, 1);
         let mut out = vec![0.0; 3];
+        let each = Shape::new(2, 2, 1).groups(2);
+        for (weight, x, out) in [(1, 2, 2), (2, 1, 2), (2, 2, 1)] {
+            let parameters = Parameters {
+                weight: &vec![1.0; weight],
+                bias: &[0.0; 2],
+            };
+            let through = Values {
+                x: &vec![1.0; x],
+                size: [1, 1, 1],
+            };
+            let mut out = vec![0.0; out];
+            assert!(depthwise::convolve(&each, parameters, through, |v| v, &mut out).is_err());
+        }
         let run = |weight: &[f32], x: &[f32], out: &mut [f32]| {
-            convolve(&shape, (weight, &[0.0; 3]), (x, [1, 1, 1]), |v| v, out).is_ok()
+            let bias = &[0.0; 3];
+            let (parameters, size) = (Parameters { weight, bias }, [1, 1, 1]);
+            convolve(&shape, parameters, Values { x, size }, |v| v, out).is_ok()
         };
         assert!(run(&[1.0; 6], &[1.0; 2], &mut out));
         assert!(!run(&[1.0; 5], &[1.0; 2], &mut out));

@@ -1,16 +1,14 @@
 //! Checkpoints: a file of named tensors, taken out one by one and accounted for to the last.
+//!
+//! Tensors are looked up by name and shape before a byte of theirs is read.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use burn::store::bridge::to_data;
-use burn::store::burn_pack::Tensor as StoredTensor;
-use burn::store::{ModuleStore, PytorchStore, SafetensorsStore};
-use burn::tensor::DType;
-
 use super::Architecture;
+use super::stored::{self, Tensors};
 use crate::Error;
 use crate::error::Mismatch;
 
@@ -20,53 +18,65 @@ const MAX_BYTES: u64 = 4 << 30;
 /// Tensors of a checkpoint that are still to be used, by torchvision's names.
 pub(super) struct Weights {
     path: PathBuf,
-    tensors: BTreeMap<String, StoredTensor>,
+    tensors: Tensors,
+    /// What stood before every name: dictionaries and wrappers around the network.
+    prefix: String,
+    /// Hash of every tensor that was taken.
+    hashes: BTreeMap<String, blake3::Hash>,
     /// Networks take their tensors without stopping at the first problem, so that an error can
     /// list all of them.
     problems: Mismatch,
 }
 
 impl Weights {
-    /// Opens a torch zip file or a safetensors file, recognised by content. Returns the blake3
-    /// hash of the file as well.
-    pub(super) fn open(path: &Path) -> Result<(Self, blake3::Hash), Error> {
-        let hint = "give a .pth file of torch 1.6 or later, or a .safetensors file";
+    /// Opens a torch file of any format or a safetensors file, recognised by content.
+    ///
+    /// Training scripts save a network inside of dictionaries (`{"state_dict": ..}`) and modules
+    /// (`module.` of DataParallel, `_orig_mod.` of compile, `model.`): the names of its tensors
+    /// then have a prefix in common, which is taken off. Tensors outside of it (an optimizer's)
+    /// are left alone.
+    pub(super) fn open(path: &Path, architecture: Architecture) -> Result<Self, Error> {
+        let hint = "give a .pth file that torch.save wrote, or a .safetensors file";
+        let wrong = |found: String| Error::input(path, "a readable checkpoint", found, hint);
         let mut file = File::open(path).map_err(Error::io(path, "open"))?;
-        let bytes = file.metadata().map_err(Error::io(path, "read"))?.len();
+        let metadata = file.metadata().map_err(Error::io(path, "read"))?;
+        if !metadata.is_file() {
+            return Err(wrong("no file: a folder, a pipe or a device".to_owned()));
+        }
+        let bytes = metadata.len();
         if bytes > MAX_BYTES {
             let found = format!("{bytes} bytes");
-            return Err(Error::input(
-                path,
-                format!("at most {MAX_BYTES} bytes"),
-                found,
-                hint,
-            ));
+            let expected = format!("at most {MAX_BYTES} bytes");
+            return Err(Error::input(path, expected, found, hint));
         }
         let mut start = [0u8; 9];
         if bytes >= start.len() as u64 {
             file.read_exact(&mut start)
                 .map_err(Error::io(path, "read"))?;
         }
-        let tensors = if start.starts_with(b"PK\x03\x04") {
-            all(&mut PytorchStore::from_file(path).map_indices_contiguous(false))
-        } else if start[8] == b'{' {
-            all(&mut SafetensorsStore::from_file(path).map_indices_contiguous(false))
+        // A zip archive may have any ninth byte, a safetensors file any first ones.
+        let is_zip = start.starts_with(b"PK\x03\x04");
+        let tensors = if start[8] == b'{' && !is_zip {
+            stored::safetensors(file, bytes)
         } else {
-            Err("neither".to_owned())
+            stored::torch(path)
         };
-        let tensors =
-            tensors.map_err(|found| Error::input(path, "a readable checkpoint", found, hint))?;
-        let hash = blake3::Hasher::new()
-            .update_reader(File::open(path).map_err(Error::io(path, "open"))?)
-            .map_err(Error::io(path, "read"))?
-            .finalize();
-        Ok((Self::new(path, tensors), hash))
+        let (tensors, prefix) = unwrapped(tensors.map_err(wrong)?, architecture.first_tensor())
+            .map_err(|networks| {
+                let expected = format!("one network of {}", architecture.name());
+                let found = format!("several, under {}", networks.join(", "));
+                let hint = "save the one you want alone: torch.save(checkpoint[KEY], FILE)";
+                Error::input(path, expected, found, hint)
+            })?;
+        Ok(Self {
+            prefix,
+            ..Self::new(path, tensors)
+        })
     }
 
     /// Reads safetensors from memory; `name` stands for the file in errors.
     pub(super) fn from_safetensors(name: &str, bytes: &[u8]) -> Result<Self, Error> {
-        let mut store = SafetensorsStore::from_bytes(Some(bytes.to_vec()));
-        let tensors = all(&mut store).map_err(|found| {
+        let tensors = stored::in_memory(bytes).map_err(|found| {
             Error::input(
                 Path::new(name),
                 "readable safetensors",
@@ -82,15 +92,22 @@ impl Weights {
     pub(super) fn len_of(&self, name: &str) -> usize {
         self.tensors
             .get(name)
-            .map_or(0, |t| t.shape.as_slice().iter().product())
+            .map_or(0, |t| t.shape().iter().product())
     }
 
-    fn new(path: &Path, tensors: BTreeMap<String, StoredTensor>) -> Self {
+    fn new(path: &Path, tensors: Tensors) -> Self {
         Self {
             path: path.to_owned(),
             tensors,
+            prefix: String::new(),
+            hashes: BTreeMap::new(),
             problems: Mismatch::default(),
         }
+    }
+
+    /// What stood before every name.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     /// Takes a tensor out. Zeros stand in for one that does not fit; [`Weights::finish`] then
@@ -101,23 +118,16 @@ impl Weights {
             self.problems.missing.push(format!("{name} {shape:?}"));
             return zeros();
         };
-        let found = tensor.shape.as_slice();
-        let is_float = matches!(
-            tensor.dtype,
-            DType::F16 | DType::BF16 | DType::F32 | DType::F64
-        );
-        if found != shape || !is_float {
-            let found = format!("{name} {found:?} of {:?}, expected {shape:?}", tensor.dtype);
+        let found = tensor.shape();
+        if found != shape || !tensor.is_float() {
+            let found = format!("{name} {found:?} of {}, expected {shape:?}", tensor.dtype());
             self.problems.wrong.push(found);
             return zeros();
         }
-        let values = to_data(&tensor)
-            .map_err(|e| e.to_string())
-            .and_then(|d| d.try_cast_as::<f32>().map_err(|e| e.to_string()))
-            .and_then(|d| d.try_into_vec::<f32>().map_err(|e| e.to_string()));
-        match values {
+        match tensor.values() {
             Ok(values) if values.iter().all(|v| v.is_finite()) => {
                 self.problems.found += 1;
+                self.hashes.insert(name.to_owned(), hash(shape, &values));
                 values
             }
             Ok(_) => {
@@ -140,7 +150,10 @@ impl Weights {
 
     /// Ends the loading: everything must have been found, and nothing may be left but the
     /// classifier (any number of classes) and the counters of batch normalisation.
-    pub(super) fn finish(self, architecture: Architecture) -> Result<(), Error> {
+    ///
+    /// Gives the hash of the network: of its tensors' names, shapes and values in f32, in the order
+    /// of their names. The format of the file, a prefix and the classifier are no part of it.
+    pub(super) fn finish(self, architecture: Architecture) -> Result<blake3::Hash, Error> {
         let needless = |name: &String| {
             name.ends_with(".num_batches_tracked") || name.starts_with(architecture.head())
         };
@@ -148,13 +161,19 @@ impl Weights {
         tensors.expected = architecture.tensors();
         let left = self.tensors.iter().filter(|(name, _)| !needless(name));
         tensors.unused = left
-            .map(|(name, tensor)| format!("{name} {:?}", tensor.shape.as_slice()))
+            .map(|(name, tensor)| format!("{name} {:?}", tensor.shape()))
             .collect();
         // The count is a second, independent look: a network that forgot to ask for a tensor
         // would otherwise only be noticed through `unused`.
         let complete = tensors.found == tensors.expected;
         if complete && tensors.wrong.is_empty() && tensors.unused.is_empty() {
-            return Ok(());
+            let mut network = blake3::Hasher::new_derive_key("velum feature-extract weights v1");
+            for (name, hash) in &self.hashes {
+                network.update(&(name.len() as u64).to_le_bytes());
+                network.update(name.as_bytes());
+                network.update(hash.as_bytes());
+            }
+            return Ok(network.finalize());
         }
         let architecture = architecture.name();
         Err(Error::Weights {
@@ -165,6 +184,44 @@ impl Weights {
     }
 }
 
-fn all<S: ModuleStore>(store: &mut S) -> Result<BTreeMap<String, StoredTensor>, String> {
-    store.get_all_tensors().cloned().map_err(|e| e.to_string())
+/// Hash of one tensor.
+fn hash(shape: &[usize], values: &[f32]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&(shape.len() as u64).to_le_bytes());
+    for &side in shape {
+        hasher.update(&(side as u64).to_le_bytes());
+    }
+    // In pieces: a second copy of the largest tensor is not needed.
+    for piece in values.chunks(1 << 12) {
+        let bytes: Vec<u8> = piece.iter().flat_map(|v| v.to_le_bytes()).collect();
+        hasher.update(&bytes);
+    }
+    hasher.finalize()
+}
+
+/// Takes off what stands before the network's first tensor, and leaves out what is not under it;
+/// several networks are an error, which names where they are.
+fn unwrapped(tensors: Tensors, first: &str) -> Result<(Tensors, String), Vec<String>> {
+    let before = |name: &String| {
+        let prefix = name.strip_suffix(first)?;
+        (prefix.is_empty() || prefix.ends_with('.')).then(|| prefix.to_owned())
+    };
+    let mut prefixes: Vec<String> = tensors.keys().filter_map(before).collect();
+    // Blocks of a network have tensors named like its first one.
+    let all = prefixes.clone();
+    prefixes.retain(|prefix| {
+        let inside = |outer: &String| outer.len() < prefix.len() && prefix.starts_with(&**outer);
+        !all.iter().any(inside)
+    });
+    match &prefixes[..] {
+        [] => Ok((tensors, String::new())),
+        [prefix] if prefix.is_empty() => Ok((tensors, String::new())),
+        [prefix] => {
+            let inside = tensors.into_iter().filter_map(|(name, tensor)| {
+                Some((name.strip_prefix(&**prefix)?.to_owned(), tensor))
+            });
+            Ok((inside.collect(), prefix.clone()))
+        }
+        _ => Err(prefixes),
+    }
 }

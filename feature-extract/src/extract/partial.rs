@@ -1,19 +1,26 @@
 //! The state of a run on disk: the rows so far, and where to go on.
+//!
+//! The state is written before the files that it counts rows of, and never counts more than what
+//! is on the disk. At the end it is marked as finished first; then the files get their names, one
+//! by one, which another run can repeat from any point. A lock on the folder, which ends with the
+//! process, keeps a second run out.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Options, Paths};
+use super::rows::{Content, Rows, remove, sync_directory, write_whole};
+use super::{Options, Paths, identity};
 use crate::Error;
 use crate::cnn::Extractor;
-use crate::npy::{Element, Header, WRITTEN_HEADER};
+use crate::npy::Element;
 use crate::read::Source;
 
 const FEATURES: &str = "features.npy";
 const LABELS: &str = "labels.npy";
+const NAMES: &str = "names.json";
 const DESCRIPTION: &str = "features.json";
 const STATE: &str = "extract.json";
 
@@ -22,7 +29,10 @@ pub(super) struct Partial {
     out: PathBuf,
     features: Rows,
     labels: Option<Rows>,
+    names: Option<Rows>,
     state: State,
+    /// Held while the run lasts; none where the file system has no locks.
+    _lock: Option<File>,
 }
 
 /// What another run needs to go on.
@@ -30,54 +40,79 @@ pub(super) struct Partial {
 #[serde(deny_unknown_fields)]
 struct State {
     schema: u32,
-    /// blake3 hash of everything that decides the rows.
+    /// Hash of everything that decides the rows: [`identity::job`].
     job: String,
     /// Pictures done, bad ones included.
     position: usize,
     rows: usize,
     skipped: usize,
+    /// Bytes of the names' file.
+    names: u64,
+    /// All rows are written; only names are missing.
+    finished: bool,
 }
 
 impl Partial {
-    /// Makes the folder and the partial files, or opens those of an earlier run.
+    /// Makes the folder and the partial files, or opens those of an earlier run. Returns the rows
+    /// of a run that had only lacked its names, whose set is now complete.
     pub(super) fn open(
         extractor: &Extractor,
         source: &Source,
         paths: Paths<'_>,
-        options: Options,
-    ) -> Result<Self, Error> {
+        options: &Options,
+    ) -> Result<Opened, Error> {
         let out = paths.out;
         fs::create_dir_all(out).map_err(Error::io(out, "create"))?;
-        let description = out.join(DESCRIPTION);
-        if description.exists() {
-            let hint = "choose another folder, or remove the feature set";
-            return Err(Error::input(out, "no feature set yet", DESCRIPTION, hint));
-        }
-        let fresh = State {
-            schema: 1,
-            job: job(extractor, source, paths, options),
+        let lock = lock(out)?;
+        let mut state = State {
+            schema: 2,
+            job: identity::job(extractor, source, paths, options)?,
             position: 0,
             rows: 0,
             skipped: 0,
+            names: 0,
+            finished: false,
         };
-        let state = match options.resume {
-            true => State::load(out, &fresh.job)?.unwrap_or(fresh),
-            false => fresh,
+        let earlier = State::load(out)?;
+        refuse_others(out, earlier.as_ref())?;
+        match earlier {
+            Some(earlier) if options.resume => state = earlier.checked(out, &state.job)?,
+            Some(earlier) if earlier.position > 0 => {
+                let hint = "go on with resuming, or remove the folder to start anew";
+                let found = format!("{} rows of an unfinished run", earlier.rows);
+                return Err(Error::input(out, "a new or empty folder", found, hint));
+            }
+            _ => {}
+        }
+        if state.finished {
+            let (rows, skipped) = (state.rows, state.skipped);
+            give_names(out, &description(extractor, source, rows))?;
+            return Ok(Opened::Complete { rows, skipped });
+        }
+        write_whole(&partial(out, STATE), &state)?;
+        let open = |name: &str, content| match (state.position, content) {
+            (0, _) => Rows::create(&partial(out, name), content),
+            (_, Content::Text) => Rows::open(&partial(out, name), content, state.names),
+            (_, Content::Array(element, width)) => {
+                let bytes = state.rows * width.unwrap_or(1) * element.bytes();
+                let end = (crate::npy::WRITTEN_HEADER + bytes) as u64;
+                Rows::open(&partial(out, name), content, end)
+            }
         };
-        let open = |name: &str, element, width| {
-            Rows::open(&partial(out, name), element, width, state.rows)
-        };
-        let features = open(FEATURES, Element::F32, Some(extractor.features()))?;
-        let labels = source
-            .has_labels()
-            .then(|| open(LABELS, Element::I64, None))
-            .transpose()?;
-        Ok(Self {
+        let width = Some(extractor.features());
+        let features = open(FEATURES, Content::Array(Element::F32, width))?;
+        let labels = || open(LABELS, Content::Array(Element::I64, None));
+        let labels = source.has_labels().then(labels).transpose()?;
+        let names = || open(NAMES, Content::Text);
+        let names = source.has_names().then(names).transpose()?;
+        Ok(Opened::Begun(Box::new(Self {
             out: out.to_owned(),
             features,
             labels,
+            names,
             state,
-        })
+            _lock: lock,
+        })))
     }
 
     pub(super) fn position(&self) -> usize {
@@ -93,19 +128,28 @@ impl Partial {
     }
 
     pub(super) fn write_features(&mut self, features: &[f32]) -> Result<(), Error> {
-        self.features
-            .write(features.iter().map(|v| v.to_le_bytes()))
+        let bytes: Vec<u8> = features.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.features.write(&bytes)
     }
 
-    /// Ends a round: its labels, and how many pictures it covered.
+    /// Ends a round: its labels and names, and how many pictures it covered.
     pub(super) fn advance(
         &mut self,
         labels: &[i64],
+        names: &[String],
         pictures: usize,
         skipped: usize,
     ) -> Result<(), Error> {
         if let Some(file) = &mut self.labels {
-            file.write(labels.iter().map(|v| v.to_le_bytes()))?;
+            let bytes: Vec<u8> = labels.iter().flat_map(|v| v.to_le_bytes()).collect();
+            file.write(&bytes)?;
+        }
+        if let Some(file) = &mut self.names {
+            for name in names {
+                let before = if file.end() == 0 { "[" } else { ",\n" };
+                file.write(format!("{before}{}", serde_json::json!(name)).as_bytes())?;
+            }
+            self.state.names = file.end();
         }
         self.state.position += pictures;
         self.state.rows += pictures - skipped;
@@ -116,183 +160,167 @@ impl Partial {
     /// Saves what another run needs: first the rows, then the state that counts them.
     pub(super) fn save(&mut self) -> Result<(), Error> {
         self.features.sync()?;
-        self.labels.as_mut().map_or(Ok(()), Rows::sync)?;
+        for file in [&mut self.labels, &mut self.names].into_iter().flatten() {
+            file.sync()?;
+        }
         write_whole(&partial(&self.out, STATE), &self.state)
     }
 
-    /// After an error: keeps the state if it holds rows, else leaves no file behind.
+    /// After an error: saves the rows so far. Where that fails, too, the state saved before stays,
+    /// with its rows; without any row nothing stays.
     pub(super) fn give_up(mut self) {
         // The error that led here is the one to report.
-        if self.state.rows == 0 || self.save().is_err() {
-            self.remove(&[FEATURES, LABELS, STATE]);
-        }
-    }
-
-    fn remove(&self, names: &[&str]) {
-        for name in names {
-            let _ = fs::remove_file(partial(&self.out, name));
-        }
-    }
-
-    /// Writes the headers and gives the files their names.
-    pub(super) fn finish(mut self, extractor: &Extractor, source: &Source) -> Result<(), Error> {
         if self.state.rows == 0 {
-            self.remove(&[FEATURES, LABELS, STATE]);
+            let _ = self.remove();
+        } else {
+            let _ = self.save();
+        }
+    }
+
+    fn remove(&self) -> io::Result<()> {
+        // The state goes last: without it the others would be taken for somebody else's.
+        for name in [FEATURES, LABELS, NAMES, STATE] {
+            remove(&partial(&self.out, name))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the headers, marks the state as finished and gives the files their names.
+    pub(super) fn finish(&mut self, extractor: &Extractor, source: &Source) -> Result<(), Error> {
+        if self.state.rows == 0 {
+            self.remove().map_err(Error::io(&self.out, "remove"))?;
             let hint = "give a source with at least one good picture";
             let found = format!("none, and {} bad ones", self.state.skipped);
             return Err(Error::input(&self.out, "at least one picture", found, hint));
         }
         let rows = self.state.rows;
-        self.features.set_header(rows)?;
-        self.labels
-            .as_mut()
-            .map_or(Ok(()), |labels| labels.set_header(rows))?;
-        for name in [FEATURES, LABELS] {
-            if name == FEATURES || self.labels.is_some() {
-                let to = self.out.join(name);
-                fs::rename(partial(&self.out, name), &to).map_err(Error::io(&to, "write"))?;
-            }
+        if let Some(file) = &mut self.names {
+            file.write(b"]\n")?;
         }
-        let description = serde_json::json!({
-            "schema": 1,
-            "model": extractor.architecture().name(),
-            "weights_blake3": extractor.weights_blake3(),
-            "preprocessing": extractor.preprocessing().to_json(),
-            "class_names": source.class_names(),
-            "rows": rows,
-            "features": extractor.features(),
-        });
-        write_whole(&self.out.join(DESCRIPTION), &description)?;
-        self.remove(&[STATE]);
-        Ok(())
+        self.features.set_header(rows)?;
+        for file in [&mut self.labels, &mut self.names].into_iter().flatten() {
+            file.set_header(rows)?;
+        }
+        self.state.finished = true;
+        self.save()?;
+        give_names(&self.out, &description(extractor, source, rows))
     }
+}
+
+/// What a run finds.
+pub(super) enum Opened {
+    /// There are pictures to do.
+    Begun(Box<Partial>),
+    /// Everything had been done, and the set is complete now.
+    Complete {
+        /// Rows of the set.
+        rows: usize,
+        /// Bad pictures passed over.
+        skipped: usize,
+    },
+}
+
+fn description(extractor: &Extractor, source: &Source, rows: usize) -> serde_json::Value {
+    serde_json::json!({
+        "schema": 2,
+        "model": extractor.architecture().name(),
+        "weights_blake3": extractor.weights_blake3(),
+        "preprocessing": extractor.preprocessing().to_json(),
+        "class_names": source.class_names(),
+        "rows": rows,
+        "features": extractor.features(),
+    })
+}
+
+/// Gives the files of a finished run their names, the description last; can be repeated.
+fn give_names(out: &Path, description: &serde_json::Value) -> Result<(), Error> {
+    for name in [FEATURES, LABELS, NAMES] {
+        let (from, to) = (partial(out, name), out.join(name));
+        match fs::rename(&from, &to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io(&to, "write")(error));
+            }
+            _ => {}
+        }
+    }
+    sync_directory(out)?;
+    write_whole(&out.join(DESCRIPTION), description)?;
+    sync_directory(out)?;
+    let state = partial(out, STATE);
+    remove(&state).map_err(Error::io(&state, "remove"))
+}
+
+/// Locks the folder itself, so that nothing is left of the lock.
+fn lock(out: &Path) -> Result<Option<File>, Error> {
+    let Ok(folder) = File::open(out) else {
+        return Ok(None);
+    };
+    match folder.try_lock() {
+        Ok(()) => Ok(Some(folder)),
+        Err(TryLockError::WouldBlock) => {
+            let hint = "wait for its end, or choose another folder";
+            let found = "another extraction that runs";
+            Err(Error::input(out, "a folder of its own", found, hint))
+        }
+        // A file system without locks.
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
+/// Refuses a folder that holds anything but a run's own files; hidden files do not count.
+fn refuse_others(out: &Path, state: Option<&State>) -> Result<(), Error> {
+    let temporary = format!("{STATE}.partial.new");
+    if state.is_none() && out.join(DESCRIPTION).exists() {
+        let hint = "choose another folder, or remove the feature set";
+        return Err(Error::input(out, "no feature set yet", DESCRIPTION, hint));
+    }
+    let states = [partial(out, STATE), out.join(temporary)];
+    let new_description = format!("{DESCRIPTION}.new");
+    let finished = [FEATURES, LABELS, NAMES, DESCRIPTION, &new_description];
+    let finished = finished.map(|name| out.join(name));
+    let parts = [FEATURES, LABELS, NAMES].map(|name| partial(out, name));
+    for entry in fs::read_dir(out).map_err(Error::io(out, "list"))? {
+        let path = entry.map_err(Error::io(out, "list"))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let own = states.contains(&path)
+            || state.is_some() && parts.contains(&path)
+            || state.is_some_and(|state| state.finished) && finished.contains(&path);
+        if own || name.starts_with('.') {
+            continue;
+        }
+        let hint = "choose another folder: files of others are not replaced";
+        let expected = "a new or empty folder";
+        return Err(Error::input(out, expected, name.into_owned(), hint));
+    }
+    Ok(())
 }
 
 impl State {
-    fn load(out: &Path, job: &str) -> Result<Option<Self>, Error> {
+    /// The state of an earlier run; the largest is some hundred bytes.
+    fn load(out: &Path) -> Result<Option<Self>, Error> {
         let path = partial(out, STATE);
-        if !path.exists() {
+        let is_file = |m: &fs::Metadata| m.is_file() && m.len() < 1 << 16;
+        if !fs::symlink_metadata(&path).is_ok_and(|m| is_file(&m)) {
             return Ok(None);
         }
-        let hint = "remove the partial files, or run without resuming, to start anew";
+        let hint = "remove the folder of the unfinished set to start anew";
         let bytes = fs::read(&path).map_err(Error::io(&path, "read"))?;
-        let state: Self = serde_json::from_slice(&bytes)
-            .map_err(|e| Error::input(&path, "the state of a run", e.to_string(), hint))?;
-        if state.job != job || state.schema != 1 {
-            let found = "one with other images, weights, preprocessing or limit";
-            return Err(Error::input(&path, "the state of this run", found, hint));
-        }
-        Ok(Some(state))
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|e| Error::input(&path, "the state of a run", e.to_string(), hint))
     }
-}
 
-/// What decides the rows: a resumed run must agree in all of it.
-fn job(extractor: &Extractor, source: &Source, paths: Paths<'_>, options: Options) -> String {
-    let images = fs::canonicalize(paths.images).unwrap_or_else(|_| paths.images.to_owned());
-    let text = serde_json::json!([
-        extractor.architecture().name(),
-        extractor.weights_blake3(),
-        extractor.preprocessing().to_json(),
-        images,
-        source.len(),
-        source.has_labels(),
-        source.class_names(),
-        options.limit,
-    ]);
-    blake3::hash(text.to_string().as_bytes())
-        .to_hex()
-        .to_string()
+    fn checked(self, out: &Path, job: &str) -> Result<Self, Error> {
+        if self.job == job && self.schema == 2 {
+            return Ok(self);
+        }
+        let hint = "resume with the same input, or remove the folder to start anew";
+        let found = "one with other images, labels, weights, preprocessing or limit";
+        let path = partial(out, STATE);
+        Err(Error::input(&path, "the state of this run", found, hint))
+    }
 }
 
 fn partial(out: &Path, name: &str) -> PathBuf {
     out.join(format!("{name}.partial"))
-}
-
-/// Writes JSON under another name, and renames: a reader sees all of it or nothing.
-fn write_whole(path: &Path, value: &impl Serialize) -> Result<(), Error> {
-    let temporary = path.with_extension("new");
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create(&temporary)?;
-        serde_json::to_writer(&mut file, value)?;
-        file.write_all(b"\n")?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    write().map_err(Error::io(path, "write"))
-}
-
-/// A `.npy` file that grows row by row.
-struct Rows {
-    path: PathBuf,
-    file: BufWriter<File>,
-    element: Element,
-    /// Values a row; none for a flat array.
-    width: Option<usize>,
-}
-
-impl Rows {
-    /// Opens the file behind its first `rows` rows; what stands after them is cut off.
-    fn open(
-        path: &Path,
-        element: Element,
-        width: Option<usize>,
-        rows: usize,
-    ) -> Result<Self, Error> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(rows == 0)
-            .open(path)
-            .map_err(Error::io(path, "create"))?;
-        let end = (WRITTEN_HEADER + rows * width.unwrap_or(1) * element.bytes()) as u64;
-        let found = file.metadata().map_err(Error::io(path, "read"))?.len();
-        if rows > 0 && found < end {
-            let hint = "remove the partial files to start anew";
-            let expected = format!("at least {end} bytes for {rows} rows");
-            return Err(Error::input(path, expected, found.to_string(), hint));
-        }
-        file.set_len(end).map_err(Error::io(path, "write"))?;
-        let mut file = BufWriter::new(file);
-        file.seek(SeekFrom::End(0))
-            .map_err(Error::io(path, "write"))?;
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            element,
-            width,
-        })
-    }
-
-    fn write<const N: usize>(
-        &mut self,
-        values: impl Iterator<Item = [u8; N]>,
-    ) -> Result<(), Error> {
-        for value in values {
-            self.file
-                .write_all(&value)
-                .map_err(Error::io(&self.path, "write"))?;
-        }
-        Ok(())
-    }
-
-    fn sync(&mut self) -> Result<(), Error> {
-        self.file.flush().map_err(Error::io(&self.path, "write"))?;
-        self.file
-            .get_ref()
-            .sync_data()
-            .map_err(Error::io(&self.path, "write"))
-    }
-
-    /// Writes the header over the zeros at the start.
-    fn set_header(&mut self, rows: usize) -> Result<(), Error> {
-        let shape: Vec<usize> = [rows].into_iter().chain(self.width).collect();
-        let mut write = || -> std::io::Result<()> {
-            self.file.seek(SeekFrom::Start(0))?;
-            Header::write(self.element, &shape, &mut self.file)?;
-            self.file.flush()?;
-            self.file.get_ref().sync_all()
-        };
-        write().map_err(Error::io(&self.path, "write"))
-    }
 }

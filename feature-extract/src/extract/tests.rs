@@ -47,7 +47,7 @@ impl Scratch {
         let cancelled = AtomicBool::new(false);
         let mut seen = 0;
         let extractor = Extractor::compact().unwrap();
-        extract_to_dir(&extractor, paths, options, &cancelled, &mut |event| {
+        extract_to_dir(&extractor, paths, &options, &cancelled, &mut |event| {
             if let Event::Progress {
                 done,
                 total,
@@ -84,6 +84,7 @@ fn options(threads: usize) -> Options {
         skip_bad: false,
         resume: false,
         limit: None,
+        classes: None,
     }
 }
 
@@ -116,7 +117,7 @@ fn writes_what_the_network_gives_in_order() {
     );
     let text: serde_json::Value =
         serde_json::from_slice(&scratch.bytes("out/features.json")).unwrap();
-    assert_eq!(text["schema"], 1);
+    assert_eq!(text["schema"], 2);
     assert_eq!(text["model"], "velum-compact");
     assert_eq!(text["rows"], 200);
     assert_eq!(text["features"], features.ncols());
@@ -182,7 +183,12 @@ fn bad_pictures_stop_or_are_counted() {
     values[[39, 0, 0]] = f32::INFINITY;
     ndarray_npy::write_npy(scratch.path("images.npy"), &values).unwrap();
     let error = scratch.run("out", options(2), usize::MAX).unwrap_err();
-    assert!(error.to_string().contains("images.npy [3]"), "{error}");
+    assert!(
+        error
+            .place()
+            .is_some_and(|place| place.contains("images.npy [3]")),
+        "{error}"
+    );
     assert!(scratch.names("out").is_empty());
     let skip = Options {
         skip_bad: true,
@@ -202,13 +208,51 @@ fn bad_pictures_stop_or_are_counted() {
 }
 
 #[test]
-fn a_limit_takes_the_first_pictures() {
+fn a_limit_takes_from_every_class_of_an_array_too() {
     let scratch = Scratch::new(100);
-    let first = Options {
+    // Sorted by class, as many arrays are: the first ones would be of one class.
+    let labels: Array1<i64> = (0..100)
+        .map(|row| if row < 90 { row / 45 } else { 2 })
+        .collect();
+    ndarray_npy::write_npy(scratch.path("labels.npy"), &labels).unwrap();
+    scratch.run("whole", options(1), usize::MAX).unwrap();
+    let limited = |resume| Options {
         limit: Some(37),
+        resume,
         ..options(2)
     };
-    assert_eq!(scratch.run("out", first, usize::MAX).unwrap().rows, 37);
+    assert_eq!(
+        scratch.run("out", limited(false), usize::MAX).unwrap().rows,
+        37
+    );
+    let kept: Array1<i64> = ndarray_npy::read_npy(scratch.path("out/labels.npy")).unwrap();
+    let count = |class| kept.iter().filter(|&&label| label == class).count();
+    assert_eq!([0, 1, 2].map(count), [14, 13, 10]);
+    // The rows are those of the pictures that were chosen: the first of every class.
+    let rows =
+        |name: &str| -> ndarray::Array2<f32> { ndarray_npy::read_npy(scratch.path(name)).unwrap() };
+    let (some, whole) = (rows("out/features.npy"), rows("whole/features.npy"));
+    for (row, at) in (0..14).chain(45..58).chain(90..100).enumerate() {
+        assert_eq!(some.row(row), whole.row(at), "{row}");
+    }
+    // Stopped after a round of pictures, a run goes on with the same ones.
+    let many = Scratch::new(600);
+    let labels: Array1<i64> = (0..600).map(|row| i64::from(row >= 10)).collect();
+    ndarray_npy::write_npy(many.path("labels.npy"), &labels).unwrap();
+    let limited = |resume| Options {
+        limit: Some(550),
+        resume,
+        ..options(1)
+    };
+    many.run("whole", limited(false), usize::MAX).unwrap();
+    assert!(!many.run("out", limited(false), 1).unwrap().complete);
+    many.run("out", limited(true), usize::MAX).unwrap();
+    assert!(many.bytes("out/features.npy") == many.bytes("whole/features.npy"));
+}
+
+#[test]
+fn without_a_picture_there_is_no_set() {
+    let scratch = Scratch::new(100);
     let none = Options {
         limit: Some(0),
         ..options(2)
@@ -219,4 +263,130 @@ fn a_limit_takes_the_first_pictures() {
         "{error}"
     );
     assert!(scratch.names("none").is_empty());
+}
+
+#[test]
+fn a_folder_of_others_is_left_alone() {
+    let scratch = Scratch::new(4);
+    std::fs::create_dir(scratch.path("out")).unwrap();
+    std::fs::write(scratch.path("out/features.npy"), b"mine").unwrap();
+    let error = scratch.run("out", options(1), usize::MAX).unwrap_err();
+    assert!(
+        error.to_string().contains("a new or empty folder"),
+        "{error}"
+    );
+    assert_eq!(scratch.bytes("out/features.npy"), b"mine");
+}
+
+#[test]
+fn one_run_at_a_time_and_none_over_an_unfinished_one() {
+    let scratch = Scratch::new(600);
+    std::fs::create_dir(scratch.path("out")).unwrap();
+    let held = std::fs::File::open(scratch.path("out")).unwrap();
+    held.lock().unwrap();
+    let error = scratch.run("out", options(1), usize::MAX).unwrap_err();
+    assert!(error.to_string().contains("another extraction"), "{error}");
+    drop(held);
+
+    scratch.run("out", options(1), 1).unwrap();
+    let kept = scratch.bytes("out/features.npy.partial");
+    let error = scratch.run("out", options(1), usize::MAX).unwrap_err();
+    assert!(
+        error.hint().is_some_and(|hint| hint.contains("resuming")),
+        "{error}"
+    );
+    assert_eq!(scratch.bytes("out/features.npy.partial"), kept);
+
+    // Other labels of the same number are another run.
+    let resume = Options {
+        resume: true,
+        ..options(1)
+    };
+    let labels = scratch.bytes("labels.npy");
+    let other = Array1::from_elem(600, 2i64);
+    ndarray_npy::write_npy(scratch.path("labels.npy"), &other).unwrap();
+    let error = scratch.run("out", resume.clone(), usize::MAX).unwrap_err();
+    assert!(
+        error.to_string().contains("the state of this run"),
+        "{error}"
+    );
+    std::fs::write(scratch.path("labels.npy"), labels).unwrap();
+
+    // A link in place of the rows is not followed.
+    #[cfg(unix)]
+    {
+        std::fs::write(scratch.path("victim"), &kept).unwrap();
+        let rows = scratch.path("out/features.npy.partial");
+        std::fs::remove_file(&rows).unwrap();
+        std::os::unix::fs::symlink(scratch.path("victim"), &rows).unwrap();
+        assert!(scratch.run("out", resume.clone(), usize::MAX).is_err());
+        assert_eq!(scratch.bytes("victim"), kept);
+        std::fs::remove_file(&rows).unwrap();
+        std::fs::write(&rows, &kept).unwrap();
+    }
+    assert_eq!(scratch.run("out", resume, usize::MAX).unwrap().rows, 600);
+}
+
+#[test]
+fn a_run_killed_between_its_last_renames_is_completed() {
+    let scratch = Scratch::new(40);
+    scratch.run("whole", options(1), usize::MAX).unwrap();
+    let resume = Options {
+        resume: true,
+        ..options(1)
+    };
+    scratch.run("out", options(1), usize::MAX).unwrap();
+    let extractor = Extractor::compact().unwrap();
+    let (images, labels) = (scratch.path("images.npy"), scratch.path("labels.npy"));
+    let source = Source::open(&images, Some(&labels)).unwrap();
+    let out = scratch.path("out");
+    let paths = Paths {
+        images: &images,
+        labels: Some(&labels),
+        out: &out,
+    };
+    let job = identity::job(&extractor, &source, paths, &resume).unwrap();
+    let state = serde_json::json!({
+        "schema": 2, "job": job, "position": 40, "rows": 40, "skipped": 0, "names": 0, "finished": true
+    });
+    for done in ["labels.npy", "features.npy"] {
+        std::fs::rename(out.join(done), out.join(format!("{done}.partial"))).unwrap();
+        let _ = std::fs::remove_file(out.join("features.json"));
+        std::fs::write(out.join("extract.json.partial"), state.to_string()).unwrap();
+        assert_eq!(
+            scratch.run("out", resume.clone(), usize::MAX).unwrap().rows,
+            40
+        );
+        assert_eq!(scratch.names("out"), scratch.names("whole"));
+        assert_eq!(
+            scratch.bytes("out/features.npy"),
+            scratch.bytes("whole/features.npy")
+        );
+    }
+}
+
+#[test]
+fn rows_keep_the_names_of_their_pictures() {
+    let scratch = Scratch::new(1);
+    const JPEG: &[u8] = include_bytes!("../../tests/fixtures/pictures/grey.jpg");
+    for (name, bytes) in [("a/1.jpg", JPEG), ("a/2.jpg", b"bad"), ("b/3.jpg", JPEG)] {
+        let path = scratch.path("images.npy.d").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    let (images, out) = (scratch.path("images.npy.d"), scratch.path("out"));
+    let paths = Paths {
+        images: &images,
+        labels: None,
+        out: &out,
+    };
+    let skip = Options {
+        skip_bad: true,
+        ..options(1)
+    };
+    let extractor = Extractor::compact().unwrap();
+    let never = AtomicBool::new(false);
+    extract_to_dir(&extractor, paths, &skip, &never, &mut |_| {}).unwrap();
+    let names: Vec<String> = serde_json::from_slice(&scratch.bytes("out/names.json")).unwrap();
+    assert_eq!(names, ["a/1.jpg", "b/3.jpg"]);
 }

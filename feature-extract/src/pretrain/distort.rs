@@ -19,7 +19,7 @@ pub(super) fn distorted(mask: &[f32], random: &mut Random) -> Vec<f32> {
     let small = shrink(&drawn, random);
     let mut large = Vec::with_capacity(SIDE * SIDE);
     let side = small.len().isqrt();
-    bilinear(&small, (0, 1), [side; 2], [SIDE; 2], &mut large);
+    bilinear(|at| small[at], [side; 2], [SIDE; 2], &mut large);
     large
 }
 
@@ -35,7 +35,7 @@ fn bend(mask: &[f32], random: &mut Random) -> Vec<f32> {
             .map(|_| strength * random.normal())
             .collect();
         let mut fine = Vec::new();
-        bilinear(&grid, (0, 1), [GRID; 2], [MASK; 2], &mut fine);
+        bilinear(|at| grid[at], [GRID; 2], [MASK; 2], &mut fine);
         fine
     });
     let middle = (MASK as f32 - 1.0) / 2.0;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 use crate::Error;
 
@@ -20,7 +20,8 @@ pub(super) struct ByteStream {
 
 enum Inner {
     Plain(BufReader<File>),
-    Gzip(Box<MultiGzDecoder<BufReader<File>>>),
+    /// None behind the last member.
+    Gzip(Option<Box<GzDecoder<BufReader<File>>>>),
 }
 
 impl ByteStream {
@@ -34,7 +35,7 @@ impl ByteStream {
             .starts_with(&[0x1f, 0x8b]);
         let length = (!gzipped && metadata.is_file()).then_some(metadata.len());
         let inner = if gzipped {
-            Inner::Gzip(Box::new(MultiGzDecoder::new(reader)))
+            Inner::Gzip(Some(Box::new(GzDecoder::new(reader))))
         } else {
             Inner::Plain(reader)
         };
@@ -64,19 +65,19 @@ impl ByteStream {
 
     /// Fills `into`; `what` names what is being read.
     pub(super) fn fill(&mut self, into: &mut [u8], what: impl Fn() -> String) -> Result<(), Error> {
-        self.read_exact(into).map_err(|source| {
-            let found = match source.kind() {
-                io::ErrorKind::UnexpectedEof => "the end of the file".to_owned(),
-                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => source.to_string(),
-                _ => return Error::io(&self.path, "read")(source),
-            };
-            Error::input(
-                &self.path,
-                what(),
-                found,
-                "the file is damaged or cut off: copy it again",
-            )
-        })
+        self.read_exact(into)
+            .map_err(|source| self.damaged(source, what()))
+    }
+
+    /// What unpacking finds wrong is the file's fault, not the system's.
+    fn damaged(&self, source: io::Error, expected: String) -> Error {
+        let found = match source.kind() {
+            io::ErrorKind::UnexpectedEof => "the end of the file".to_owned(),
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => source.to_string(),
+            _ => return Error::io(&self.path, "read")(source),
+        };
+        let hint = "the file is damaged or cut off: copy it again";
+        Error::input(&self.path, expected, found, hint)
     }
 
     /// Passes over `count` bytes.
@@ -92,13 +93,14 @@ impl ByteStream {
         match passed {
             Ok(passed) if passed == count => Ok(()),
             Ok(_) => self.fill(&mut [0], || "more pictures".into()),
-            Err(source) => Err(Error::io(&self.path, "unpack")(source)),
+            Err(source) => Err(self.damaged(source, "more pictures".into())),
         }
     }
 
     /// Checks that nothing is left.
     pub(super) fn finish(&mut self) -> Result<(), Error> {
-        let left = self.read(&mut [0]).map_err(Error::io(&self.path, "read"))?;
+        let left = self.read(&mut [0]);
+        let left = left.map_err(|e| self.damaged(e, "the end of the file".into()))?;
         if left == 0 {
             return Ok(());
         }
@@ -116,7 +118,37 @@ impl Read for ByteStream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match &mut self.inner {
             Inner::Plain(reader) => reader.read(into),
-            Inner::Gzip(reader) => reader.read(into),
+            Inner::Gzip(reader) => read_members(reader, into),
         }
     }
+}
+
+/// Reads gzip members one after the other; zeros behind the last are padding, as `gzip` has it.
+fn read_members(
+    slot: &mut Option<Box<GzDecoder<BufReader<File>>>>,
+    into: &mut [u8],
+) -> io::Result<usize> {
+    while let Some(member) = slot {
+        let count = member.read(into)?;
+        if count > 0 || into.is_empty() {
+            return Ok(count);
+        }
+        let Some(member) = slot.take() else { break };
+        let mut reader = member.into_inner();
+        loop {
+            let ahead = reader.fill_buf()?;
+            let zeros = ahead.iter().take_while(|&&byte| byte == 0).count();
+            match ahead.get(zeros) {
+                None if ahead.is_empty() => return Ok(0),
+                None => reader.consume(zeros),
+                Some(0x1f) if zeros == 0 => break,
+                Some(_) => {
+                    let text = "bytes behind the end of the gzip data";
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+                }
+            }
+        }
+        *slot = Some(Box::new(GzDecoder::new(reader)));
+    }
+    Ok(0)
 }

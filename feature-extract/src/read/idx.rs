@@ -1,10 +1,10 @@
 //! IDX files, the form in which MNIST is published (yann.lecun.com/exdb/mnist): a magic number
 //! `00 00 08 d` (unsigned bytes, d dimensions), d sizes as big-endian u32, then the data.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::bytes::ByteStream;
-use crate::picture::{allowed_sizes, size_is_allowed};
+use crate::picture::{Samples, allowed_sizes, size_is_allowed};
 use crate::{Channels, Error, Picture};
 
 const HINT: &str = "give an IDX file of unsigned bytes, gzipped or not, a .npy file, or a folder";
@@ -47,9 +47,11 @@ impl IdxImages {
         let count = self.count;
         self.stream
             .fill(&mut self.buffer, || format!("picture {index} of {count}"))?;
-        let values = self.buffer.iter().map(|&b| f32::from(b) / 255.0).collect();
-        let name = format!("{} [{index}]", self.stream.path().display());
-        Picture::new(&name, self.size, Channels::One, values)
+        let samples = Samples::U8(self.buffer.clone());
+        Picture::of(self.size, Channels::One, samples).map_err(|found| {
+            let name = format!("{} [{index}]", self.stream.path().display());
+            Error::bad_picture(name, "whole rows", found)
+        })
     }
 
     pub(super) fn pass_over(&mut self, count: usize) -> Result<(), Error> {
@@ -87,13 +89,4 @@ pub(super) fn read_header<const D: usize>(
         *size = u32::from_be_bytes(word) as usize;
     }
     Ok(sizes)
-}
-
-/// The labels' file by MNIST's naming (`x-images-idx3-ubyte.gz` beside `x-labels-idx1-ubyte.gz`),
-/// if it exists.
-pub(super) fn labels_beside(images: &Path) -> Option<PathBuf> {
-    let name = images.file_name()?.to_str()?;
-    let labels = name.replace("images", "labels").replace("idx3", "idx1");
-    let path = images.with_file_name(&labels);
-    (labels != name && path.is_file()).then_some(path)
 }

@@ -1,6 +1,6 @@
 //! Labels that stand in a file of their own, read in step with the pictures.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::bytes::ByteStream;
 use super::{idx, open_npy};
@@ -54,6 +54,10 @@ impl LabelStream {
         })
     }
 
+    pub(super) fn path(&self) -> &Path {
+        self.stream.path()
+    }
+
     pub(super) fn next(&mut self) -> Result<i64, Error> {
         let at = self.position;
         self.position += 1;
@@ -89,4 +93,21 @@ impl LabelStream {
     pub(super) fn finish(&mut self) -> Result<(), Error> {
         self.stream.finish()
     }
+}
+
+/// The labels' file by MNIST's naming (`x-images-idx3-ubyte.gz` beside `x-labels-idx1-ubyte.gz`),
+/// or that of arrays (`x_images.npy` beside `x_labels.npy`), if it exists; one of the two may be
+/// gzipped and the other not.
+pub(super) fn beside(images: &Path) -> Option<PathBuf> {
+    let name = images.file_name()?.to_str()?;
+    let (head, tail) = name.rsplit_once("images")?;
+    let labels = format!("{head}labels{}", tail.replace("idx3", "idx1"));
+    let other = match labels.strip_suffix(".gz") {
+        Some(plain) => plain.to_owned(),
+        None => format!("{labels}.gz"),
+    };
+    let mut paths = [labels, other]
+        .map(|name| images.with_file_name(name))
+        .into_iter();
+    paths.find(|path| path.is_file())
 }

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use flate2::{Compression, write::GzEncoder};
-use image::{GrayImage, Luma, Rgb, RgbImage};
 use ndarray::{Array3, Array4};
 
 use super::*;
@@ -30,6 +29,19 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
+}
+
+const JPEG: &[u8] = include_bytes!("../../tests/fixtures/pictures/baseline.jpg");
+
+/// A PNG of 8 bits.
+fn png_bytes(colour: png::ColorType, size: [u32; 2], data: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, size[1], size[0]);
+    encoder.set_color(colour);
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(data).unwrap();
+    writer.finish().unwrap();
+    bytes
 }
 
 struct Scratch(tempfile::TempDir);
@@ -77,7 +89,7 @@ fn idx_gives_scaled_pictures_and_the_labels_beside() {
         let labels: Vec<_> = samples.iter().map(|s| s.label.unwrap()).collect();
         assert_eq!(labels, [7, 0, 9]);
         let wanted: Vec<f32> = (4..8).map(|v| v as f32 / 255.0).collect();
-        assert_eq!(samples[1].picture.values(), wanted);
+        assert_eq!(samples[1].picture.to_values(), wanted);
 
         let mut rest = Source::open(&images, None).unwrap();
         rest.pass_over(2).unwrap();
@@ -111,7 +123,7 @@ fn broken_idx_names_file_expected_and_found() {
                 b.truncate(b.len() - 12);
                 b
             },
-            "torn.gz",
+            "picture 2 of 3, found the end",
         ),
         ("magic", idx_labels(&[1]), "IDX images (00 00 08 03)"),
         ("short", vec![0, 0], "the header of IDX images"),
@@ -131,7 +143,11 @@ fn broken_idx_names_file_expected_and_found() {
     for (name, bytes, part) in cases {
         let error = first_error(&scratch.file(name, &bytes), None);
         let text = error.to_string();
-        assert!(text.contains(part) && text.contains(name), "{name}: {text}");
+        let place = error.place().unwrap();
+        assert!(
+            text.contains(part) && place.contains(name),
+            "{name}: {text}"
+        );
         assert!(!error.is_skippable() && error.hint().is_some(), "{name}");
     }
     let missing = first_error(&scratch.0.path().join("missing"), None);
@@ -186,17 +202,20 @@ fn npy_gives_grey_and_colour() {
         (second.height(), second.width(), second.channels()),
         (3, 4, Channels::One)
     );
-    assert_eq!(second.values()[6], 112.0 / 255.0);
+    assert_eq!(second.to_values()[6], 112.0 / 255.0);
     assert_eq!(samples[1].label, None);
 
     let colour = Array4::from_shape_fn((2, 1, 2, 3), |(n, _, x, c)| {
-        n as f32 + x as f32 / 2. + c as f32 / 8.
+        (n as f32 + x as f32 / 2. + c as f32 / 8.) / 2.
     });
     ndarray_npy::write_npy(&path, &colour).unwrap();
     let mut source = Source::open(&path, None).unwrap();
     source.pass_over(1).unwrap();
     let second = source.next().unwrap().unwrap().picture;
-    assert_eq!(second.values(), [1., 1.125, 1.25, 1.5, 1.625, 1.75]);
+    assert_eq!(
+        second.to_values(),
+        [0.5, 0.5625, 0.625, 0.75, 0.8125, 0.875]
+    );
     assert!(source.next().is_none());
 }
 
@@ -211,7 +230,10 @@ fn npy_with_a_bad_picture_goes_on_after_it() {
     assert_eq!(found.len(), 3);
     let error = found[1].as_ref().unwrap_err();
     assert!(
-        error.is_skippable() && error.to_string().contains("a.npy [1]"),
+        error.is_skippable()
+            && error
+                .place()
+                .is_some_and(|place| place.contains("a.npy [1]")),
         "{error}"
     );
     assert!(found[0].is_ok() && found[2].is_ok());
@@ -236,15 +258,12 @@ fn folder_gives_classes_in_order_and_names_bad_pictures() {
     for class in ["cat", "bird"] {
         std::fs::create_dir_all(root.join(class)).unwrap();
     }
-    GrayImage::from_fn(3, 2, |x, y| Luma([(10 * y + x) as u8]))
-        .save(root.join("cat/1.png"))
-        .unwrap();
-    RgbImage::from_pixel(4, 4, Rgb([255, 0, 51]))
-        .save(root.join("bird/b.png"))
-        .unwrap();
-    RgbImage::from_pixel(8, 8, Rgb([200, 100, 50]))
-        .save(root.join("bird/c.JPG"))
-        .unwrap();
+    let grey: Vec<u8> = (0..6).map(|at| 10 * (at / 3) + at % 3).collect();
+    let grey = png_bytes(png::ColorType::Grayscale, [2, 3], &grey);
+    std::fs::write(root.join("cat/1.png"), grey).unwrap();
+    let red = png_bytes(png::ColorType::Rgb, [4, 4], &[255, 0, 51].repeat(16));
+    std::fs::write(root.join("bird/b.png"), red).unwrap();
+    std::fs::write(root.join("bird/c.JPG"), JPEG).unwrap();
     std::fs::write(root.join("bird/a.png"), b"no picture").unwrap();
     std::fs::write(root.join("bird/.hidden"), b"").unwrap();
     std::fs::write(root.join("cat/notes.txt"), b"").unwrap();
@@ -253,34 +272,32 @@ fn folder_gives_classes_in_order_and_names_bad_pictures() {
     let source = Source::open(&root, None).unwrap();
     assert_eq!(source.class_names().unwrap(), ["bird", "cat"]);
     assert!(source.has_labels());
+    let left_out = [root.join("readme.txt"), root.join("cat/notes.txt")];
+    assert_eq!(source.left_out(), left_out);
+    assert_eq!(source.name(3).unwrap(), "cat/1.png");
     let found: Vec<_> = source.collect();
-    assert_eq!(found.len(), 5);
-    for (at, name) in [(0, "bird/a.png"), (4, "cat/notes.txt")] {
-        let error = found[at].as_ref().unwrap_err();
-        assert!(
-            error.is_skippable() && error.to_string().contains(name),
-            "{error}"
-        );
-    }
+    assert_eq!(found.len(), 4);
+    let error = found[0].as_ref().unwrap_err();
+    assert!(
+        error.is_skippable()
+            && error
+                .place()
+                .is_some_and(|place| place.contains("bird/a.png")),
+        "{error}"
+    );
     let red = found[1].as_ref().unwrap();
     assert_eq!(
-        (red.label, red.picture.values()[0..3].to_vec()),
+        (red.label, red.picture.to_values()[0..3].to_vec()),
         (Some(0), vec![1.0, 0.0, 0.2])
     );
-    // A flat colour survives JPEG within its quantisation and the conversion to YCbCr and back.
-    let jpeg = found[2].as_ref().unwrap().picture.values();
-    for (value, wanted) in jpeg.iter().zip([200., 100., 50.]) {
-        assert!(
-            (value * 255.0 - wanted).abs() <= 4.0,
-            "{value} for {wanted}"
-        );
-    }
+    let jpeg = &found[2].as_ref().unwrap().picture;
+    assert_eq!([jpeg.height(), jpeg.width()], [32, 40]);
     let cat = found[3].as_ref().unwrap();
     assert_eq!(
         (cat.label, cat.picture.channels()),
         (Some(1), Channels::One)
     );
-    assert_eq!(cat.picture.values()[4], 11.0 / 255.0);
+    assert_eq!(cat.picture.to_values()[4], 11.0 / 255.0);
 }
 
 #[test]
@@ -300,6 +317,14 @@ fn folders_without_classes_are_refused() {
             .to_string()
             .contains("the picture x.png beside")
     );
+    std::fs::remove_dir(root.join("empty")).unwrap();
+    let flat = Source::open(root, None).unwrap();
+    assert_eq!((flat.len(), flat.has_labels()), (1, false));
+    let one = Source::open(&root.join("x.png"), None).unwrap();
+    assert_eq!(
+        (one.name(0), one.has_labels()),
+        (Some("x.png".into()), false)
+    );
 }
 
 #[test]
@@ -316,7 +341,89 @@ fn picture_bombs_are_refused_before_allocation() {
     scratch.file("set/a/bomb.png", &png);
     let error = first_error(&scratch.0.path().join("set"), None);
     assert!(
-        error.is_skippable() && error.to_string().contains("bomb.png"),
+        error.is_skippable()
+            && error
+                .place()
+                .is_some_and(|place| place.contains("bomb.png")),
         "{error}"
     );
+}
+
+#[test]
+fn classes_are_matched_by_name_and_a_limit_takes_from_each() {
+    let scratch = Scratch::new();
+    for (class, count) in [("b", 5), ("c", 1), ("d", 4)] {
+        for index in 0..count {
+            scratch.file(&format!("{class}/{index}.png"), b"");
+        }
+    }
+    let classes = ["a", "b", "c", "d"].map(str::to_owned);
+    let root = scratch.0.path();
+    let mut source = Source::open_classes(root, None, Some(&classes)).unwrap();
+    assert_eq!(source.class_names().unwrap(), classes);
+    source.limit(5).unwrap();
+    let names: Vec<_> = (0..5).filter_map(|at| source.name(at)).collect();
+    assert_eq!(
+        names,
+        ["b/0.png", "b/1.png", "c/0.png", "d/0.png", "d/1.png"]
+    );
+    let error = Source::open_classes(root, None, Some(&classes[..2]))
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("found c"), "{error}");
+    let twice = ["b", "c", "d", "b"].map(str::to_owned);
+    assert!(Source::open_classes(root, None, Some(&twice)).is_err());
+}
+
+#[test]
+fn bad_links_and_folders_named_like_pictures_are_bad_pictures() {
+    let scratch = Scratch::new();
+    std::fs::create_dir_all(scratch.0.path().join("set/a/y.png")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("/nonexistent", scratch.0.path().join("set/a/x.jpg")).unwrap();
+    let source = Source::open(&scratch.0.path().join("set"), None).unwrap();
+    for found in source {
+        assert!(found.unwrap_err().is_skippable());
+    }
+}
+
+#[test]
+fn gzip_may_be_padded_with_zeros_alone() {
+    let scratch = Scratch::new();
+    let good = gzip(&idx_images(2, 2, 2));
+    let parts = idx_images(2, 2, 2);
+    let members = [gzip(&parts[..18]), gzip(&parts[18..])].concat();
+    for bytes in [[&good[..], &[0; 512]].concat(), members] {
+        let source = Source::open(&scratch.file("padded.gz", &bytes), None).unwrap();
+        assert_eq!(source.map(Result::unwrap).count(), 2);
+    }
+    let mut sum = good.clone();
+    let at = sum.len() - 6;
+    sum[at] ^= 1;
+    for bytes in [[&good[..], b"more"].concat(), sum] {
+        let error = first_error(&scratch.file("bad.gz", &bytes), None);
+        assert!(matches!(error, Error::Input { .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn labels_beside_may_be_packed_otherwise_and_arrays_have_them_too() {
+    let scratch = Scratch::new();
+    let images = scratch.file("t-images-idx3-ubyte.gz", &gzip(&idx_images(2, 1, 1)));
+    scratch.file("t-labels-idx1-ubyte", &idx_labels(&[0, 1]));
+    assert!(Source::open(&images, None).unwrap().has_labels());
+    let at = |name: &str| scratch.0.path().join(name);
+    let planar = Array4::from_shape_fn((2, 3, 2, 2), |(n, c, y, x)| {
+        (40 * n + 10 * c + 2 * y + x) as u8
+    });
+    ndarray_npy::write_npy(at("x_images.npy"), &planar).unwrap();
+    ndarray_npy::write_npy(at("x_labels.npy"), &ndarray::arr1(&[1i64, 0])).unwrap();
+    let mut source = Source::open(&at("x_images.npy"), None).unwrap();
+    let first = source.next().unwrap().unwrap();
+    assert_eq!(first.label, Some(1));
+    let wanted = [0, 10, 20, 1, 11, 21].map(|v| f32::from(v as u8) / 255.0);
+    assert_eq!(first.picture.to_values()[..6], wanted);
+    ndarray_npy::write_npy(at("f.npy"), &Array3::<f32>::from_elem((1, 2, 2), 255.0)).unwrap();
+    let error = first_error(&at("f.npy"), None);
+    assert!(error.to_string().contains("from 0 to 1"), "{error}");
 }

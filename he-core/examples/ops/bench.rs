@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use he_core::evaluator::{Ckks, CkksCt, CkksPlain, EvalError, Evaluator, Level, Placement};
-use he_core::holder::{Opener, Sealer, SecretOpener, SecretSealer};
+use he_core::key_holder::{Decryptor, Encryptor, SecretKeyDecryptor, SecretKeyEncryptor};
 use he_core::params::{KeySet, Params, ParamsLiteral};
 use he_core::rlwe::{Context, KeyId, SecretKey};
 use he_core::{ring::GaloisElement, wire};
@@ -85,7 +85,7 @@ pub(crate) struct KeyBytes {
 /// An evaluator with its keys, and two ciphertexts at the top.
 pub(crate) struct Bench {
     evaluator: Ckks,
-    opener: SecretOpener,
+    decryptor: SecretKeyDecryptor,
     key_bytes: KeyBytes,
     a: CkksCt,
     b: CkksCt,
@@ -116,7 +116,12 @@ impl Bench {
         let mut disk = Vec::new();
         wire::write_switching_key(&mut disk, "a rotation key", &context, rotation)?;
         let key_bytes = KeyBytes {
-            memory: rotation.memory_bytes(),
+            // Both halves, when all digits are in use.
+            memory: rotation
+                .b()
+                .iter()
+                .map(|b| 2 * 8 * b.to_canonical().len() as u64)
+                .sum(),
             disk: disk.len() as u64,
         };
         let scale = f64::from(shape.bits).exp2();
@@ -127,13 +132,13 @@ impl Bench {
         let slots: Vec<_> = (0..params.slots())
             .map(|i| Complex64::new((i as f64).sin(), (i as f64).cos()))
             .collect();
-        let sealer = SecretSealer::new(Arc::clone(&key))?;
+        let encryptor = SecretKeyEncryptor::new(Arc::clone(&key))?;
         let evaluator = Ckks::new(keys)?;
         Ok(Self {
-            a: sealer.seal(&slots, at, 1.0)?,
-            b: sealer.seal(&slots, at, 1.0)?,
+            a: encryptor.encrypt(&slots, at, 1.0)?,
+            b: encryptor.encrypt(&slots, at, 1.0)?,
             plain: evaluator.plain(slots.clone())?,
-            opener: SecretOpener::new(key)?,
+            decryptor: SecretKeyDecryptor::new(key)?,
             evaluator,
             key_bytes,
             slots,
@@ -181,7 +186,7 @@ impl Bench {
 
     /// Bits after the point that are right in the root mean square of all slots, after the operation.
     pub(crate) fn precision_bits(&self, op: Op) -> Fallible<f64> {
-        let found = self.opener.open(&self.run(op)?)?;
+        let found = self.decryptor.decrypt(&self.run(op)?)?;
         let n = self.slots.len();
         let at = |i: usize, k: i64| self.slots[(i + k as usize) % n];
         let wanted = |i: usize| match op {

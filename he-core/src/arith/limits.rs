@@ -1,29 +1,19 @@
 //! What the machine can do at most, to compare kernels with. Nothing else uses this.
 
-use super::simd::{MultiplyAdds, Total, dispatch};
+use super::kernels::{MultiplyAdds, Total};
+use super::simd::dispatch;
 
 /// `8 steps` multiply-adds of the widest vectors, all in registers, in eight independent chains. Gives their sum and the number of multiply-adds,
 /// each lane counted.
 #[must_use]
 pub fn multiply_adds(steps: usize) -> (f64, u64) {
-    let (mut sum, mut count) = (0.0, 0);
-    dispatch(MultiplyAdds {
-        steps,
-        sum: &mut sum,
-        count: &mut count,
-    });
-    (sum, count)
+    dispatch(MultiplyAdds { steps })
 }
 
 /// The sum of `values`, read once. The order of additions depends on the machine, so the last bits do.
 #[must_use]
 pub fn read(values: &[f64]) -> f64 {
-    let mut sum = 0.0;
-    dispatch(Total {
-        values,
-        sum: &mut sum,
-    });
-    sum
+    dispatch(Total { values })
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! One prime modulus: canonical integer arithmetic and conversions to and from `f64` residues.
 
+use super::bits::{MAX_PRIME_BITS, MIN_PRIME_BITS};
+use super::error::ArithError;
+use super::prime::{is_prime, mul_mod, pow_mod};
 use super::simd::ROUND;
-use super::{ArithError, is_prime};
 
 /// A prime `p` with `2^16 < p < 2^48`.
 ///
@@ -27,7 +29,7 @@ impl Modulus {
     /// # Errors
     /// [`ArithError::ModulusRange`] and [`ArithError::NotPrime`].
     pub fn new(p: u64) -> Result<Self, ArithError> {
-        if p <= 1 << 16 || p >= 1 << 48 {
+        if p <= 1 << MIN_PRIME_BITS || p >= 1 << MAX_PRIME_BITS {
             return Err(ArithError::ModulusRange { found: p });
         }
         if !is_prime(p) {
@@ -181,21 +183,4 @@ impl Modulus {
             quotient: w / self.p,
         }
     }
-}
-
-pub(super) fn mul_mod(a: u64, b: u64, p: u64) -> u64 {
-    (u128::from(a) * u128::from(b) % u128::from(p)) as u64
-}
-
-pub(super) fn pow_mod(mut a: u64, mut e: u64, p: u64) -> u64 {
-    let mut r = 1;
-    a %= p;
-    while e > 0 {
-        if e & 1 == 1 {
-            r = mul_mod(r, a, p);
-        }
-        a = mul_mod(a, a, p);
-        e >>= 1;
-    }
-    r
 }

@@ -1,13 +1,9 @@
 //! The negacyclic number-theoretic transform of one prime.
 
-use super::simd::{
-    Buffer, Forward, ForwardColumns, ForwardRow, Inverse, InverseColumns, InverseRow, InverseWhole,
-    dispatch,
-};
-use super::{ArithError, Constant, Modulus};
-
-/// Values whose last three layers are done together: 8 blocks of 8, transposed.
-pub(crate) const GROUP: usize = 64;
+use super::error::{ArithError, check_degree};
+use super::modulus::{Constant, Modulus};
+use super::order::{self, GROUP, bit_reverse, transposed};
+use super::simd::Buffer;
 
 /// Twiddle factors of a group's last three layers: (1 + 2 + 4) a block.
 pub(super) const TAIL_TWIDDLES: usize = 56;
@@ -39,7 +35,8 @@ pub(super) struct Pass {
 ///
 /// The order: let `i = 64 g + 8 k + b`. Then `e(i) = 2 brv(64 g + 8 b + k) + 1`, where `brv` reverses the
 /// `log_n` bits. It is the bit-reversed order but for a transposition of every 64 values, which
-/// saves the vector kernels another one.
+/// saves the vector kernels another one. No file has it: [`crate::ring::Poly::limb_canonical`] gives
+/// residues in the bit-reversed order.
 ///
 /// # Bounds
 /// All magnitudes are in units of `p`, and every intermediate value must stay below `C = 2^52/p`.
@@ -93,24 +90,16 @@ pub struct NttTable {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scale {
     /// `c / N`.
-    sum: Constant,
+    pub(super) sum: Constant,
     /// `c / N` times the last layer's twiddle.
-    difference: Constant,
-}
-
-pub(super) fn check_degree(log_n: u32) -> Result<(), ArithError> {
-    if (NttTable::MIN_LOG_N..=NttTable::MAX_LOG_N).contains(&log_n) {
-        Ok(())
-    } else {
-        Err(ArithError::Degree { found: log_n })
-    }
+    pub(super) difference: Constant,
 }
 
 impl NttTable {
     /// Smallest supported log2 of the degree.
-    pub const MIN_LOG_N: u32 = 6;
+    pub const MIN_LOG_N: u32 = order::MIN_LOG_N;
     /// Largest supported log2 of the degree.
-    pub const MAX_LOG_N: u32 = 17;
+    pub const MAX_LOG_N: u32 = order::MAX_LOG_N;
 
     /// Computes the tables: `9/4 N` numbers.
     ///
@@ -170,8 +159,7 @@ impl NttTable {
     /// The exponent `e(i)`, odd and below `2N`, of the root at which output `i` is the value.
     #[must_use]
     pub fn evaluation_exponent(&self, i: usize) -> usize {
-        let (group, k, block) = (i / GROUP, i % GROUP / 8, i % 8);
-        2 * bit_reverse(group * GROUP + 8 * block + k, self.log_n) + 1
+        2 * bit_reverse(transposed(i), self.log_n) + 1
     }
 
     /// The root of unity `psi` of order `2N`, canonical.
@@ -184,34 +172,6 @@ impl NttTable {
     #[must_use]
     pub fn input_limit(&self) -> f64 {
         self.input_limit
-    }
-
-    /// Forward transform in place. Coefficients may be unreduced, up to
-    /// [`input_limit`](Self::input_limit); the output is balanced.
-    ///
-    /// # Panics
-    /// If `data` does not have length `N`.
-    pub fn forward(&self, data: &mut [f64]) {
-        self.check_input(data);
-        dispatch(Forward { table: self, data });
-    }
-
-    /// Inverse transform in place, `1/N` included. Input and output are reduced.
-    ///
-    /// # Panics
-    /// If `data` does not have length `N`.
-    pub fn inverse(&self, data: &mut [f64]) {
-        self.inverse_scaled(data, 1);
-    }
-
-    /// [`inverse`](Self::inverse) followed by a product with the canonical residue `c`, at the cost of the inverse
-    /// alone.
-    ///
-    /// # Panics
-    /// If `data` does not have length `N`.
-    pub fn inverse_scaled(&self, data: &mut [f64], c: u64) {
-        let job = self.job(self.scale(c));
-        dispatch(InverseWhole { job, data });
     }
 
     /// What an inverse transform multiplies by, to give `c` times the coefficients.
@@ -253,89 +213,6 @@ impl NttTable {
     #[must_use]
     pub fn tile_len(&self) -> usize {
         self.tile_width() * self.rows()
-    }
-
-    /// The forward transform's outer layers on one tile, in place. As for [`forward`](Self::forward), the values may be unreduced.
-    ///
-    /// # Panics
-    /// If it has another length.
-    pub fn forward_columns(&self, tile: &mut [f64]) {
-        self.check_input(tile);
-        dispatch(ForwardColumns { table: self, tile });
-    }
-
-    /// The forward transform's inner layers on one row of a limb in tiles. The output is balanced.
-    ///
-    /// # Panics
-    /// If there is no such row; unless `tiles` is a limb, and `to` a row.
-    pub fn forward_row(&self, row: usize, tiles: &[f64], to: &mut [f64]) {
-        dispatch(ForwardRow {
-            table: self,
-            row,
-            tiles,
-            to,
-        });
-    }
-
-    /// The inverse transform's inner layers on one row of reduced values, which is overwritten and goes to a limb in tiles.
-    ///
-    /// # Panics
-    /// If there is no such row; unless `data` is a row, and `tiles` a limb.
-    pub fn inverse_row(&self, scale: Scale, row: usize, data: &mut [f64], tiles: &mut [f64]) {
-        dispatch(InverseRow {
-            job: self.job(scale),
-            row,
-            from: None,
-            data,
-            tiles,
-        });
-    }
-
-    /// As [`inverse_row`](Self::inverse_row), for a row that stays as it is; `scratch` is overwritten.
-    ///
-    /// # Panics
-    /// If there is no such row; unless `from` and `scratch` are rows, and `tiles` a limb.
-    pub fn inverse_row_from(
-        &self,
-        scale: Scale,
-        row: usize,
-        from: &[f64],
-        scratch: &mut [f64],
-        tiles: &mut [f64],
-    ) {
-        dispatch(InverseRow {
-            job: self.job(scale),
-            row,
-            from: Some(from),
-            data: scratch,
-            tiles,
-        });
-    }
-
-    /// The inverse transform's outer layers on one tile. The output is reduced.
-    ///
-    /// # Panics
-    /// Unless both have a tile's length.
-    pub fn inverse_columns(&self, scale: Scale, from: &[f64], to: &mut [f64]) {
-        let job = self.job(scale);
-        dispatch(InverseColumns { job, from, to });
-    }
-
-    /// Too slow for every build with debug assertions.
-    fn check_input(&self, _data: &[f64]) {
-        #[cfg(test)]
-        assert!(
-            _data.iter().all(|x| x.abs() <= self.input_limit),
-            "unreduced input beyond the limit"
-        );
-    }
-
-    pub(super) fn job(&self, scale: Scale) -> Inverse<'_> {
-        Inverse {
-            table: self,
-            sum: scale.sum,
-            difference: scale.difference,
-        }
     }
 
     /// The passes of the columns.
@@ -464,11 +341,3 @@ const REDUCED: f64 = 0.625;
 
 /// Largest magnitude after a pass of the inverse that reduces its largest sums, in units of `p`.
 const AFTER_REDUCTION: f64 = 1.3125;
-
-/// The lowest `bits` bits in reverse.
-pub(super) fn bit_reverse(i: usize, bits: u32) -> usize {
-    // No bits at all: a shift by the whole width would be too far.
-    i.reverse_bits()
-        .checked_shr(usize::BITS - bits)
-        .unwrap_or(0)
-}

@@ -1,7 +1,7 @@
 //! Primes that split: `p = 1 mod 2N`.
 
-use super::ArithError;
-use super::modulus::{mul_mod, pow_mod};
+use super::bits::{MAX_PRIME_BITS, MIN_PRIME_BITS};
+use super::error::{ArithError, check_degree};
 
 /// Whether `n < 2^64` is prime: Miller-Rabin with the first twelve primes as bases, which decides
 /// every `n` below 3.3e24 (Sorenson and Webster, Math. Comp. 86, 2017).
@@ -42,13 +42,13 @@ pub fn ntt_primes(
     count: usize,
     taken: &[u64],
 ) -> Result<Vec<u64>, ArithError> {
-    super::ntt::check_degree(log_n)?;
+    check_degree(log_n)?;
     let mut found = Vec::with_capacity(count);
-    if (16..=48).contains(&bits) {
+    if (MIN_PRIME_BITS..=MAX_PRIME_BITS).contains(&bits) {
         let step = 1u64 << (log_n + 1);
         let centre = 1u64 << bits;
-        let low = (centre / 2).max(1 << 16);
-        let high = (centre * 2).min(1 << 48);
+        let low = (centre / 2).max(1 << MIN_PRIME_BITS);
+        let high = (centre * 2).min(1 << MAX_PRIME_BITS);
         // 2^bits is a multiple of the step or smaller than it; candidates are 1 more than multiples.
         let base = centre / step * step;
         for k in 0..=centre / step + 1 {
@@ -75,4 +75,21 @@ pub fn ntt_primes(
         wanted: count,
         found: found.len(),
     })
+}
+
+pub(super) fn mul_mod(a: u64, b: u64, p: u64) -> u64 {
+    (u128::from(a) * u128::from(b) % u128::from(p)) as u64
+}
+
+pub(super) fn pow_mod(mut a: u64, mut e: u64, p: u64) -> u64 {
+    let mut r = 1;
+    a %= p;
+    while e > 0 {
+        if e & 1 == 1 {
+            r = mul_mod(r, a, p);
+        }
+        a = mul_mod(a, a, p);
+        e >>= 1;
+    }
+    r
 }

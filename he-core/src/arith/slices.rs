@@ -5,14 +5,14 @@
 //! In the proofs, `fl` is rounding to nearest, `M = 1.5 x 2^52`, and `fma(a, b, c) = fl(a b + c)`. For
 //! `|x| <= 2^51`, `fl(x + M) - M` is the integer nearest to `x`: one rounding, no rounding instruction.
 
-use super::simd::{
-    Add, AddScaled, Convert, Dot, Map, Mul, MulAdd, MulAssign, MulConstant, Negate, Overflow,
-    Permute, Reduce, Sub, SubScale, Tensor, TensorTerm, dispatch,
+pub use super::kernels::MAX_TERMS;
+use super::kernels::{
+    Add, AddScaled, Convert, Dot, Map, Mul, MulAssign, MulConstant, Negate, Overflow, Permute,
+    Reduce, Sub, SubScale, Tensor, TensorTerm,
 };
-use super::{Constant, Modulus, Permutation};
-
-/// Number of products of reduced residues that [`dot`] and [`linear_combination`] add before they reduce.
-pub const MAX_TERMS: usize = 8;
+use super::modulus::{Constant, Modulus};
+use super::permutation::Permutation;
+use super::simd::dispatch;
 
 /// Balanced residues, of integers `|x| <= 2^52`.
 ///
@@ -75,15 +75,6 @@ pub fn mul_assign(m: &Modulus, dst: &mut [f64], src: &[f64]) {
         f: MulAssign { modulus: *m },
         dst,
         src: [src],
-    });
-}
-
-/// `dst += a b`, balanced: one product, one reduction. Many products at once: [`dot`].
-pub fn mul_add_assign(m: &Modulus, dst: &mut [f64], a: &[f64], b: &[f64]) {
-    dispatch(Map {
-        f: MulAdd { modulus: *m },
-        dst,
-        src: [a, b],
     });
 }
 
@@ -220,25 +211,41 @@ pub fn overflow(dst: &mut [f64], src: &[&[f64]], inverses: &[f64]) {
     dispatch(Overflow { dst, src, inverses });
 }
 
-/// The values of some source groups of a permutation, from number `first` on, go to their places in `dst`, which holds output groups from number `to` on; with
-/// `accumulate` they are added to what is there, balanced.
+/// Values of consecutive groups of a permutation.
+#[derive(Clone, Copy, Debug)]
+pub struct Groups<S> {
+    /// The values, whole groups.
+    pub values: S,
+    /// The number of the first group.
+    pub first: usize,
+}
+
+impl<S> Groups<S> {
+    /// All groups of a permutation.
+    pub fn all(values: S) -> Self {
+        Self { values, first: 0 }
+    }
+}
+
+/// The values of some source groups of a permutation go to their places among the output groups `dst`; with `accumulate` they are
+/// added to what is there, balanced.
 ///
 /// # Panics
 /// Unless `src` is whole groups of the permutation, and `dst` has all of their outputs.
 pub fn permute(
     m: &Modulus,
     accumulate: bool,
-    (dst, to): (&mut [f64], usize),
-    (src, first): (&[f64], usize),
+    dst: Groups<&mut [f64]>,
+    src: Groups<&[f64]>,
     permutation: &Permutation,
 ) {
     dispatch(Permute {
         modulus: *m,
         accumulate,
-        dst,
-        to,
-        src,
+        dst: dst.values,
+        to: dst.first,
+        src: src.values,
         permutation,
-        first,
+        first: src.first,
     });
 }

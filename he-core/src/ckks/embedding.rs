@@ -20,6 +20,8 @@ use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 use num_complex::Complex64;
 
+use super::wipe::wipe_slots;
+
 /// Tables of the embedding for one ring degree.
 #[derive(Clone, Debug)]
 pub(super) struct Embedding {
@@ -35,7 +37,7 @@ pub(super) fn error_bound(slots: usize) -> f64 {
 }
 
 /// exp(i pi e / n), for n a multiple of 4.
-fn root(e: usize, n: usize) -> Complex64 {
+pub(super) fn root(e: usize, n: usize) -> Complex64 {
     let (quadrant, r) = (e / (n / 2) % 4, e % (n / 2));
     let angle = |r: usize| PI * (r as f64 / n as f64);
     let (c, s) = if 4 * r == n {
@@ -94,7 +96,9 @@ impl Embedding {
             h /= 2;
             first *= 2;
         }
-        self.leaf.iter().map(|&l| c[l as usize]).collect()
+        let values = self.leaf.iter().map(|&l| c[l as usize]).collect();
+        wipe_slots(&mut c);
+        values
     }
 
     /// The inverse of [`Embedding::evaluate`], times the number of slots.

@@ -4,6 +4,7 @@ use num_complex::Complex64;
 use thiserror::Error;
 
 use super::embedding::{Embedding, error_bound};
+use super::wipe::wipe_slots;
 
 /// Coefficients stay below this in absolute value, so that `as i128` converts them exactly.
 pub const MAX_COEFFICIENT: f64 = (1u128 << 126) as f64;
@@ -45,6 +46,8 @@ pub enum EncodeError {
         found: f64,
     },
 }
+
+impl crate::error::Explain for EncodeError {}
 
 /// Encodes and decodes the N/2 complex slots of one ring degree N.
 ///
@@ -126,15 +129,16 @@ impl Encoder {
                 }
             }
         }
-        let c = self.embedding.interpolate(slots);
+        let mut c = self.embedding.interpolate(slots);
         // The transform left a factor of N/2, a power of two: dividing the scale by it is exact.
         let factor = scale / self.slots() as f64;
         let round = |x: f64| (x * factor).round_ties_even();
-        let coefficients: Vec<f64> = c
+        let mut coefficients: Vec<f64> = c
             .iter()
             .map(|z| round(z.re))
             .chain(c.iter().map(|z| round(z.im)))
             .collect();
+        wipe_slots(&mut c);
         if let Some(x) = coefficients
             .iter()
             .find(|x| x.is_nan() || x.abs() >= MAX_COEFFICIENT)
@@ -145,7 +149,8 @@ impl Encoder {
             });
         }
         // -0.0 would be another bit pattern of the same integer.
-        Ok(coefficients.into_iter().map(|x| x + 0.0).collect())
+        coefficients.iter_mut().for_each(|x| *x += 0.0);
+        Ok(coefficients)
     }
 
     /// The slots of the polynomial with the given coefficients, divided by `scale`.

@@ -22,6 +22,8 @@ pub enum LiftError {
     },
 }
 
+impl crate::error::Explain for LiftError {}
+
 /// A constant factor w modulo p with floor(w 2^64 / p) beside it (Shoup's product).
 #[derive(Clone, Copy, Debug)]
 struct Factor {

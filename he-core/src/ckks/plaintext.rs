@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use num_complex::Complex64;
+use zeroize::Zeroizing;
 
 use super::encode::{EncodeError, Encoder};
 use super::lift::{Lift, LiftError};
@@ -23,6 +24,8 @@ pub enum PlaintextError {
     Ring(#[from] RingError),
 }
 
+impl crate::error::Explain for PlaintextError {}
+
 /// Below this, an integer is an `i64`: its residues cost a machine division each, not a long one.
 const NARROW: f64 = (1u64 << 62) as f64;
 
@@ -37,13 +40,15 @@ pub fn encode(
     slots: &[Complex64],
     scale: f64,
 ) -> Result<Poly<Ntt>, PlaintextError> {
-    let coefficients = encoder.encode(slots, scale)?;
+    let coefficients = Zeroizing::new(encoder.encode(slots, scale)?);
     let basis = ring.basis(level);
     let poly = if coefficients.iter().all(|x| x.abs() < NARROW) {
-        let narrow: Vec<i64> = coefficients.iter().map(|x| *x as i64).collect();
+        let narrow: Zeroizing<Vec<i64>> =
+            Zeroizing::new(coefficients.iter().map(|x| *x as i64).collect());
         Poly::from_signed(ring, basis, &narrow)?
     } else {
-        let wide: Vec<i128> = coefficients.iter().map(|x| *x as i128).collect();
+        let wide: Zeroizing<Vec<i128>> =
+            Zeroizing::new(coefficients.iter().map(|x| *x as i128).collect());
         Poly::from_wide(ring, basis, &wide)?
     };
     Ok(poly.into_ntt())
@@ -59,11 +64,10 @@ pub fn decode(
     poly: &Poly<Coeff>,
     scale: f64,
 ) -> Result<Vec<Complex64>, PlaintextError> {
-    let limbs: Vec<Vec<u64>> = (0..poly.basis().limbs())
-        .map(|i| poly.limb_canonical(i).collect())
-        .collect();
+    let limbs = (0..poly.basis().limbs()).map(|i| poly.limb_canonical(i).collect());
+    let limbs: Zeroizing<Vec<Vec<u64>>> = Zeroizing::new(limbs.collect());
     let primes: Vec<u64> = (0..limbs.len()).map(|i| poly.modulus(i).value()).collect();
     let views: Vec<&[u64]> = limbs.iter().map(Vec::as_slice).collect();
-    let coefficients = Lift::new(&primes)?.lift(&views)?;
+    let coefficients = Zeroizing::new(Lift::new(&primes)?.lift(&views)?);
     Ok(encoder.decode(&coefficients, scale)?)
 }

@@ -4,345 +4,196 @@ use std::sync::Arc;
 
 use num_complex::Complex64;
 
-use super::ledger::Ledger;
-use super::{EvalError, Evaluator, Level, Meta, Placement, Tally, normalise_rotation};
+use super::engine::{Backend, Ct, Engine, Need, PlainTerm, Rotation};
+use super::{EvalError, Evaluator, Level, Op, Placement, Refusal, check_slots, max_abs};
 use crate::params::Params;
 
-/// Relative slack of a declared bound: f64 rounding of sums of products.
-const BOUND_SLACK: f64 = 1e-9;
-
 /// Computes on slots in clear.
-#[derive(Debug)]
-pub struct Clear {
-    params: Arc<Params>,
-    tally: Tally,
-}
+pub type Clear = Engine<ClearBackend>;
 
 /// Slots in clear, with the metadata that the ciphertext would have.
-#[derive(Clone, Debug)]
-pub struct ClearCt {
-    slots: Arc<Vec<Complex64>>,
-    meta: Meta,
-}
+pub type ClearCt = Ct<Arc<Vec<Complex64>>>;
 
-/// A sum of products in clear.
-#[derive(Clone, Debug, Default)]
-pub struct ClearAcc(Option<ClearCt>);
+/// What [`Clear`] computes with.
+#[derive(Debug)]
+pub struct ClearBackend {
+    params: Arc<Params>,
+}
 
 impl ClearCt {
     /// The slots.
     pub fn slots(&self) -> &[Complex64] {
-        &self.slots
+        &self.data
     }
-}
-
-fn max_abs(slots: &[Complex64]) -> f64 {
-    slots.iter().map(|z| z.norm()).fold(0.0, f64::max)
-}
-
-pub(crate) fn check_slots(
-    op: &'static str,
-    slots: &[Complex64],
-    expected: usize,
-) -> Result<f64, EvalError> {
-    if slots.len() != expected {
-        return Err(EvalError::SlotCount {
-            op,
-            expected,
-            found: slots.len(),
-        });
-    }
-    if let Some(bad) = slots
-        .iter()
-        .find(|z| !z.re.is_finite() || !z.im.is_finite())
-    {
-        return Err(EvalError::NotFinite {
-            op,
-            value: if bad.re.is_finite() { bad.im } else { bad.re },
-        });
-    }
-    Ok(max_abs(slots))
 }
 
 impl Clear {
     /// A twin of ciphertexts under `params`.
     pub fn new(params: Arc<Params>) -> Self {
-        let tally = Tally::new(params.max_level());
-        Self { params, tally }
+        Self::over(ClearBackend { params })
     }
 
     /// "Encrypts": takes slots in, with a declared bound on their absolute values and the noise that a ciphertext would carry.
     ///
     /// # Errors
     /// Wrong number of slots, numbers that are not finite, values beyond `bound`, overflow.
-    pub fn seal(
+    pub fn fresh(
         &self,
         slots: Vec<Complex64>,
         at: Placement,
         bound: f64,
         noise: f64,
     ) -> Result<ClearCt, EvalError> {
-        check_slots("encryption", &slots, self.slots())?;
-        let mut ct = ClearCt {
-            slots: Arc::new(slots),
+        check_slots(Op::Encrypt, &slots, self.slots())?;
+        let mut ct = Ct {
             meta: self.ledger().fresh(at, bound, noise)?,
+            data: Arc::new(slots),
         };
         self.declare_bound(&mut ct, bound)?;
         Ok(ct)
     }
+}
 
-    fn ledger(&self) -> Ledger<'_> {
-        Ledger::new(&self.params, &self.tally)
+type Slots = Arc<Vec<Complex64>>;
+
+fn map(a: &Slots, f: impl Fn(&Complex64) -> Complex64) -> Slots {
+    Arc::new(a.iter().map(f).collect())
+}
+
+fn zip(a: &Slots, b: &[Complex64], f: impl Fn(&Complex64, &Complex64) -> Complex64) -> Slots {
+    Arc::new(a.iter().zip(b).map(|(x, y)| f(x, y)).collect())
+}
+
+/// sum += a, rotated by k.
+fn add_rotated(sum: &mut [Complex64], a: &[Complex64], k: usize) {
+    let (tail, head) = a.split_at(k);
+    for (o, x) in sum.iter_mut().zip(head.iter().chain(tail)) {
+        *o += x;
     }
 }
 
-fn zip(
-    a: &ClearCt,
-    b: &ClearCt,
-    f: impl Fn(Complex64, Complex64) -> Complex64,
-) -> Arc<Vec<Complex64>> {
-    Arc::new(
-        a.slots
-            .iter()
-            .zip(b.slots.iter())
-            .map(|(x, y)| f(*x, *y))
-            .collect(),
-    )
-}
-
-fn rotated(slots: &[Complex64], k: usize) -> Vec<Complex64> {
-    let mut out = slots.to_vec();
-    out.rotate_left(k);
-    out
-}
-
-impl Evaluator for Clear {
-    type Ct = ClearCt;
+impl Backend for ClearBackend {
+    type Data = Slots;
     type Plain = Vec<Complex64>;
-    type Acc = ClearAcc;
-    type Hoisted = ClearCt;
+    /// Nothing, before the first product.
+    type Products = Vec<Complex64>;
+    type Digits = ();
+    type Key<'a> = ();
 
     fn params(&self) -> &Params {
         &self.params
     }
 
-    fn tally(&self) -> &Tally {
-        &self.tally
+    fn owns(&self, data: &Slots) -> bool {
+        data.len() == self.params.slots()
     }
 
-    fn meta(&self, ct: &ClearCt) -> Meta {
-        ct.meta
+    fn key(&self, _need: Need) -> Option<()> {
+        Some(())
     }
 
-    fn plain(&self, slots: Vec<Complex64>) -> Result<Self::Plain, EvalError> {
-        check_slots("plaintext", &slots, self.slots())?;
-        Ok(slots)
+    fn largest(&self, data: &Slots) -> Option<f64> {
+        Some(max_abs(data))
     }
 
-    fn add(&self, a: &ClearCt, b: &ClearCt) -> Result<ClearCt, EvalError> {
-        let meta = self.ledger().add("sum", &a.meta, &b.meta)?;
-        Ok(ClearCt {
-            slots: zip(a, b, |x, y| x + y),
-            meta,
-        })
+    fn plain(&self, slots: Vec<Complex64>) -> Vec<Complex64> {
+        slots
     }
 
-    fn sub(&self, a: &ClearCt, b: &ClearCt) -> Result<ClearCt, EvalError> {
-        let meta = self.ledger().add("difference", &a.meta, &b.meta)?;
-        Ok(ClearCt {
-            slots: zip(a, b, |x, y| x - y),
-            meta,
-        })
+    fn add(&self, a: &Slots, b: &Slots, _level: Level) -> Slots {
+        zip(a, b, |x, y| x + y)
     }
 
-    fn add_plain(&self, a: &ClearCt, p: &Self::Plain) -> Result<ClearCt, EvalError> {
-        let meta = self.ledger().add_plain(&a.meta, max_abs(p))?;
-        Ok(ClearCt {
-            slots: Arc::new(a.slots.iter().zip(p).map(|(x, y)| x + y).collect()),
-            meta,
-        })
+    fn sub(&self, a: &Slots, b: &Slots, _level: Level) -> Slots {
+        zip(a, b, |x, y| x - y)
     }
 
-    fn mul_small(&self, a: &ClearCt, k: i32) -> Result<ClearCt, EvalError> {
-        let meta = self.ledger().mul_small(&a.meta, k)?;
-        Ok(ClearCt {
-            slots: Arc::new(a.slots.iter().map(|x| x * f64::from(k)).collect()),
-            meta,
-        })
+    fn add_plain(&self, a: &Slots, p: &Vec<Complex64>, _at: Placement) -> Result<Slots, Refusal> {
+        Ok(zip(a, p, |x, y| x + y))
     }
 
-    fn mul_scalar(&self, a: &ClearCt, c: f64, to: Placement) -> Result<ClearCt, EvalError> {
-        let (meta, _) = self.ledger().mul_scalar(&a.meta, c, to)?;
-        Ok(ClearCt {
-            slots: Arc::new(a.slots.iter().map(|x| x * c).collect()),
-            meta,
-        })
+    fn mul_integer(&self, a: &Slots, k: i32) -> Slots {
+        map(a, |x| x * f64::from(k))
     }
 
-    fn dot_plain(
-        &self,
-        terms: &[(&ClearCt, &Self::Plain)],
-        scale: f64,
-    ) -> Result<ClearCt, EvalError> {
-        let metas: Vec<_> = terms.iter().map(|(a, p)| (a.meta, max_abs(p))).collect();
-        let (meta, _) = self.ledger().dot_plain(&metas, scale)?;
-        let mut out = vec![Complex64::ZERO; self.slots()];
-        for (a, p) in terms {
-            for ((o, x), y) in out.iter_mut().zip(a.slots.iter()).zip(p.iter()) {
+    fn mul_scalar(&self, a: &Slots, c: f64, _factor: f64, _level: Level) -> Slots {
+        map(a, |x| x * c)
+    }
+
+    fn dot_plain(&self, terms: &[PlainTerm<'_, Self>], _level: Level) -> Result<Slots, Refusal> {
+        let mut out = vec![Complex64::ZERO; self.params.slots()];
+        for term in terms {
+            for ((o, x), y) in out.iter_mut().zip(term.data.iter()).zip(term.plain) {
                 *o += x * y;
             }
         }
-        Ok(ClearCt {
-            slots: Arc::new(out),
-            meta,
-        })
+        Ok(Arc::new(out))
     }
 
-    fn accumulator(&self) -> ClearAcc {
-        ClearAcc(None)
+    fn no_products(&self, _level: Level) -> Vec<Complex64> {
+        Vec::new()
     }
 
-    fn mul_acc(&self, sum: &mut ClearAcc, a: &ClearCt, b: &ClearCt) -> Result<(), EvalError> {
-        let meta = self.ledger().tensor(&a.meta, &b.meta)?;
-        self.merge(
-            sum,
-            ClearAcc(Some(ClearCt {
-                slots: zip(a, b, |x, y| x * y),
-                meta,
-            })),
-        )
-    }
-
-    fn merge(&self, sum: &mut ClearAcc, other: ClearAcc) -> Result<(), EvalError> {
-        let Some(other) = other.0 else { return Ok(()) };
-        match &mut sum.0 {
-            None => sum.0 = Some(other),
-            Some(s) => {
-                s.meta = self.ledger().accumulate(&s.meta, &other.meta)?;
-                for (x, y) in Arc::make_mut(&mut s.slots)
-                    .iter_mut()
-                    .zip(other.slots.iter())
-                {
-                    *x += y;
-                }
+    fn add_product(&self, sum: &mut Vec<Complex64>, a: &Slots, b: &Slots) {
+        let products = a.iter().zip(b.iter()).map(|(x, y)| x * y);
+        if sum.is_empty() {
+            sum.extend(products);
+        } else {
+            for (s, product) in sum.iter_mut().zip(products) {
+                *s += product;
             }
         }
-        Ok(())
     }
 
-    fn finish(&self, sum: ClearAcc) -> Result<ClearCt, EvalError> {
-        let ct = sum.0.ok_or(EvalError::Empty {
-            op: "sum of products",
-        })?;
-        Ok(ClearCt {
-            meta: self.ledger().finish(&ct.meta)?,
-            ..ct
-        })
+    fn merge(&self, sum: &mut Vec<Complex64>, other: Vec<Complex64>) {
+        for (s, x) in sum.iter_mut().zip(other) {
+            *s += x;
+        }
     }
 
-    fn drop_to(&self, a: &ClearCt, level: Level) -> Result<ClearCt, EvalError> {
-        Ok(ClearCt {
-            slots: Arc::clone(&a.slots),
-            meta: self.ledger().drop_to("dropping limbs", &a.meta, level)?,
-        })
+    fn relinearize_rescale(&self, sum: Vec<Complex64>, (): ()) -> Slots {
+        Arc::new(sum)
     }
 
-    fn relabel(&self, a: &mut ClearCt, factor: f64) -> Result<(), EvalError> {
-        a.meta = self.ledger().relabel(&a.meta, factor)?;
-        for x in Arc::make_mut(&mut a.slots) {
+    fn drop_level(&self, a: &Slots, _level: Level) -> Slots {
+        Arc::clone(a)
+    }
+
+    fn scale_value(&self, a: &mut Slots, factor: f64) {
+        for x in Arc::make_mut(a) {
             *x *= factor;
         }
-        Ok(())
     }
 
-    fn declare_typical(&self, a: &mut ClearCt, typical: f64) -> Result<(), EvalError> {
-        a.meta = self.ledger().declare_typical(&a.meta, typical)?;
-        Ok(())
+    fn conjugate(&self, a: &Slots, (): ()) -> Slots {
+        map(a, Complex64::conj)
     }
 
-    fn declare_bound(&self, a: &mut ClearCt, bound: f64) -> Result<(), EvalError> {
-        let meta = self.ledger().declare_bound(&a.meta, bound)?;
-        let found = max_abs(&a.slots);
-        if found > bound * (1.0 + BOUND_SLACK) {
-            return Err(EvalError::BoundExceeded {
-                declared: bound,
-                found,
-            });
+    fn rotate(&self, a: &Slots, k: usize, (): ()) -> Slots {
+        let mut out = a.to_vec();
+        out.rotate_left(k);
+        Arc::new(out)
+    }
+
+    fn hoist(&self, _a: &Slots) {}
+
+    fn rotate_hoisted(&self, a: &Slots, _digits: &(), k: usize, (): ()) -> Slots {
+        self.rotate(a, k, ())
+    }
+
+    fn rotate_sum(&self, a: &Slots, rotations: &[Rotation<()>]) -> Slots {
+        let mut out = vec![Complex64::ZERO; self.params.slots()];
+        for rotation in rotations {
+            add_rotated(&mut out, a, rotation.by);
         }
-        a.meta = meta;
-        Ok(())
+        Arc::new(out)
     }
 
-    fn conjugate(&self, a: &ClearCt) -> Result<ClearCt, EvalError> {
-        self.ledger().hoist(&a.meta);
-        let meta = self.ledger().automorphism("conjugation", &a.meta)?;
-        Ok(ClearCt {
-            slots: Arc::new(a.slots.iter().map(|x| x.conj()).collect()),
-            meta,
-        })
-    }
-
-    fn hoist(&self, a: &ClearCt) -> Result<ClearCt, EvalError> {
-        self.ledger().hoist(&a.meta);
-        Ok(a.clone())
-    }
-
-    fn rotate_hoisted(&self, a: &ClearCt, k: i64) -> Result<ClearCt, EvalError> {
-        let k = normalise_rotation(k, self.slots());
-        if k == 0 {
-            return Ok(a.clone());
+    fn rotate_each_and_sum(&self, terms: &[(&Slots, Rotation<()>)], _level: Level) -> Slots {
+        let mut out = vec![Complex64::ZERO; self.params.slots()];
+        for (a, rotation) in terms {
+            add_rotated(&mut out, a, rotation.by);
         }
-        let meta = self.ledger().automorphism("rotation", &a.meta)?;
-        Ok(ClearCt {
-            slots: Arc::new(rotated(&a.slots, k)),
-            meta,
-        })
-    }
-
-    fn rotate_sum(&self, a: &ClearCt, ks: &[i64]) -> Result<ClearCt, EvalError> {
-        let ks: Vec<usize> = ks
-            .iter()
-            .map(|&k| normalise_rotation(k, self.slots()))
-            .collect();
-        let switched = ks.iter().filter(|&&k| k != 0).count();
-        let meta = self.ledger().rotate_sum(
-            "sum of rotations",
-            &vec![a.meta; ks.len()],
-            usize::from(switched > 0),
-            switched,
-        )?;
-        let mut out = vec![Complex64::ZERO; self.slots()];
-        for k in ks {
-            let (tail, head) = a.slots.split_at(k);
-            for (o, x) in out.iter_mut().zip(head.iter().chain(tail)) {
-                *o += x;
-            }
-        }
-        Ok(ClearCt {
-            slots: Arc::new(out),
-            meta,
-        })
-    }
-
-    fn rotate_each_and_sum(&self, terms: &[(&ClearCt, i64)]) -> Result<ClearCt, EvalError> {
-        let ks: Vec<usize> = terms
-            .iter()
-            .map(|t| normalise_rotation(t.1, self.slots()))
-            .collect();
-        let switched = ks.iter().filter(|&&k| k != 0).count();
-        let metas: Vec<Meta> = terms.iter().map(|t| t.0.meta).collect();
-        let meta = self
-            .ledger()
-            .rotate_sum("sum of rotations", &metas, switched, switched)?;
-        let mut out = vec![Complex64::ZERO; self.slots()];
-        for ((a, _), k) in terms.iter().zip(ks) {
-            for (o, x) in out.iter_mut().zip(rotated(&a.slots, k)) {
-                *o += x;
-            }
-        }
-        Ok(ClearCt {
-            slots: Arc::new(out),
-            meta,
-        })
+        Arc::new(out)
     }
 }

@@ -33,7 +33,7 @@ pub struct Meta {
     pub bound: f64,
     /// Usual size of a slot, at most `bound`: what the noise of a product reckons with, since that is an operand's noise times the
     /// usual size of the other. The bound unless the caller knows better; not written to files.
-    pub typical: f64,
+    pub rms: f64,
     /// Expected root mean square error of a slot before division by the scale (see [`crate::ckks::noise`]).
     pub noise: f64,
 }

@@ -1,31 +1,34 @@
 //! The evaluator: the operations that training is written against, and three implementations of them.
 //!
 //! - [`Clear`] computes on f64 slots: the twin for tests and precision reports.
-//! - [`Trace`] computes levels, scales, bounds, noise, operation counts and the rotation set: what will it cost, does it fit.
+//! - [`Simulator`] computes levels, scales, bounds, noise, operation counts and the rotation set: what will it cost, does it fit.
 //! - [`Ckks`] computes on ciphertexts. It holds evaluation keys only: nothing here can name a secret key.
 //!
-//! All three ask one ledger what an operation does to [`Meta`], and one conformance suite runs on all of them.
+//! All three are one [`Engine`], which refuses and counts, over a [`Backend`] that only computes; one ledger says what an
+//! operation does to [`Meta`]. One suite, [`crate::conformance`], runs on all of them.
 
 mod ckks;
 mod clear;
-pub mod conformance;
+mod engine;
 mod error;
 mod ledger;
 mod meta;
+mod op;
+mod simulator;
 mod tally;
-mod trace;
 
 use num_complex::Complex64;
 use rayon::prelude::*;
 
-pub use ckks::{Ckks, CkksAcc, CkksCt, CkksHoisted, CkksPlain};
-pub(crate) use ckks::{fresh_meta, refusal};
-pub(crate) use clear::check_slots;
-pub use clear::{Clear, ClearCt};
-pub use error::EvalError;
+pub(crate) use ckks::fresh_meta;
+pub use ckks::{Ckks, CkksBackend, CkksCt, CkksPlain};
+pub use clear::{Clear, ClearBackend, ClearCt};
+pub use engine::{Backend, Ct, Engine, Hoisted, Need, Plain, PlainTerm, ProductSum, Rotation};
+pub use error::{EvalError, Refusal};
 pub use meta::{Level, Meta, Placement, scales_match};
-pub use tally::{OPS, Op, Tally};
-pub use trace::{Trace, TraceCt};
+pub use op::Op;
+pub use simulator::{SimulatedCt, Simulator, SimulatorBackend};
+pub use tally::{COUNTED_OPS, CountedOp, Tally};
 
 use crate::params::Params;
 
@@ -40,7 +43,7 @@ pub trait Evaluator: Sync {
     /// A plaintext slot vector; encodings are cached inside at each level and scale used.
     type Plain: Send + Sync;
     /// A sum of ciphertext products, neither relinearised nor rescaled.
-    type Acc: Send;
+    type ProductSum: Send;
     /// A ciphertext cut into digits, ready for many rotations.
     type Hoisted: Send + Sync;
 
@@ -61,7 +64,7 @@ pub trait Evaluator: Sync {
     /// A plaintext of exactly N/2 slots.
     ///
     /// # Errors
-    /// [`EvalError::SlotCount`], [`EvalError::NotFinite`].
+    /// [`Refusal::SlotCount`], [`Refusal::NotFinite`].
     fn plain(&self, slots: Vec<Complex64>) -> Result<Self::Plain, EvalError>;
 
     /// a + b. No level, no key switch.
@@ -86,7 +89,7 @@ pub trait Evaluator: Sync {
     ///
     /// # Errors
     /// Overflow of the modulus.
-    fn mul_small(&self, a: &Self::Ct, k: i32) -> Result<Self::Ct, EvalError>;
+    fn mul_integer(&self, a: &Self::Ct, k: i32) -> Result<Self::Ct, EvalError>;
 
     /// The real constant `c` times a, landing exactly at `to`, which is below a's level: one rescale, whatever lies between is dropped.
     ///
@@ -113,82 +116,94 @@ pub trait Evaluator: Sync {
     }
 
     /// An empty sum of products.
-    fn accumulator(&self) -> Self::Acc;
+    fn product_sum(&self) -> Self::ProductSum;
 
     /// sum += a · b. The first product fixes level (the lower of its operands) and scale of the sum. No level, no key switch yet.
     ///
     /// # Errors
     /// No level left; a later product below the sum's level or at another scale; overflow.
-    fn mul_acc(&self, sum: &mut Self::Acc, a: &Self::Ct, b: &Self::Ct) -> Result<(), EvalError>;
+    fn add_product(
+        &self,
+        sum: &mut Self::ProductSum,
+        a: &Self::Ct,
+        b: &Self::Ct,
+    ) -> Result<(), EvalError>;
 
     /// `sums[i C + j] += sum_t left[i][t] · right[j][t]` for the C rows of `right`: a matrix product of ciphertexts. The same sums as by
-    /// [`Evaluator::mul_acc`] in this order, bit by bit, but factors that many sums share are read from memory far less often.
+    /// [`Evaluator::add_product`] in this order, bit by bit, but factors that many sums share are read from memory far less often.
     ///
     /// # Errors
-    /// As [`Evaluator::mul_acc`]; the sums are of no use then.
+    /// As [`Evaluator::add_product`]; the sums are of no use then.
     ///
     /// # Panics
     /// Unless there is a sum for every pair of rows, and all rows have one length.
-    fn mul_acc_all(
+    fn add_matrix_product(
         &self,
-        sums: &mut [Self::Acc],
+        sums: &mut [Self::ProductSum],
         left: &[&[Self::Ct]],
         right: &[&[Self::Ct]],
     ) -> Result<(), EvalError> {
         check_rows(sums.len(), left, right);
-        mul_acc_each(self, sums, left, right)
+        add_products_each(self, sums, left, right)
     }
 
     /// sum += other, both sums of products (of two workers, say).
     ///
     /// # Errors
-    /// As [`Evaluator::mul_acc`].
-    fn merge(&self, sum: &mut Self::Acc, other: Self::Acc) -> Result<(), EvalError>;
+    /// As [`Evaluator::add_product`].
+    fn merge(&self, sum: &mut Self::ProductSum, other: Self::ProductSum) -> Result<(), EvalError>;
 
     /// The sum of products as a ciphertext: one relinearisation (one key switch) and one rescale (one level).
     ///
     /// # Errors
     /// An empty sum; overflow; no relinearisation key.
-    fn finish(&self, sum: Self::Acc) -> Result<Self::Ct, EvalError>;
+    fn relinearize_rescale(&self, sum: Self::ProductSum) -> Result<Self::Ct, EvalError>;
 
     /// a · b slotwise. One level, one key switch.
     ///
     /// # Errors
-    /// As [`Evaluator::mul_acc`] and [`Evaluator::finish`].
+    /// As [`Evaluator::add_product`] and [`Evaluator::relinearize_rescale`].
     fn mul(&self, a: &Self::Ct, b: &Self::Ct) -> Result<Self::Ct, EvalError> {
-        let mut sum = self.accumulator();
-        self.mul_acc(&mut sum, a, b)?;
-        self.finish(sum)
+        let mut sum = self.product_sum();
+        self.add_product(&mut sum, a, b)?;
+        self.relinearize_rescale(sum)
     }
 
     /// Fewer limbs: the same values at a lower level. Free.
     ///
     /// # Errors
     /// `level` above a's.
-    fn drop_to(&self, a: &Self::Ct, level: Level) -> Result<Self::Ct, EvalError>;
+    fn drop_level(&self, a: &Self::Ct, level: Level) -> Result<Self::Ct, EvalError>;
 
     /// Multiplies the value by `factor` by dividing the recorded scale; the data stay as they are. Exact for powers of two, else to 2^-53.
     /// No level, no key switch.
     ///
     /// # Errors
     /// A factor that is not positive.
-    fn relabel(&self, a: &mut Self::Ct, factor: f64) -> Result<(), EvalError>;
+    fn scale_value(&self, a: &mut Self::Ct, factor: f64) -> Result<(), EvalError>;
 
     /// Brings `a` to the form in which a file gives it back: the same ciphertext, the same residues, their representatives the balanced ones.
     /// Later operations round the same then, to the last bit, whether `a` was kept in memory or written and read. No level, no key switch.
-    fn settle(&self, _a: &mut Self::Ct) {}
+    fn canonicalize(&self, _a: &mut Self::Ct) {}
 
     /// Records what the caller knows of the values: no slot exceeds `bound`. [`Clear`] checks it.
     ///
     /// # Errors
-    /// A bound that is not a number or beyond the modulus; [`EvalError::BoundExceeded`] from [`Clear`].
+    /// A bound that is not a number or beyond the modulus; [`Refusal::BoundExceeded`] from [`Clear`].
     fn declare_bound(&self, a: &mut Self::Ct, bound: f64) -> Result<(), EvalError>;
 
     /// Records the usual size of a slot, at most the bound: the expected noise of products reckons with it, nothing else does.
     ///
     /// # Errors
     /// A size that is not a number.
-    fn declare_typical(&self, a: &mut Self::Ct, typical: f64) -> Result<(), EvalError>;
+    fn declare_rms(&self, a: &mut Self::Ct, rms: f64) -> Result<(), EvalError>;
+
+    /// Records the expected noise of a slot, before division by the scale: for a caller who reckons otherwise with the errors that a ciphertext
+    /// brings, and wants to know what is added from here on. The room for noise below the modulus is that of the declared one.
+    ///
+    /// # Errors
+    /// A noise that is not a number or beyond the modulus.
+    fn declare_noise(&self, a: &mut Self::Ct, noise: f64) -> Result<(), EvalError>;
 
     /// Slot i of the result is slot i + k (cyclically) of a. One key switch; none for k = 0.
     ///
@@ -230,17 +245,17 @@ pub trait Evaluator: Sync {
     fn rotate_each_and_sum(&self, terms: &[(&Self::Ct, i64)]) -> Result<Self::Ct, EvalError>;
 }
 
-/// [`Evaluator::mul_acc_all`] product by product: every sum has a task of its own, so the result does not depend on the threads.
-pub(crate) fn mul_acc_each<E: Evaluator + ?Sized>(
+/// [`Evaluator::add_matrix_product`] product by product: every sum has a task of its own, so the result does not depend on the threads.
+pub(crate) fn add_products_each<E: Evaluator + ?Sized>(
     eval: &E,
-    sums: &mut [E::Acc],
+    sums: &mut [E::ProductSum],
     left: &[&[E::Ct]],
     right: &[&[E::Ct]],
 ) -> Result<(), EvalError> {
     sums.par_iter_mut().enumerate().try_for_each(|(k, sum)| {
         let (a, b) = (left[k / right.len()], right[k % right.len()]);
         let mut pairs = a.iter().zip(b);
-        pairs.try_for_each(|(a, b)| eval.mul_acc(sum, a, b))
+        pairs.try_for_each(|(a, b)| eval.add_product(sum, a, b))
     })
 }
 
@@ -262,4 +277,28 @@ pub(crate) fn check_rows<T>(sums: usize, left: &[&[T]], right: &[&[T]]) {
 /// Rotation amounts count modulo the number of slots.
 pub(crate) fn normalise_rotation(k: i64, slots: usize) -> usize {
     k.rem_euclid(slots as i64) as usize
+}
+
+/// The largest absolute value.
+fn max_abs(slots: &[Complex64]) -> f64 {
+    slots.iter().map(|z| z.norm()).fold(0.0, f64::max)
+}
+
+/// The largest absolute value of `expected` finite slots.
+pub(crate) fn check_slots(op: Op, slots: &[Complex64], expected: usize) -> Result<f64, EvalError> {
+    if slots.len() != expected {
+        return Err(Refusal::SlotCount {
+            expected,
+            found: slots.len(),
+        }
+        .of(op));
+    }
+    if let Some(bad) = slots
+        .iter()
+        .find(|z| !z.re.is_finite() || !z.im.is_finite())
+    {
+        let value = if bad.re.is_finite() { bad.im } else { bad.re };
+        return Err(Refusal::NotFinite { value }.of(op));
+    }
+    Ok(max_abs(slots))
 }

@@ -10,7 +10,7 @@ use super::Level;
 /// double hoisting the divisions too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Op {
+pub enum CountedOp {
     /// Cutting a ciphertext component into digits over the extended basis.
     Decompose,
     /// Digits times one evaluation key.
@@ -27,21 +27,18 @@ pub enum Op {
     Rescale,
     /// Sum or difference.
     Add,
-    /// Encoding of a slot vector.
-    Encode,
 }
 
 /// All kinds, in the order of their counters.
-pub const OPS: [Op; 9] = [
-    Op::Decompose,
-    Op::KeyProduct,
-    Op::ModDown,
-    Op::Tensor,
-    Op::PlainProduct,
-    Op::ScalarProduct,
-    Op::Rescale,
-    Op::Add,
-    Op::Encode,
+pub const COUNTED_OPS: [CountedOp; 8] = [
+    CountedOp::Decompose,
+    CountedOp::KeyProduct,
+    CountedOp::ModDown,
+    CountedOp::Tensor,
+    CountedOp::PlainProduct,
+    CountedOp::ScalarProduct,
+    CountedOp::Rescale,
+    CountedOp::Add,
 ];
 
 /// Counters of operations by kind and level; safe to share between threads.
@@ -56,33 +53,36 @@ impl Tally {
     pub fn new(max_level: usize) -> Self {
         let levels = max_level + 1;
         Self {
-            counts: (0..levels * OPS.len()).map(|_| AtomicU64::new(0)).collect(),
+            counts: (0..levels * COUNTED_OPS.len())
+                .map(|_| AtomicU64::new(0))
+                .collect(),
             levels,
         }
     }
 
     /// Counts `n` operations of a kind at a level.
-    pub fn count(&self, op: Op, level: Level, n: usize) {
+    pub fn count(&self, op: CountedOp, level: Level, n: usize) {
         if let Some(counter) = self.counts.get(op as usize * self.levels + level.0) {
             counter.fetch_add(n as u64, Ordering::Relaxed);
         }
     }
 
     /// Operations of a kind at all levels.
-    pub fn total(&self, op: Op) -> u64 {
+    pub fn total(&self, op: CountedOp) -> u64 {
         (0..self.levels).map(|l| self.at(op, Level(l))).sum()
     }
 
     /// Operations of a kind at one level.
-    pub fn at(&self, op: Op, level: Level) -> u64 {
+    pub fn at(&self, op: CountedOp, level: Level) -> u64 {
         self.counts
             .get(op as usize * self.levels + level.0)
             .map_or(0, |c| c.load(Ordering::Relaxed))
     }
 
     /// Every counter that is not zero: kind, level, count.
-    pub fn rows(&self) -> Vec<(Op, Level, u64)> {
-        OPS.iter()
+    pub fn rows(&self) -> Vec<(CountedOp, Level, u64)> {
+        COUNTED_OPS
+            .iter()
             .flat_map(|&op| (0..self.levels).map(move |l| (op, Level(l))))
             .map(|(op, l)| (op, l, self.at(op, l)))
             .filter(|r| r.2 > 0)

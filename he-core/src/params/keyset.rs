@@ -33,11 +33,4 @@ impl KeySet {
         self.conjugate |= other.conjugate;
         self.rotations.extend(&other.rotations);
     }
-
-    /// Whether every key of `other` is here.
-    pub fn covers(&self, other: &Self) -> bool {
-        (self.relinearise || !other.relinearise)
-            && (self.conjugate || !other.conjugate)
-            && other.rotations.is_subset(&self.rotations)
-    }
 }

@@ -2,13 +2,15 @@
 
 mod keyset;
 pub mod security;
+pub mod sparse;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::arith::ntt_primes;
+use crate::arith::{MAX_PRIME_BITS, ntt_primes};
 pub use keyset::KeySet;
 pub use security::Security;
+use sparse::{KeyModulus, Weight, check_keys};
 
 /// Unchecked parameters as a plan writes them: sizes in bits, no primes. [`Params::new`] turns them into a checked set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -36,7 +38,7 @@ pub enum ParamsError {
     },
     /// A prime too small for the ring or too large for exact f64 arithmetic.
     #[error(
-        "a prime of {found} bits is not supported at ring degree 2^{log_n}: expected {min} to 48 bits"
+        "a prime of {found} bits is not supported at ring degree 2^{log_n}: expected {min} to {MAX_PRIME_BITS} bits"
     )]
     PrimeBits {
         /// log2 of the ring degree.
@@ -76,6 +78,12 @@ pub enum ParamsError {
         /// log2 of the largest digit.
         digit_bits: f64,
     },
+    /// No joint secret of so many parties.
+    #[error("a joint key of {found} parties is not supported: expected 1 to {MOST_PARTIES}")]
+    Parties {
+        /// Parties asked for.
+        found: u32,
+    },
     /// Not secure.
     #[error(
         "log2(QP) = {log_qp:.1} exceeds the {cap} bits that 128-bit security allows at ring degree 2^{log_n} ({source_table})"
@@ -90,16 +98,55 @@ pub enum ParamsError {
         /// Where the cap is from.
         source_table: &'static str,
     },
+    /// One key of a set is not secure.
+    #[error(
+        "{key}: log2(QP) = {log_qp:.1} exceeds the {cap} bits that 128-bit security allows under a {weight} at ring degree 2^{log_n} ({source_table})"
+    )]
+    InsecureKey {
+        /// Which key.
+        key: String,
+        /// What the key hides under.
+        weight: sparse::Weight,
+        /// log2 of the ring degree that this lives in.
+        log_n: u32,
+        /// Size of the whole modulus.
+        log_qp: f64,
+        /// Largest size allowed; 0 where the table has no row.
+        cap: u32,
+        /// Where the cap is from.
+        source_table: &'static str,
+    },
 }
 
+impl crate::error::Explain for ParamsError {}
+
+/// Most parties that a joint secret may be the sum of.
+pub const MOST_PARTIES: u32 = 256;
+
 /// A checked parameter set: primes, digits, security. Private fields: a value of this type has passed every check.
+///
+/// ```
+/// use he_core::params::{Params, ParamsError, ParamsLiteral};
+///
+/// let literal = ParamsLiteral { log_n: 12, q_bits: vec![34, 28], p_bits: vec![40], dnum: 2 };
+/// let params = Params::new(literal.clone())?;
+/// assert_eq!((params.slots(), params.max_level()), (2048, 1));
+///
+/// // The same chain in a smaller ring is not secure, and so no parameter set.
+/// let small = ParamsLiteral { log_n: 11, ..literal };
+/// assert!(matches!(Params::new(small.clone()), Err(ParamsError::Insecure { .. })));
+/// assert!(Params::insecure_test(small).is_ok());
+/// # Ok::<(), ParamsError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Params {
     literal: ParamsLiteral,
     q: Vec<u64>,
     p: Vec<u64>,
     log_qp: f64,
+    weight: Weight,
     security: Security,
+    parties: Option<u32>,
 }
 
 impl Params {
@@ -108,7 +155,18 @@ impl Params {
     /// # Errors
     /// [`ParamsError`] names what is out of range; below 128 bits of security it is [`ParamsError::Insecure`].
     pub fn new(literal: ParamsLiteral) -> Result<Self, ParamsError> {
-        let params = Self::unchecked_security(literal)?;
+        Self::of_weight(literal, Weight::Uniform)
+    }
+
+    /// The same for a secret of any weight, held to the cap of that weight. A lighter one makes less noise of every rounding.
+    ///
+    /// # Errors
+    /// As [`Params::new`]; for a weight that is not enough [`ParamsError::InsecureKey`].
+    pub fn of_weight(literal: ParamsLiteral, weight: Weight) -> Result<Self, ParamsError> {
+        let params = Self::insecure_test_of_weight(literal, weight)?;
+        if weight != Weight::Uniform {
+            check_keys([&params.key_modulus("the secret key")])?;
+        }
         if params.security == Security::InsecureTestOnly {
             return Err(ParamsError::Insecure {
                 log_n: params.log_n(),
@@ -126,6 +184,26 @@ impl Params {
     /// As [`Params::new`], without [`ParamsError::Insecure`].
     pub fn insecure_test(literal: ParamsLiteral) -> Result<Self, ParamsError> {
         Self::unchecked_security(literal)
+    }
+
+    /// [`Params::of_weight`] without the security check.
+    ///
+    /// # Errors
+    /// As [`Params::insecure_test`].
+    pub fn insecure_test_of_weight(
+        literal: ParamsLiteral,
+        weight: Weight,
+    ) -> Result<Self, ParamsError> {
+        let mut params = Self::unchecked_security(literal)?;
+        if weight != Weight::Uniform {
+            params.weight = weight;
+            let secure = check_keys([&params.key_modulus("")]).is_ok();
+            params.security = match secure {
+                true => Security::Bits128,
+                false => Security::InsecureTestOnly,
+            };
+        }
+        Ok(params)
     }
 
     fn unchecked_security(literal: ParamsLiteral) -> Result<Self, ParamsError> {
@@ -152,7 +230,7 @@ impl Params {
         let mut taken: Vec<u64> = Vec::with_capacity(nq + np);
         // Special primes first: they are the largest, and every chain of a ring then shares them.
         for bits in literal.p_bits.iter().chain(&literal.q_bits) {
-            if !(min..=48).contains(bits) {
+            if !(min..=MAX_PRIME_BITS).contains(bits) {
                 return Err(ParamsError::PrimeBits {
                     log_n,
                     found: *bits,
@@ -177,7 +255,9 @@ impl Params {
             q,
             p: taken,
             log_qp,
+            weight: Weight::Uniform,
             security: Security::of(log_n, log_qp),
+            parties: None,
         };
         let digit_bits = params
             .digits(params.max_level())
@@ -188,6 +268,28 @@ impl Params {
             return Err(ParamsError::SpecialTooSmall { p_bits, digit_bits });
         }
         Ok(params)
+    }
+
+    /// The same set for a joint secret: the sum of the uniform ternary secrets of so many parties, with keys that they make by the protocols of
+    /// [`crate::multiparty`]. Noise formulas reckon with it, and the fingerprint names it: such keys and ciphertexts are no others'.
+    ///
+    /// Whoever knows all secrets but one faces the same problem as with one: the security is that of the set.
+    ///
+    /// # Errors
+    /// [`ParamsError::Parties`].
+    pub fn for_parties(self, parties: u32) -> Result<Self, ParamsError> {
+        if !(1..=MOST_PARTIES).contains(&parties) {
+            return Err(ParamsError::Parties { found: parties });
+        }
+        Ok(Self {
+            parties: Some(parties),
+            ..self
+        })
+    }
+
+    /// How many parties share the secret; none where one key holder has it.
+    pub fn parties(&self) -> Option<u32> {
+        self.parties
     }
 
     /// The literal that this set was made from.
@@ -247,12 +349,35 @@ impl Params {
         self.log_qp
     }
 
+    /// Which secret it is for.
+    pub fn weight(&self) -> Weight {
+        self.weight
+    }
+
+    /// The expected sum of the squares of its secret's coefficients: 2 N / 3 for a uniform one.
+    pub fn square(&self) -> f64 {
+        match self.weight {
+            Weight::Uniform => self.n() as f64 * (2.0 / 3.0),
+            Weight::Sparse(weight) => f64::from(weight),
+        }
+    }
+
+    /// What the security of a key of this set rests on.
+    pub fn key_modulus(&self, key: &str) -> KeyModulus {
+        KeyModulus {
+            key: key.to_owned(),
+            weight: self.weight,
+            log_n: self.log_n(),
+            log_qp: self.log_qp,
+        }
+    }
+
     /// What the security table certifies.
     pub fn security(&self) -> Security {
         self.security
     }
 
-    /// A 32-byte identity of the set: ring degree, primes and digit count. Keys and ciphertexts name it.
+    /// A 32-byte identity of the set: ring degree, primes, digit count, and the weight of a sparse secret. Keys and ciphertexts name it.
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut hash = blake3::Hasher::new_derive_key("velum he-core parameter set v1");
         hash.update(&self.literal.log_n.to_le_bytes());
@@ -262,6 +387,13 @@ impl Params {
             for prime in set {
                 hash.update(&prime.to_le_bytes());
             }
+        }
+        if let Some(parties) = self.parties {
+            hash.update(&parties.to_le_bytes());
+        }
+        if let Weight::Sparse(weight) = self.weight {
+            hash.update(b"weight");
+            hash.update(&weight.to_le_bytes());
         }
         *hash.finalize().as_bytes()
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::convert::Converter;
 use super::poly::{TRANSFORM, spread};
 use super::{Basis, GaloisElement, Ntt, Poly, Ring};
-use crate::arith::{Buffer, Constant, GROUP, Permutation, slices};
+use crate::arith::slices::{self, Groups};
+use crate::arith::{Buffer, Constant, GROUP, Permutation};
 
 /// What is done together with a division of `C` polynomials, row by row.
 #[derive(Clone, Copy)]
@@ -269,7 +270,8 @@ impl<'a, const C: usize> Job<'a, C> {
     fn move_row(&self, j: usize, row: usize, x: &[f64], place: &mut [f64]) {
         if let Some(permutation) = &self.permutation {
             let (m, first) = (self.ring.modulus(j), row * self.row_len / GROUP);
-            slices::permute(m, false, (place, 0), (x, first), permutation);
+            let x = Groups { values: x, first };
+            slices::permute(m, false, Groups::all(place), x, permutation);
         }
     }
 }
@@ -353,28 +355,5 @@ impl Poly<Ntt> {
         let memory = limbs.map(|limb| Some([limb])).collect();
         divide(&ring, basis, &given, memory, &Division::by(1), None);
         self.drop_to_level(basis.level() - 1);
-    }
-
-    /// Divides by the product `P` of the special primes and rounds: every coefficient of the result is within
-    /// `1/2 + 2^-48` of the exact quotient. `k` inverse and `l + 1` forward transforms.
-    ///
-    /// # Panics
-    /// Unless the basis is extended.
-    #[must_use]
-    pub fn mod_down(self) -> Self {
-        let [quotient] = divide_polys([self], &Division::by(0));
-        quotient
-    }
-
-    /// [`mod_down`](Self::mod_down) and [`rescale`](Self::rescale) at once: divides by `P q_l` and rounds, with the same bound. `k + 1`
-    /// inverse and `l` forward transforms, where one after the other takes `k + 1` and `2 l + 1`.
-    ///
-    /// # Panics
-    /// Unless the basis is extended, and at level 0.
-    #[must_use]
-    pub fn mod_down_and_rescale(self) -> Self {
-        assert!(self.basis().is_extended(), "the basis is not extended");
-        let [quotient] = divide_polys([self], &Division::by(1));
-        quotient
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::divide::{Dividend, Division, divide, limbs_of, row_of};
 use super::poly::{TRANSFORM, spread};
 use super::{Basis, GaloisElement, Ntt, Poly, Ring};
-use crate::arith::{Buffer, GROUP, NttTable, Permutation, slices};
+use crate::arith::slices::{self, Groups};
+use crate::arith::{Buffer, GROUP, NttTable, Permutation};
 
 /// Values of a limb that are multiplied by both halves of all keys while they are in the first-level cache: what permutations move together.
 const BLOCK: usize = Permutation::BLOCK;
@@ -185,8 +186,15 @@ impl Products<'_> {
                     continue;
                 };
                 slices::dot(m, false, product, &terms);
-                let to = (x, block * len / GROUP);
-                slices::permute(m, accumulate, to, (product, range.start / GROUP), p);
+                let to = Groups {
+                    values: &mut *x,
+                    first: block * len / GROUP,
+                };
+                let from = Groups {
+                    values: &*product,
+                    first: range.start / GROUP,
+                };
+                slices::permute(m, accumulate, to, from, p);
             }
         }
     }
@@ -274,7 +282,8 @@ impl Poly<Ntt> {
         let permutations: Vec<_> = elements.iter().map(|g| ring.permutation(*g)).collect();
         self.each(4 * elements.len(), |m, i, x| {
             for permutation in &permutations {
-                slices::permute(m, true, (x, 0), (other.limb(i), 0), permutation);
+                let (x, other) = (Groups::all(&mut *x), Groups::all(other.limb(i)));
+                slices::permute(m, true, x, other, permutation);
             }
         });
     }

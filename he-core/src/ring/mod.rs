@@ -13,6 +13,7 @@ mod convert;
 mod digits;
 mod divide;
 mod gadget;
+mod moves;
 mod poly;
 mod sampler;
 #[cfg(test)]
@@ -25,9 +26,10 @@ pub use automorphism::GaloisElement;
 pub use basis::Basis;
 pub(crate) use divide::{Division, divide_polys};
 pub(crate) use gadget::{Digits, GadgetTerm, gadget_product, gadget_quotient};
+pub(crate) use moves::ModulusSwitch;
 pub(crate) use poly::tensor_products;
 pub use poly::{Coeff, Ntt, Poly, Representation};
-pub use sampler::{binomial, ternary};
+pub use sampler::{binomial, sparse_ternary, ternary};
 
 use crate::arith::{ArithError, Modulus, NttTable, Permutation};
 use convert::Converter;
@@ -69,6 +71,8 @@ pub enum RingError {
         found: u64,
     },
 }
+
+impl crate::error::Explain for RingError {}
 
 /// Converters by source and target primes.
 type Converters = HashMap<(Vec<usize>, Vec<usize>), Arc<Converter>>;

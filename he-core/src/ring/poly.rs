@@ -7,15 +7,21 @@ use rayon::prelude::*;
 
 use super::automorphism::map_coefficients;
 use super::{Basis, GaloisElement, Ring, RingError};
-use crate::arith::{Buffer, Modulus, slices};
+use crate::arith::slices::{self, Groups};
+use crate::arith::{Buffer, Modulus, transpose, transposed};
 
 mod products;
 
 pub(crate) use products::tensor_products;
 
 mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::Ntt {}
+    pub trait Sealed {
+        /// Whether values lie in memory in another order than in files.
+        const TRANSPOSED: bool = false;
+    }
+    impl Sealed for super::Ntt {
+        const TRANSPOSED: bool = true;
+    }
     impl Sealed for super::Coeff {}
     impl Sealed for super::Half {}
 }
@@ -23,8 +29,9 @@ mod sealed {
 /// What the numbers of a [`Poly`] are: [`Ntt`] or [`Coeff`].
 pub trait Representation: sealed::Sealed + Copy + Send + Sync + 'static {}
 
-/// Values at the odd powers of the root of unity, in the order of
-/// [`NttTable::evaluation_exponent`](crate::arith::NttTable::evaluation_exponent).
+/// Values at the odd powers of the root of unity. In memory they have the order of
+/// [`NttTable::evaluation_exponent`](crate::arith::NttTable::evaluation_exponent); as canonical
+/// residues the standard one: value `i` is that at `psi^(2 brv(i) + 1)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ntt;
 
@@ -111,30 +118,14 @@ impl<R: Representation> Poly<R> {
         }
     }
 
-    /// From canonical residues, `[limb][N]`.
-    ///
-    /// # Errors
-    /// [`RingError::Length`] and [`RingError::NotCanonical`].
-    pub fn from_canonical(
-        ring: &Arc<Ring>,
-        basis: Basis,
-        residues: &[u64],
-    ) -> Result<Self, RingError> {
-        let mut poly = Self::zero(ring, basis);
-        if residues.len() != poly.data.len() {
-            return Err(RingError::Length {
-                what: "residues of a polynomial",
-                expected: poly.data.len(),
-                found: residues.len(),
-            });
+    /// Turns limb `i` from the standard order into that of the memory.
+    pub(super) fn order_limb(&mut self, i: usize) {
+        if R::TRANSPOSED {
+            transpose(self.limb_mut(i));
         }
-        for (limb, values) in residues.chunks_exact(ring.degree()).enumerate() {
-            poly.set_limb_canonical(limb, values)?;
-        }
-        Ok(poly)
     }
 
-    /// Fills limb `i` from canonical residues.
+    /// Fills limb `i` from canonical residues, in the standard order where they are values.
     ///
     /// # Errors
     /// [`RingError::Length`] and [`RingError::NotCanonical`].
@@ -163,13 +154,15 @@ impl<R: Representation> Poly<R> {
             });
         }
         m.balance(limb, residues);
+        self.order_limb(i);
         Ok(())
     }
 
-    /// The canonical residues of limb `i`.
+    /// The canonical residues of limb `i`, in the standard order where they are values.
     pub fn limb_canonical(&self, i: usize) -> impl ExactSizeIterator<Item = u64> + '_ {
-        let m = *self.modulus(i);
-        self.limb(i).iter().map(move |x| m.to_canonical(*x))
+        let (m, limb) = (*self.modulus(i), self.limb(i));
+        let place = |j| if R::TRANSPOSED { transposed(j) } else { j };
+        (0..limb.len()).map(move |j| m.to_canonical(limb[place(j)]))
     }
 
     /// All canonical residues, `[limb][N]`.
@@ -215,6 +208,11 @@ impl<R: Representation> Poly<R> {
     pub(crate) fn limb_mut(&mut self, i: usize) -> &mut [f64] {
         let n = self.ring.degree();
         &mut self.data[i * n..(i + 1) * n]
+    }
+
+    /// Wipes the memory when it is dropped, that of clones and of other representations too; products and automorphisms are polynomials of their own.
+    pub(crate) fn keep_secret(&mut self) {
+        self.data.keep_secret();
     }
 
     pub(super) fn data_mut(&mut self) -> &mut Buffer {
@@ -426,22 +424,14 @@ impl Poly<Ntt> {
         out
     }
 
-    /// Adds an integer constant to the polynomial: to every value.
-    pub fn add_integer(&mut self, c: i128) {
-        self.each(1, |m, _, x| {
-            let c = m.from_i128(c);
-            x.iter_mut().for_each(|x| *x += c);
-            slices::reduce(m, x);
-        });
-    }
-
     /// The polynomial at `X^g`: a permutation of the values.
     #[must_use]
     pub fn automorphism(&self, g: GaloisElement) -> Self {
         let permutation = self.ring.permutation(g);
         let mut out = Self::scratch(&self.ring, self.basis);
         out.each(4, |m, i, limb| {
-            slices::permute(m, false, (limb, 0), (self.limb(i), 0), &permutation);
+            let (to, from) = (Groups::all(limb), Groups::all(self.limb(i)));
+            slices::permute(m, false, to, from, &permutation);
         });
         out
     }

@@ -8,7 +8,7 @@ use super::{Basis, Poly, Representation, Ring};
 use crate::arith::Modulus;
 
 impl<R: Representation> Poly<R> {
-    /// Uniform residues: limb by limb, value by value, each from as many `next_u64` calls as rejection needs. A
+    /// Uniform residues: limb by limb, value by value in the order of the canonical residues, each from as many `next_u64` calls as rejection needs. A
     /// call gives its lowest bits, as many as the prime has; values not below the prime are
     /// rejected (at most half of them).
     #[must_use]
@@ -17,6 +17,7 @@ impl<R: Representation> Poly<R> {
         for i in 0..basis.limbs() {
             let m = *poly.modulus(i);
             fill_uniform(&m, poly.limb_mut(i), rng);
+            poly.order_limb(i);
         }
         poly
     }
@@ -60,6 +61,32 @@ pub fn ternary(n: usize, rng: &mut impl Rng) -> Vec<i64> {
             .filter(|pair| *pair < 3);
         let room = n - out.len();
         out.extend(pairs.take(room).map(|pair| pair as i64 - 1));
+    }
+    out
+}
+
+/// `n` values, `weight` of them -1 or 1 at places that are uniform among all, the others 0. A place takes 32 bits of a `next_u64` that are below
+/// the largest multiple of the numbers it is drawn from, and its sign one more (Fisher and Yates' shuffle, the first `weight` steps).
+///
+/// # Panics
+/// If `weight` is above `n`, or `n` above 2^31.
+#[must_use]
+pub fn sparse_ternary(n: usize, weight: usize, rng: &mut impl Rng) -> Vec<i64> {
+    assert!(weight <= n && n <= 1 << 31, "{weight} of {n} coefficients");
+    let mut places: Vec<usize> = (0..n).collect();
+    let mut out = vec![0; n];
+    for i in 0..weight {
+        let left = (n - i) as u64;
+        let limit = (1 << 32) - (1 << 32) % left;
+        let (place, sign) = loop {
+            let word = rng.next_u64();
+            let candidate = word & 0xffff_ffff;
+            if candidate < limit {
+                break ((candidate % left) as usize, word >> 63);
+            }
+        };
+        places.swap(i, i + place);
+        out[places[i]] = 1 - 2 * sign as i64;
     }
     out
 }

@@ -7,6 +7,17 @@ use crate::params::Params;
 use crate::ring::{Basis, Poly, Representation, Ring};
 
 /// A parameter set, its ring and its fingerprint. Keys and ciphertexts of one process that are to meet share one context.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use he_core::{params::{Params, ParamsLiteral}, rlwe::Context};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let literal = ParamsLiteral { log_n: 10, q_bits: vec![40, 30], p_bits: vec![46], dnum: 2 };
+/// # let context = Context::new(Arc::new(Params::insecure_test(literal)?))?;
+/// assert_eq!(context.ring().degree(), 1024);
+/// assert_eq!(*context.fingerprint(), context.params().fingerprint());
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Context {
     params: Arc<Params>,
@@ -45,12 +56,12 @@ impl Context {
     }
 
     /// All primes: what keys live over.
-    pub(super) fn key_basis(&self) -> Basis {
+    pub(crate) fn key_basis(&self) -> Basis {
         self.ring.extended_basis(self.params.max_level())
     }
 
     /// Refuses a polynomial of another ring.
-    pub(super) fn check<R: Representation>(
+    pub(crate) fn check<R: Representation>(
         &self,
         what: &'static str,
         poly: &Poly<R>,
@@ -63,7 +74,7 @@ impl Context {
     }
 
     /// Refuses a polynomial of another ring or over special primes.
-    pub(super) fn check_chain<R: Representation>(
+    pub(crate) fn check_chain<R: Representation>(
         &self,
         what: &'static str,
         poly: &Poly<R>,
@@ -73,7 +84,7 @@ impl Context {
     }
 
     /// Refuses a polynomial of another ring or basis.
-    pub(super) fn check_basis<R: Representation>(
+    pub(crate) fn check_basis<R: Representation>(
         &self,
         what: &'static str,
         poly: &Poly<R>,

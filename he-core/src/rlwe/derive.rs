@@ -14,19 +14,20 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::RlweError;
+use super::wipe::{SecretSeed, SecretStream};
+use super::{KeyId, RlweError};
 use crate::ring::{Basis, Ntt, Poly, Ring};
 
-/// Raised whenever a sampler, a binding or a key's formula changes: old seeds then give new, unrelated keys.
-const VERSION: u32 = 1;
+/// Raised whenever a sampler, a binding or a key's formula changes: old seeds then give new,
+/// unrelated keys. The same secret and the same errors under another uniform part would give
+/// equations in the secret without noise. Version 2: uniform polynomials are drawn in the standard
+/// order of values.
+const VERSION: u32 = 2;
 
 const SECRET_CONTEXT: &str = "velum he-core 2026 v1 secret stream";
 const ROOT_CONTEXT: &str = "velum he-core 2026 v1 public root";
 const SEED_CONTEXT: &str = "velum he-core 2026 v1 public seed";
 const UNIFORM_CONTEXT: &str = "velum he-core 2026 v1 uniform polynomial";
-
-/// A 32-byte seed of a secret key, wiped when dropped.
-pub(super) type SecretSeed = Zeroizing<[u8; 32]>;
 
 /// What a stream is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,9 @@ pub(super) enum Kind {
     PublicKey = 2,
     Relinearisation = 3,
     Galois = 4,
+    Enter = 5,
+    Raise = 6,
+    Leave = 7,
 }
 
 /// The one use of a stream. `element` is the exponent of a Galois key, else 0; `digit` that of a switching key, else 0.
@@ -46,6 +50,31 @@ pub(super) struct Binding {
 }
 
 impl Binding {
+    /// A use that has neither element nor digit.
+    pub(super) fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            element: 0,
+            digit: 0,
+        }
+    }
+
+    /// The binding of digit `digit` of a switching key.
+    pub(super) fn of_key(id: KeyId, digit: usize) -> Self {
+        let (kind, element) = match id {
+            KeyId::Relinearisation => (Kind::Relinearisation, 0),
+            KeyId::Galois(g) => (Kind::Galois, g.exponent()),
+            KeyId::Enter => (Kind::Enter, 0),
+            KeyId::Raise => (Kind::Raise, 0),
+            KeyId::Leave => (Kind::Leave, 0),
+        };
+        Self {
+            kind,
+            element,
+            digit: digit as u32,
+        }
+    }
+
     /// `root`, fingerprint, version, kind, element, digit: each of fixed length, so no two bindings give the same bytes.
     fn derive(
         &self,
@@ -68,12 +97,21 @@ impl Binding {
     }
 
     /// The secret stream of this use.
-    pub(super) fn secret_stream(&self, seed: &SecretSeed, fingerprint: &[u8; 32]) -> ChaCha20Rng {
-        ChaCha20Rng::from_seed(*self.derive(SECRET_CONTEXT, seed, fingerprint))
+    pub(super) fn secret_stream(&self, seed: &[u8; 32], fingerprint: &[u8; 32]) -> SecretStream {
+        SecretStream::new(&self.stream_seed(seed, fingerprint))
+    }
+
+    /// The ChaCha20 key of [`secret_stream`](Self::secret_stream).
+    pub(super) fn stream_seed(
+        &self,
+        seed: &[u8; 32],
+        fingerprint: &[u8; 32],
+    ) -> Zeroizing<[u8; 32]> {
+        self.derive(SECRET_CONTEXT, seed, fingerprint)
     }
 
     /// The public seed of this use.
-    pub(super) fn public_seed(&self, seed: &SecretSeed, fingerprint: &[u8; 32]) -> PublicSeed {
+    pub(super) fn public_seed(&self, seed: &[u8; 32], fingerprint: &[u8; 32]) -> PublicSeed {
         let root = Zeroizing::new(blake3::derive_key(ROOT_CONTEXT, seed.as_slice()));
         PublicSeed(*self.derive(SEED_CONTEXT, &root, fingerprint))
     }
@@ -89,7 +127,8 @@ impl PublicSeed {
         Ok(Self(*os_seed(op)?))
     }
 
-    /// The uniform polynomial number `index` of this seed, drawn as values at the roots. Over a lower level the first limbs are the
+    /// The uniform polynomial number `index` of this seed, drawn as values at the roots, in the standard
+    /// order ([`Ntt`]). Over a lower level the first limbs are the
     /// same, as long as the basis has no special primes.
     pub fn expand(&self, ring: &Arc<Ring>, basis: Basis, index: u32) -> Poly<Ntt> {
         let mut hash = blake3::Hasher::new_derive_key(UNIFORM_CONTEXT);
@@ -101,16 +140,25 @@ impl PublicSeed {
 }
 
 /// 32 bytes from the operating system.
-pub(super) fn os_seed(op: &'static str) -> Result<SecretSeed, RlweError> {
+pub(crate) fn os_seed(op: &'static str) -> Result<Zeroizing<[u8; 32]>, RlweError> {
     let mut seed = Zeroizing::new([0; 32]);
-    getrandom::fill(seed.as_mut_slice()).map_err(|e| RlweError::Randomness {
-        op,
-        reason: e.to_string(),
-    })?;
+    fill(op, &mut seed)?;
     Ok(seed)
 }
 
+/// The same in one place of the heap.
+pub(super) fn secret_seed(op: &'static str) -> Result<SecretSeed, RlweError> {
+    SecretSeed::filled(|seed| fill(op, seed))
+}
+
+fn fill(op: &'static str, seed: &mut [u8; 32]) -> Result<(), RlweError> {
+    getrandom::fill(seed).map_err(|e| RlweError::Randomness {
+        op,
+        reason: e.to_string(),
+    })
+}
+
 /// A generator seeded by the operating system, for one encryption.
-pub(super) fn os_rng(op: &'static str) -> Result<ChaCha20Rng, RlweError> {
-    Ok(ChaCha20Rng::from_seed(*os_seed(op)?))
+pub(super) fn os_rng(op: &'static str) -> Result<SecretStream, RlweError> {
+    Ok(SecretStream::new(&*secret_seed(op)?))
 }

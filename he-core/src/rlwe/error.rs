@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::KeyId;
+use crate::error::{Class, Explain};
 use crate::ring::RingError;
 
 /// Why a key or a ciphertext cannot be made or used.
@@ -52,10 +53,25 @@ pub enum RlweError {
         /// Which key.
         key: KeyId,
     },
+    /// A protocol between parties stopped.
+    #[error("a protocol of several parties stopped: {reason}")]
+    Protocol {
+        /// Who, what was expected, what was found.
+        reason: String,
+    },
     /// The same key twice.
     #[error("the evaluation keys already hold a key for {key}")]
     RepeatedKey {
         /// Which key.
         key: KeyId,
     },
+}
+
+impl Explain for RlweError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Randomness { .. } => Class::Environment,
+            _ => Class::Input,
+        }
+    }
 }

@@ -4,9 +4,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Context, KeyId, RlweError, SwitchingKey};
-use crate::params::KeySet;
 
 /// The switching keys of a computation, looked up by [`KeyId`]. Contains no secret.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use he_core::{params::{Params, ParamsLiteral}, rlwe::Context};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let literal = ParamsLiteral { log_n: 10, q_bits: vec![40, 30], p_bits: vec![46], dnum: 2 };
+/// # let context = Context::new(Arc::new(Params::insecure_test(literal)?))?;
+/// use he_core::params::KeySet;
+/// use he_core::rlwe::{KeyId, SecretKey};
+///
+/// let set = KeySet { relinearise: true, conjugate: false, rotations: [1, 2].into() };
+/// let keys = SecretKey::generate(&context)?.evaluation_keys(&set)?;
+/// assert_eq!(keys.len(), 3);
+/// assert!(keys.get(KeyId::Relinearisation).is_ok());
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct EvaluationKeys {
     context: Arc<Context>,
@@ -49,16 +64,6 @@ impl EvaluationKeys {
     /// [`RlweError::MissingKey`].
     pub fn get(&self, id: KeyId) -> Result<&Arc<SwitchingKey>, RlweError> {
         self.keys.get(&id).ok_or(RlweError::MissingKey { key: id })
-    }
-
-    /// Whether every key of `set` is here.
-    ///
-    /// # Errors
-    /// [`RlweError::MissingKey`] names the first that is not.
-    pub fn check_covers(&self, set: &KeySet) -> Result<(), RlweError> {
-        KeyId::all_of(set, self.context.params().log_n())
-            .into_iter()
-            .try_for_each(|id| self.get(id).map(|_| ()))
     }
 
     /// Number of keys.

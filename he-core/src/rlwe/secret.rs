@@ -4,31 +4,34 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use rand_core::Rng;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use super::derive::{Binding, Kind, PublicSeed, SecretSeed, os_rng, os_seed};
+use super::derive::{Binding, Kind, PublicSeed, os_rng, secret_seed};
+use super::wipe::{SecretSeed, on_clean_stack};
 use super::{Ciphertext, Context, RlweError};
-use crate::ring::{Basis, Coeff, Ntt, Poly, Ring, binomial, ternary};
+use crate::params::sparse::Weight;
+use crate::ring::{Basis, Coeff, Ntt, Poly, Ring, binomial, sparse_ternary, ternary};
 
 /// A secret polynomial: wiped when dropped, never printed.
 #[derive(Clone)]
-pub(super) struct SecretPoly(Poly<Ntt>);
+pub(crate) struct SecretPoly(Poly<Ntt>);
 
 impl SecretPoly {
     /// From small coefficients, which are wiped.
-    pub(super) fn from_small(
+    pub(crate) fn from_small(
         ring: &Arc<Ring>,
         basis: Basis,
         coefficients: Vec<i64>,
     ) -> Result<Self, RlweError> {
         let coefficients = Zeroizing::new(coefficients);
-        Ok(Self(
-            Poly::from_signed(ring, basis, &coefficients)?.into_ntt(),
-        ))
+        let mut poly = Poly::from_signed(ring, basis, &coefficients)?;
+        poly.keep_secret();
+        Ok(Self(poly.into_ntt()))
     }
 
     /// Takes a polynomial over.
-    pub(super) fn new(poly: Poly<Ntt>) -> Self {
+    pub(crate) fn new(mut poly: Poly<Ntt>) -> Self {
+        poly.keep_secret();
         Self(poly)
     }
 }
@@ -47,27 +50,54 @@ impl std::ops::DerefMut for SecretPoly {
     }
 }
 
-impl Drop for SecretPoly {
-    fn drop(&mut self) {
-        for i in 0..self.0.basis().limbs() {
-            self.0.limb_mut(i).zeroize();
-        }
-    }
-}
+/// By its buffer.
+impl ZeroizeOnDrop for SecretPoly {}
 
-/// A uniform ternary secret `s` over all primes, with the seed that it and all its keys are derived from.
+/// A ternary secret `s`, uniform or of the weight of its parameters, over all primes, with the seed that it and all its keys are derived from.
 ///
 /// One key for one job: whoever sees decryptions of a key's ciphertexts learns of their noise (ePrint 2020/1533).
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use he_core::{params::{Params, ParamsLiteral}, rlwe::Context};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let literal = ParamsLiteral { log_n: 10, q_bits: vec![40, 30], p_bits: vec![46], dnum: 2 };
+/// # let context = Context::new(Arc::new(Params::insecure_test(literal)?))?;
+/// use he_core::ring::Poly;
+/// use he_core::rlwe::SecretKey;
+///
+/// let key = SecretKey::generate(&context)?;
+/// let message = Poly::from_signed(context.ring(), context.ring().basis(1), &[1 << 20; 1024])?;
+/// let ciphertext = key.encrypt(&message.clone().into_ntt())?;
+/// let mut error = key.decrypt(&ciphertext)?;
+/// error.sub_assign(&message);
+/// // A sum of 42 signs of 1/2.
+/// assert!(error.limb(0).iter().all(|e| e.abs() <= 21.0));
+/// # Ok(()) }
+/// ```
 pub struct SecretKey {
     pub(super) context: Arc<Context>,
     pub(super) seed: SecretSeed,
     pub(super) s: SecretPoly,
 }
 
+/// Seed and polynomial wipe themselves.
+impl ZeroizeOnDrop for SecretKey {}
+
 impl std::fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SecretKey(..)")
     }
+}
+
+/// The coefficients of the secret of a seed.
+fn coefficients(context: &Context, seed: &SecretSeed) -> Zeroizing<Vec<i64>> {
+    let mut rng = Binding::of(Kind::Secret).secret_stream(seed, context.fingerprint());
+    let n = context.params().n();
+    Zeroizing::new(match context.params().weight() {
+        Weight::Uniform => ternary(n, &mut *rng),
+        Weight::Sparse(weight) => sparse_ternary(n, weight as usize, &mut *rng),
+    })
 }
 
 impl SecretKey {
@@ -76,7 +106,7 @@ impl SecretKey {
     /// # Errors
     /// [`RlweError::Randomness`].
     pub fn generate(context: &Arc<Context>) -> Result<Self, RlweError> {
-        Self::from_seed(context, os_seed("secret key")?)
+        on_clean_stack(|| Self::of(context, secret_seed("secret key")?))
     }
 
     /// The key of a seed and a parameter set: always the same.
@@ -84,22 +114,22 @@ impl SecretKey {
     /// # Errors
     /// [`RlweError::Ring`]: none for a checked context.
     pub fn from_seed(context: &Arc<Context>, seed: Zeroizing<[u8; 32]>) -> Result<Self, RlweError> {
-        let binding = Binding {
-            kind: Kind::Secret,
-            element: 0,
-            digit: 0,
-        };
-        let mut rng = binding.secret_stream(&seed, context.fingerprint());
-        let s = SecretPoly::from_small(
-            context.ring(),
-            context.key_basis(),
-            ternary(context.params().n(), &mut rng),
-        )?;
+        on_clean_stack(|| Self::of(context, SecretSeed::copy_of(&seed)))
+    }
+
+    fn of(context: &Arc<Context>, seed: SecretSeed) -> Result<Self, RlweError> {
+        let coefficients = coefficients(context, &seed);
+        let s = SecretPoly::from_small(context.ring(), context.key_basis(), coefficients.to_vec())?;
         Ok(Self {
             context: Arc::clone(context),
             seed,
             s,
         })
+    }
+
+    /// The coefficients of `s`, drawn once more.
+    pub(super) fn coefficients(&self) -> Zeroizing<Vec<i64>> {
+        coefficients(&self.context, &self.seed)
     }
 
     /// The context.
@@ -120,7 +150,7 @@ impl SecretKey {
     pub fn encrypt(&self, plain: &Poly<Ntt>) -> Result<Ciphertext, RlweError> {
         let op = "encryption";
         let seed = PublicSeed::random(op)?;
-        self.encrypt_with(plain, seed, &mut os_rng(op)?)
+        on_clean_stack(|| self.encrypt_with(plain, seed, &mut *os_rng(op)?))
     }
 
     /// [`SecretKey::encrypt`] with the caller's randomness: **insecure**, for frozen fixtures. Two messages encrypted from one stream
@@ -167,13 +197,14 @@ impl SecretKey {
         Ok(out)
     }
 
-    /// `c_0 + c_1 s`: the plaintext and its noise. `l + 1` inverse transforms.
+    /// `c_0 + c_1 s`: the plaintext and its noise, wiped when dropped. `l + 1` inverse transforms.
     ///
     /// # Errors
     /// [`RlweError::Foreign`].
     pub fn decrypt(&self, ct: &Ciphertext) -> Result<Poly<Coeff>, RlweError> {
         self.context.check("ciphertext", ct.c0())?;
         let mut m = ct.c0().clone();
+        m.keep_secret();
         m.inner_product_acc(&[(ct.c1(), &*self.s)]);
         Ok(m.into_coeff())
     }

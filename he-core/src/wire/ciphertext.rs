@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use super::container::{Hash, Kind, Reader, Writer};
+use super::container::{Hash, Kind, Label, Reader, Writer};
 use super::poly::{poly_bytes, read_poly, write_poly};
 use super::{WireError, packed_bytes};
 use crate::ckks::noise;
@@ -11,10 +11,15 @@ use crate::evaluator::{Level, Meta, Placement, scales_match};
 use crate::params::Params;
 use crate::rlwe::{Ciphertext, Context, PublicSeed};
 
-/// Ciphertexts with nothing but parameters to bind them. Crates above may use kinds of their own for the same contents.
+/// Version of what [`CiphertextWriter`] writes, whatever the kind. Raised whenever that changes;
+/// version 1 had values in another order.
+pub const CIPHERTEXT_VERSION: u16 = 2;
+
+/// Ciphertexts with nothing but parameters to bind them. Crates above may use kinds of their own
+/// for the same contents, with the same version.
 pub const CIPHERTEXTS: Kind = Kind {
     code: 1,
-    version: 1,
+    version: CIPHERTEXT_VERSION,
     name: "ciphertexts",
 };
 
@@ -81,6 +86,37 @@ fn payload(context: &Context, shapes: &[(Shape, u32)]) -> Option<u64> {
 }
 
 /// Writes ciphertexts of shapes that are known beforehand.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use he_core::{params::{Params, ParamsLiteral}, rlwe::Context};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let literal = ParamsLiteral { log_n: 10, q_bits: vec![40, 30], p_bits: vec![46], dnum: 2 };
+/// # let context = Context::new(Arc::new(Params::insecure_test(literal)?))?;
+/// use he_core::evaluator::{Level, Placement};
+/// use he_core::key_holder::{Encryptor, SecretKeyEncryptor};
+/// use he_core::rlwe::SecretKey;
+/// use he_core::wire::{CIPHERTEXTS, CiphertextReader, CiphertextWriter, Shape};
+///
+/// let key = Arc::new(SecretKey::generate(&context)?);
+/// let at = Placement { level: Level(1), scale: f64::from(1 << 30) };
+/// let ct = SecretKeyEncryptor::new(key)?.encrypt(&vec![1.0.into(); 512], at, 1.0)?;
+///
+/// let shapes = vec![Shape::of(ct.ciphertext())];
+/// let label = CIPHERTEXTS.bound_to(context.fingerprint());
+/// let mut writer = CiphertextWriter::new(vec![], "x.ct", label, &context, shapes, b"")?;
+/// writer.push(ct.ciphertext(), &ct.meta())?;
+/// let (_, bytes) = writer.finish()?;
+///
+/// let mut reader = CiphertextReader::open(&*bytes, "x.ct", None, 1 << 20, label, &context)?;
+/// // Level and scale are what the caller expects, or the file is refused.
+/// let (read, meta) = reader.next(Some(at))?.ok_or("one ciphertext")?;
+/// // Nothing is to be used before this.
+/// reader.finish()?;
+/// assert_eq!(meta, ct.meta());
+/// assert_eq!(read.c1().to_canonical(), ct.ciphertext().c1().to_canonical());
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct CiphertextWriter<W> {
     writer: Writer<W>,
@@ -97,8 +133,7 @@ impl<W: Write> CiphertextWriter<W> {
     pub fn new(
         sink: W,
         file: &str,
-        kind: &Kind,
-        binding: &Hash,
+        label: Label<'_>,
         context: &Arc<Context>,
         shapes: Vec<Shape>,
         note: &[u8],
@@ -127,7 +162,7 @@ impl<W: Write> CiphertextWriter<W> {
         header.extend(note);
         let payload = payload(context, &runs).ok_or_else(|| too_large(u64::MAX, u64::MAX))?;
         Ok(Self {
-            writer: Writer::new(sink, file, kind, binding, &header, payload)?,
+            writer: Writer::new(sink, file, label.kind, label.binding, &header, payload)?,
             context: Arc::clone(context),
             shapes: shapes.into_iter(),
         })
@@ -210,11 +245,10 @@ impl<R: Read> CiphertextReader<R> {
         file: &str,
         length: Option<u64>,
         limit: u64,
-        kind: &Kind,
-        binding: &Hash,
+        label: Label<'_>,
         context: &Arc<Context>,
     ) -> Result<Self, WireError> {
-        let reader = Reader::open(source, file, length, limit, kind, binding)?;
+        let reader = Reader::open(source, file, length, limit, label.kind, label.binding)?;
         let (runs, note) = parse_header(file, &reader.envelope().header, context)?;
         let expected = payload(context, &runs).unwrap_or(u64::MAX);
         if expected != reader.envelope().payload {
@@ -267,7 +301,7 @@ impl<R: Read> CiphertextReader<R> {
             level: shape.level,
             scale,
             bound,
-            typical: bound,
+            rms: bound,
             noise: match shape.form {
                 Form::Seeded => noise::fresh_secret(self.context.params().n()),
                 Form::Full => number()?,

@@ -5,13 +5,17 @@ use std::io::{ErrorKind, Read, Write};
 use super::WireError;
 use super::error::hex;
 
-const MAGIC: [u8; 8] = [0x89, b'V', b'L', b'M', 0x0d, 0x0a, 0x1a, 0x0a];
+/// How every file begins.
+pub const MAGIC: [u8; 8] = [0x89, b'V', b'L', b'M', 0x0d, 0x0a, 0x1a, 0x0a];
 /// Magic, kind, version, lengths, binding.
 const PREFIX: usize = 56;
 /// Longest header.
 const MAX_HEADER: u64 = 1 << 16;
 /// Bytes of the hash at the end.
 const TRAILER: u64 = 32;
+
+/// Most bytes of a file beside its payload.
+pub const MAX_ENVELOPE: u64 = PREFIX as u64 + MAX_HEADER + TRAILER;
 
 /// A BLAKE3 hash.
 pub type Hash = [u8; 32];
@@ -25,6 +29,29 @@ pub struct Kind {
     pub version: u16,
     /// Name for messages.
     pub name: &'static str,
+}
+
+/// What a file says of itself: its kind, and the hash of what its contents belong to (parameters, say, or a plan).
+#[derive(Clone, Copy, Debug)]
+pub struct Label<'a> {
+    /// The kind.
+    pub kind: &'a Kind,
+    /// The hash.
+    pub binding: &'a Hash,
+}
+
+impl Kind {
+    /// A label of this kind.
+    pub fn bound_to<'a>(&'a self, binding: &'a Hash) -> Label<'a> {
+        let kind = self;
+        Label { kind, binding }
+    }
+
+    /// Whether a file that begins with `bytes` says that it is of this kind, of whatever version.
+    pub fn begins(&self, bytes: &[u8]) -> bool {
+        let rest = bytes.strip_prefix(&MAGIC);
+        rest.is_some_and(|rest| rest.starts_with(&self.code.to_le_bytes()))
+    }
 }
 
 /// What a file says of itself.
@@ -43,6 +70,36 @@ pub struct Envelope {
 }
 
 impl Envelope {
+    /// Refuses another kind, version or binding than expected.
+    fn check(&self, file: &str, expected: Label<'_>) -> Result<(), WireError> {
+        let (file, kind) = (file.to_owned(), expected.kind);
+        if self.kind != kind.code {
+            return Err(WireError::Kind {
+                file,
+                expected: kind.name,
+                found: self.kind,
+            });
+        }
+        if self.version != kind.version {
+            return Err(WireError::Version {
+                file,
+                kind: kind.name,
+                expected: kind.version,
+                found: self.version,
+            });
+        }
+        if self.binding != *expected.binding {
+            return Err(WireError::Binding {
+                file,
+                expected: hex(expected.binding),
+                found: hex(&self.binding),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Envelope {
     /// Bytes of the whole file.
     pub fn file_bytes(&self) -> u64 {
         file_bytes(self.header.len() as u64, self.payload)
@@ -52,6 +109,14 @@ impl Envelope {
 fn file_bytes(header: u64, payload: u64) -> u64 {
     // Only for lengths that a limit has already bounded.
     PREFIX as u64 + header + payload + TRAILER
+}
+
+fn bounded(file: &str, found: u64, limit: u64) -> Result<(), WireError> {
+    if found > limit {
+        let file = file.to_owned();
+        return Err(WireError::TooLarge { file, limit, found });
+    }
+    Ok(())
 }
 
 /// Writes one file, in order, hashing as it goes.
@@ -179,7 +244,7 @@ impl<R: Read> Reader<R> {
         kind: &Kind,
         binding: &Hash,
     ) -> Result<Self, WireError> {
-        Self::start(source, file, length, limit, Some((kind, binding)))
+        Self::start(source, file, length, limit, Some(kind.bound_to(binding)))
     }
 
     /// The same for whatever kind and binding: to say what a file is. The payload need not be read.
@@ -195,24 +260,12 @@ impl<R: Read> Reader<R> {
         file: &str,
         length: Option<u64>,
         limit: u64,
-        expected: Option<(&Kind, &Hash)>,
+        expected: Option<Label<'_>>,
     ) -> Result<Self, WireError> {
-        let name = || file.to_owned();
-        let bounded = |found: u64, limit: u64| {
-            if found > limit {
-                Err(WireError::TooLarge {
-                    file: name(),
-                    limit,
-                    found,
-                })
-            } else {
-                Ok(())
-            }
-        };
-        bounded(length.unwrap_or(0), limit)?;
+        bounded(file, length.unwrap_or(0), limit)?;
         let mut reader = Self {
             source,
-            file: name(),
+            file: file.to_owned(),
             hash: blake3::Hasher::new(),
             remaining: PREFIX as u64,
             envelope: Envelope {
@@ -223,48 +276,17 @@ impl<R: Read> Reader<R> {
                 header: vec![],
             },
         };
-        let magic: [u8; 8] = reader.array("the magic number")?;
-        if magic != MAGIC {
-            return Err(WireError::Magic {
-                file: name(),
-                found: hex(&magic),
-            });
+        let (envelope, header) = reader.prefix()?;
+        if let Some(expected) = expected {
+            envelope.check(file, expected)?;
         }
-        let kind = u16::from_le_bytes(reader.array("the kind")?);
-        let version = u16::from_le_bytes(reader.array("the format version")?);
-        let header = u64::from(u32::from_le_bytes(reader.array("the header's length")?));
-        let payload = u64::from_le_bytes(reader.array("the payload's length")?);
-        let binding: Hash = reader.array("the binding")?;
-        if let Some((expected, bound)) = expected {
-            if kind != expected.code {
-                return Err(WireError::Kind {
-                    file: name(),
-                    expected: expected.name,
-                    found: kind,
-                });
-            }
-            if version != expected.version {
-                return Err(WireError::Version {
-                    file: name(),
-                    kind: expected.name,
-                    expected: expected.version,
-                    found: version,
-                });
-            }
-            if binding != *bound {
-                return Err(WireError::Binding {
-                    file: name(),
-                    expected: hex(bound),
-                    found: hex(&binding),
-                });
-            }
-        }
-        bounded(header, MAX_HEADER)?;
-        bounded(payload, limit)?;
-        bounded(file_bytes(header, payload), limit)?;
+        let payload = envelope.payload;
+        bounded(file, header, MAX_HEADER)?;
+        bounded(file, payload, limit)?;
+        bounded(file, file_bytes(header, payload), limit)?;
         if let Some(found) = length.filter(|&l| l != file_bytes(header, payload)) {
             return Err(WireError::Length {
-                file: name(),
+                file: file.to_owned(),
                 what: "bytes of the file",
                 expected: file_bytes(header, payload),
                 found,
@@ -275,13 +297,33 @@ impl<R: Read> Reader<R> {
         reader.read("the header", &mut bytes)?;
         reader.remaining = payload;
         reader.envelope = Envelope {
-            kind,
-            version,
-            binding,
-            payload,
             header: bytes,
+            ..envelope
         };
         Ok(reader)
+    }
+
+    /// The envelope without its header, and the header's length.
+    fn prefix(&mut self) -> Result<(Envelope, u64), WireError> {
+        let magic: [u8; 8] = self.array("the magic number")?;
+        if magic != MAGIC {
+            return Err(WireError::Magic {
+                file: self.file.clone(),
+                found: hex(&magic),
+            });
+        }
+        let kind = u16::from_le_bytes(self.array("the kind")?);
+        let version = u16::from_le_bytes(self.array("the format version")?);
+        let header = u64::from(u32::from_le_bytes(self.array("the header's length")?));
+        let payload = u64::from_le_bytes(self.array("the payload's length")?);
+        let envelope = Envelope {
+            kind,
+            version,
+            binding: self.array("the binding")?,
+            payload,
+            header: vec![],
+        };
+        Ok((envelope, header))
     }
 
     /// What the file says of itself.

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::error::{Class, Explain, SYSTEM_HINT};
+use crate::multiparty::MultipartyError;
 use crate::rlwe::RlweError;
 
 /// Why a file cannot be read or written.
@@ -9,7 +11,7 @@ use crate::rlwe::RlweError;
 #[non_exhaustive]
 pub enum WireError {
     /// The operating system refused.
-    #[error("{file}: cannot {op}: {source}")]
+    #[error("cannot {op}")]
     Io {
         /// File.
         file: String,
@@ -19,7 +21,7 @@ pub enum WireError {
         source: std::io::Error,
     },
     /// Larger than anything that can be meant.
-    #[error("{file}: expected at most {limit} bytes, found {found}")]
+    #[error("expected at most {limit} bytes, found {found}")]
     TooLarge {
         /// File.
         file: String,
@@ -29,7 +31,7 @@ pub enum WireError {
         found: u64,
     },
     /// Not one of our files.
-    #[error("{file}: expected a velum file, found one that begins with {found}")]
+    #[error("expected a velum file, found one that begins with {found}")]
     Magic {
         /// File.
         file: String,
@@ -37,7 +39,7 @@ pub enum WireError {
         found: String,
     },
     /// Another kind of file.
-    #[error("{file}: expected a file of kind \"{expected}\", found kind number {found}")]
+    #[error("expected a file of kind \"{expected}\", found kind number {found}")]
     Kind {
         /// File.
         file: String,
@@ -47,7 +49,7 @@ pub enum WireError {
         found: u16,
     },
     /// A format version that this build cannot read.
-    #[error("{file}: expected format version {expected} of \"{kind}\", found {found}")]
+    #[error("expected format version {expected} of \"{kind}\", found {found}")]
     Version {
         /// File.
         file: String,
@@ -59,7 +61,7 @@ pub enum WireError {
         found: u16,
     },
     /// Made for other parameters or another plan.
-    #[error("{file}: expected a file of parameters or plan {expected}, found {found}")]
+    #[error("expected a file of parameters or plan {expected}, found {found}")]
     Binding {
         /// File.
         file: String,
@@ -69,7 +71,7 @@ pub enum WireError {
         found: String,
     },
     /// A length that does not follow from the parameters.
-    #[error("{file}: {what}: expected {expected}, found {found}")]
+    #[error("{what}: expected {expected}, found {found}")]
     Length {
         /// File.
         file: String,
@@ -81,7 +83,7 @@ pub enum WireError {
         found: u64,
     },
     /// The file ends early.
-    #[error("{file}: ends in the middle of {what}")]
+    #[error("ends in the middle of {what}")]
     Truncated {
         /// File.
         file: String,
@@ -89,13 +91,13 @@ pub enum WireError {
         what: &'static str,
     },
     /// Bytes after the end.
-    #[error("{file}: expected the end of the file, found more bytes")]
+    #[error("expected the end of the file, found more bytes")]
     Trailing {
         /// File.
         file: String,
     },
     /// A field with an impossible value.
-    #[error("{file}: {what}: expected {expected}, found {found}")]
+    #[error("{what}: expected {expected}, found {found}")]
     Field {
         /// File.
         file: String,
@@ -107,7 +109,7 @@ pub enum WireError {
         found: String,
     },
     /// A residue that is not below its prime.
-    #[error("{file}: {what}: expected residues below {prime}, found {found}")]
+    #[error("{what}: expected residues below {prime}, found {found}")]
     Residue {
         /// File.
         file: String,
@@ -119,7 +121,7 @@ pub enum WireError {
         found: u64,
     },
     /// The hash at the end does not match.
-    #[error("{file}: expected the hash {expected}, found contents with {found}")]
+    #[error("expected the hash {expected}, found contents with {found}")]
     Hash {
         /// File.
         file: String,
@@ -128,8 +130,16 @@ pub enum WireError {
         /// Hash of its contents.
         found: String,
     },
+    /// A message that the protocol refuses.
+    #[error("a message that the protocol refuses")]
+    Multiparty {
+        /// File.
+        file: String,
+        /// The reason.
+        source: MultipartyError,
+    },
     /// Contents that make no key or ciphertext, or that belong to another context.
-    #[error("{file}: {source}")]
+    #[error("contents that make no key or ciphertext")]
     Rlwe {
         /// File.
         file: String,
@@ -139,16 +149,39 @@ pub enum WireError {
 }
 
 impl WireError {
-    /// What to do about it, in one sentence.
-    pub fn hint(&self) -> &'static str {
+    /// The file.
+    pub fn file(&self) -> &str {
         match self {
-            Self::Io { .. } => {
-                "check the path, its permissions and the space that is left, then try again"
-            }
+            Self::Io { file, .. }
+            | Self::TooLarge { file, .. }
+            | Self::Magic { file, .. }
+            | Self::Kind { file, .. }
+            | Self::Version { file, .. }
+            | Self::Binding { file, .. }
+            | Self::Length { file, .. }
+            | Self::Truncated { file, .. }
+            | Self::Trailing { file }
+            | Self::Field { file, .. }
+            | Self::Residue { file, .. }
+            | Self::Hash { file, .. }
+            | Self::Multiparty { file, .. }
+            | Self::Rlwe { file, .. } => file,
+        }
+    }
+}
+
+impl Explain for WireError {
+    fn place(&self) -> Option<String> {
+        Some(self.file().to_owned())
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Io { .. } => SYSTEM_HINT,
             Self::TooLarge { .. } => "this is not the file that was asked for: check the path",
             Self::Magic { .. } => "check the path; a transfer in text mode also breaks files",
             Self::Kind { .. } => {
-                "another kind of file stands at this path: check the order of the arguments"
+                "another kind of file is at this path: check the order of the arguments"
             }
             Self::Version { .. } => {
                 "make the file again with this version of the program, or use the version that made it"
@@ -157,9 +190,24 @@ impl WireError {
             Self::Truncated { .. } | Self::Trailing { .. } | Self::Hash { .. } => {
                 "the file was damaged or only partly copied: copy it again from where it was made"
             }
-            Self::Length { .. } | Self::Field { .. } | Self::Residue { .. } | Self::Rlwe { .. } => {
+            Self::Multiparty { source, .. } if source.hint().is_some() => return source.hint(),
+            Self::Length { .. }
+            | Self::Field { .. }
+            | Self::Residue { .. }
+            | Self::Multiparty { .. }
+            | Self::Rlwe { .. } => {
                 "the file was damaged, forged or made for other parameters: make or copy it again"
             }
+        };
+        Some(hint.to_owned())
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Io { source, .. } => Class::of_io(source),
+            Self::Rlwe { source, .. } => source.class(),
+            Self::Multiparty { source, .. } => source.class(),
+            _ => Class::Input,
         }
     }
 }

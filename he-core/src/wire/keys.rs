@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use super::WireError;
-use super::container::{Hash, Kind, Reader, Writer};
+use super::container::{Hash, Kind, MAX_ENVELOPE, Reader, Writer};
 use super::poly::{poly_bytes, read_poly, write_poly};
 use crate::ring::{Basis, GaloisElement};
 use crate::rlwe::{Context, KeyId, PublicKey, PublicSeed, RlweError, SwitchingKey};
@@ -12,18 +12,24 @@ use crate::rlwe::{Context, KeyId, PublicKey, PublicSeed, RlweError, SwitchingKey
 /// One evaluation key: relinearisation, or a Galois element.
 pub const SWITCHING_KEY: Kind = Kind {
     code: 2,
-    version: 1,
+    version: 2,
     name: "evaluation key",
 };
 /// A public key.
 pub const PUBLIC_KEY: Kind = Kind {
     code: 3,
-    version: 1,
+    version: 2,
     name: "public key",
 };
 
 /// Tag and Galois element.
 const HEADER: usize = 16;
+/// Tag of a Galois key.
+const GALOIS: u64 = 1;
+/// Tag of a relinearisation key whose `a` halves are written too, each behind its `b`: that of several parties, which has no seed.
+const EXPLICIT: u64 = 2;
+/// Tag of a key between rings.
+const WAY: u64 = 3;
 
 fn key_basis(context: &Context) -> Basis {
     context.ring().extended_basis(context.params().max_level())
@@ -43,7 +49,7 @@ fn foreign(file: &str, what: &'static str) -> WireError {
     }
 }
 
-/// Writes a switching key, bound to the parameters' fingerprint: seed and `dnum` polynomials over all primes.
+/// Writes a switching key, bound to the parameters' fingerprint: seed and `dnum` polynomials over all primes; without a seed, twice as many.
 ///
 /// # Errors
 /// [`WireError::Rlwe`] for a key of another context; [`WireError::Io`].
@@ -53,6 +59,15 @@ pub fn write_switching_key<W: Write>(
     context: &Context,
     key: &SwitchingKey,
 ) -> Result<(Hash, W), WireError> {
+    let no_such = key.seed().is_none() && key.id() != KeyId::Relinearisation;
+    if no_such {
+        return Err(WireError::Field {
+            file: file.to_owned(),
+            what: "which evaluation key",
+            expected: "a Galois key with a seed".to_owned(),
+            found: "one without".to_owned(),
+        });
+    }
     if key
         .b()
         .iter()
@@ -61,11 +76,14 @@ pub fn write_switching_key<W: Write>(
         return Err(foreign(file, "switching key"));
     }
     let mut header = [0; HEADER];
-    if let KeyId::Galois(g) = key.id() {
-        header[0] = 1;
-        header[8..].copy_from_slice(&g.exponent().to_le_bytes());
+    let (tag, element) = tag(key.id());
+    header[..8].copy_from_slice(&tag.to_le_bytes());
+    header[8..].copy_from_slice(&element.to_le_bytes());
+    let explicit = key.seed().is_none();
+    if explicit {
+        header[0] = EXPLICIT as u8;
     }
-    let payload = 32 + digits(context) * poly_bytes(context.ring(), key_basis(context));
+    let payload = switching_bytes(context, explicit);
     let mut writer = Writer::new(
         sink,
         file,
@@ -74,11 +92,22 @@ pub fn write_switching_key<W: Write>(
         &header,
         payload,
     )?;
-    writer.write(&key.seed().0)?;
-    for b in key.b() {
+    if let Some(seed) = key.seed() {
+        writer.write(&seed.0)?;
+    }
+    for (d, b) in key.b().iter().enumerate() {
         write_poly(&mut writer, b)?;
+        if explicit {
+            write_poly(&mut writer, key.a(d))?;
+        }
     }
     writer.finish()
+}
+
+/// Bytes of a switching key's payload.
+fn switching_bytes(context: &Context, explicit: bool) -> u64 {
+    let half = digits(context) * poly_bytes(context.ring(), key_basis(context));
+    if explicit { 2 * half } else { 32 + half }
 }
 
 /// Reads a switching key, hash included; `expected`: which key it must be, if that is known. `length` is the file's size, if known.
@@ -107,17 +136,12 @@ pub fn read_switching_key_hashed<R: Read>(
     expected: Option<KeyId>,
 ) -> Result<(SwitchingKey, Hash), WireError> {
     let (ring, basis) = (context.ring(), key_basis(context));
-    let payload = 32 + digits(context) * poly_bytes(ring, basis);
-    let mut reader = open(
-        source,
-        file,
-        length,
-        &SWITCHING_KEY,
-        context,
-        HEADER,
-        payload,
-    )?;
-    let id = parse_id(file, &reader.envelope().header, context)?;
+    let limit = switching_bytes(context, true) + MAX_ENVELOPE;
+    let fingerprint = context.fingerprint();
+    let reader = Reader::open(source, file, length, limit, &SWITCHING_KEY, fingerprint)?;
+    let reader = with_header(reader, HEADER)?;
+    let (id, explicit) = parse_id(file, &reader.envelope().header, context)?;
+    let mut reader = with_payload(reader, switching_bytes(context, explicit))?;
     if let Some(expected) = expected.filter(|e| *e != id) {
         return Err(WireError::Field {
             file: file.to_owned(),
@@ -126,16 +150,27 @@ pub fn read_switching_key_hashed<R: Read>(
             found: id.to_string(),
         });
     }
-    let seed = PublicSeed(reader.array("seed of an evaluation key")?);
-    let b = (0..digits(context))
-        .map(|_| read_poly(&mut reader, "a digit of an evaluation key", ring, basis))
-        .collect::<Result<Vec<_>, _>>()?;
+    let seed = match explicit {
+        true => None,
+        false => Some(PublicSeed(reader.array("seed of an evaluation key")?)),
+    };
+    let (mut b, mut a) = (Vec::new(), Vec::new());
+    for _ in 0..digits(context) {
+        let what = "a digit of an evaluation key";
+        b.push(read_poly(&mut reader, what, ring, basis)?);
+        if explicit {
+            a.push(read_poly(&mut reader, what, ring, basis)?);
+        }
+    }
     let (_, whole) = reader.finish_hashed()?;
-    let key =
-        SwitchingKey::from_seeded(context, id, b, seed).map_err(|source| WireError::Rlwe {
-            file: file.to_owned(),
-            source,
-        })?;
+    let key = match seed {
+        Some(seed) => SwitchingKey::from_seeded(context, id, b, seed),
+        None => SwitchingKey::from_halves(context, id, b, a),
+    };
+    let key = key.map_err(|source| WireError::Rlwe {
+        file: file.to_owned(),
+        source,
+    })?;
     Ok((key, whole))
 }
 
@@ -168,7 +203,8 @@ pub fn read_public_key<R: Read>(
 ) -> Result<PublicKey, WireError> {
     let basis = context.ring().basis(context.params().max_level());
     let payload = 32 + poly_bytes(context.ring(), basis);
-    let mut reader = open(source, file, length, &PUBLIC_KEY, context, 0, payload)?;
+    let reader = open(source, file, length, &PUBLIC_KEY, context, payload)?;
+    let mut reader = with_header(reader, 0)?;
     let seed = PublicSeed(reader.array("seed of a public key")?);
     let b = read_poly(&mut reader, "b of a public key", context.ring(), basis)?;
     reader.finish()?;
@@ -178,45 +214,61 @@ pub fn read_public_key<R: Read>(
     })
 }
 
-/// A reader of a file whose lengths follow from the parameters.
+/// A reader of a file whose payload's length follows from the parameters.
 fn open<R: Read>(
     source: R,
     file: &str,
     length: Option<u64>,
     kind: &Kind,
     context: &Context,
-    header: usize,
     payload: u64,
 ) -> Result<Reader<R>, WireError> {
-    // Far more than the envelope adds.
-    let limit = payload + (1 << 17);
+    let limit = payload + MAX_ENVELOPE;
     let reader = Reader::open(source, file, length, limit, kind, context.fingerprint())?;
-    let envelope = reader.envelope();
-    for (what, expected, found) in [
-        (
-            "bytes of the header",
-            header as u64,
-            envelope.header.len() as u64,
-        ),
-        (
-            "bytes of the payload, by the parameters",
-            payload,
-            envelope.payload,
-        ),
-    ] {
-        if expected != found {
-            return Err(WireError::Length {
-                file: file.to_owned(),
-                what,
-                expected,
-                found,
-            });
-        }
-    }
-    Ok(reader)
+    with_payload(reader, payload)
 }
 
-fn parse_id(file: &str, header: &[u8], context: &Context) -> Result<KeyId, WireError> {
+/// The reader, if its payload has this length.
+fn with_payload<R: Read>(reader: Reader<R>, expected: u64) -> Result<Reader<R>, WireError> {
+    let found = reader.envelope().payload;
+    if found == expected {
+        return Ok(reader);
+    }
+    Err(WireError::Length {
+        file: reader.file().to_owned(),
+        what: "bytes of the payload, by the parameters",
+        expected,
+        found,
+    })
+}
+
+/// The reader, if its header has this length.
+fn with_header<R: Read>(reader: Reader<R>, bytes: usize) -> Result<Reader<R>, WireError> {
+    let found = reader.envelope().header.len();
+    if found == bytes {
+        return Ok(reader);
+    }
+    Err(WireError::Length {
+        file: reader.file().to_owned(),
+        what: "bytes of the header",
+        expected: bytes as u64,
+        found: found as u64,
+    })
+}
+
+/// A key's name in a header.
+fn tag(id: KeyId) -> (u64, u64) {
+    match id {
+        KeyId::Relinearisation => (0, 0),
+        KeyId::Galois(g) => (GALOIS, g.exponent()),
+        KeyId::Enter => (WAY, 0),
+        KeyId::Raise => (WAY, 1),
+        KeyId::Leave => (WAY, 2),
+    }
+}
+
+/// Which key, and whether both its halves are written.
+fn parse_id(file: &str, header: &[u8], context: &Context) -> Result<(KeyId, bool), WireError> {
     let fail = |expected: &str, found: String| WireError::Field {
         file: file.to_owned(),
         what: "which evaluation key",
@@ -227,13 +279,17 @@ fn parse_id(file: &str, header: &[u8], context: &Context) -> Result<KeyId, WireE
         .split_first_chunk::<8>()
         .ok_or_else(|| fail("16 bytes", header.len().to_string()))?;
     let element = element.try_into().map(u64::from_le_bytes).unwrap_or(0);
-    match (u64::from_le_bytes(*tag), element) {
-        (0, 0) => Ok(KeyId::Relinearisation),
-        (1, g) => GaloisElement::from_exponent(g, context.params().log_n())
-            .map(KeyId::Galois)
+    let tag = u64::from_le_bytes(*tag);
+    match (tag, element) {
+        (0 | EXPLICIT, 0) => Ok((KeyId::Relinearisation, tag == EXPLICIT)),
+        (GALOIS, g) => GaloisElement::from_exponent(g, context.params().log_n())
+            .map(|g| (KeyId::Galois(g), false))
             .ok_or_else(|| fail("an odd Galois element below 2 N", g.to_string())),
+        (WAY, 0) => Ok((KeyId::Enter, false)),
+        (WAY, 1) => Ok((KeyId::Raise, false)),
+        (WAY, 2) => Ok((KeyId::Leave, false)),
         (tag, g) => Err(fail(
-            "relinearisation (0, 0) or a Galois element (1, g)",
+            "relinearisation (0, 0) or (2, 0), a Galois element (1, g), or a way between rings (3, 0 to 2)",
             format!("({tag}, {g})"),
         )),
     }

@@ -6,14 +6,23 @@ use super::WireError;
 use super::container::Hash;
 use super::error::hex;
 
-const FIRST_LINE: &str = "velum secret key, format 1: keep this file to yourself";
+const FIRST_LINE: &str = "velum secret key, format 2: keep this file to yourself";
+/// Of every version.
+const BEGINNING: &str = "velum secret key, format ";
+/// Version 1 led to other keys.
+const VERSION: u16 = 2;
+/// What every format of the file begins with.
+const KIND: &str = "velum secret key";
+/// The byte order mark that some editors put first.
+const MARK: &str = "\u{feff}";
 /// Largest text that can be meant.
 const LIMIT: u64 = 1024;
 
 /// Contents of a secret key file: what every key of a job is derived from. The caller writes the text with mode 0600, see [`super::write_file`].
 ///
 /// The text has five lines: a fixed first one, `params`, `public`, `seed` and `check` with a hexadecimal value each. `check` is a BLAKE3 hash of the lines above:
-/// of a seed of 256 random bits it reveals nothing that could be searched for.
+/// of a seed of 256 random bits it reveals nothing that could be searched for. White space is not part of the key: editors, secret stores and variables of a shell
+/// change line ends, indentation and the last newline, so that words are read, and the hash is that of the text as it is written.
 pub struct SecretKeyFile {
     /// The parameters' fingerprint.
     pub binding: Hash,
@@ -37,6 +46,16 @@ impl SecretKeyFile {
     pub fn to_text(&self) -> Zeroizing<String> {
         // Reserved at once: a growing string would leave copies of the seed behind.
         let mut text = Zeroizing::new(String::with_capacity(LIMIT as usize));
+        self.push_head(&mut text);
+        let check = blake3::hash(text.as_bytes());
+        text.push_str("\ncheck ");
+        push_hex(&mut text, check.as_bytes());
+        text.push('\n');
+        text
+    }
+
+    /// The lines that `check` is the hash of.
+    fn push_head(&self, text: &mut String) {
         text.push_str(FIRST_LINE);
         for (name, value) in [
             ("params", &self.binding),
@@ -46,13 +65,15 @@ impl SecretKeyFile {
             text.push('\n');
             text.push_str(name);
             text.push(' ');
-            push_hex(&mut text, value);
+            push_hex(text, value);
         }
-        let check = blake3::hash(text.as_bytes());
-        text.push_str("\ncheck ");
-        push_hex(&mut text, check.as_bytes());
-        text.push('\n');
-        text
+    }
+
+    /// Whether a file that begins with these bytes is a secret key file, white space and a byte order mark aside: what no server may be given.
+    #[must_use]
+    pub fn begins(bytes: &[u8]) -> bool {
+        let text = bytes.strip_prefix(MARK.as_bytes()).unwrap_or(bytes);
+        text.trim_ascii_start().starts_with(KIND.as_bytes())
     }
 
     /// Reads the text of a file, and compares its binding with the parameters' fingerprint, if given.
@@ -74,21 +95,24 @@ impl SecretKeyFile {
             expected: expected.to_owned(),
             found: found.to_owned(),
         };
-        let body = text
-            .strip_suffix('\n')
-            .ok_or_else(|| WireError::Truncated {
+        let text = text.strip_prefix(MARK).unwrap_or(text);
+        if let Some(found) = version(text.trim_ascii_start()).filter(|&found| found != VERSION) {
+            return Err(WireError::Version {
                 file: name(),
-                what: "the last line",
-            })?;
-        let mut lines = body.split('\n');
-        if lines.next() != Some(FIRST_LINE) {
+                kind: "secret key",
+                expected: VERSION,
+                found,
+            });
+        }
+        let mut words = text.split_ascii_whitespace();
+        if !FIRST_LINE.split(' ').all(|word| words.next() == Some(word)) {
             return Err(field("first line", FIRST_LINE, "another"));
         }
         let mut value = |what: &'static str| -> Result<Zeroizing<[u8; 32]>, WireError> {
-            lines
+            words
                 .next()
-                .and_then(|line| line.strip_prefix(what)?.strip_prefix(' '))
-                .and_then(parse_hex)
+                .filter(|word| *word == what)
+                .and_then(|_| parse_hex(words.next()?))
                 // What stands there instead may be the seed: it is not shown.
                 .ok_or_else(|| field(what, "64 hexadecimal digits", "something else"))
         };
@@ -98,17 +122,22 @@ impl SecretKeyFile {
             value("seed")?,
             value("check")?,
         );
-        if lines.next().is_some() {
+        if words.next().is_some() {
             return Err(WireError::Trailing { file: name() });
         }
-        // The check's own line, in the one form that to_text gives it.
-        let head = &body[..body.len() - "\ncheck ".len() - 64];
-        let found = blake3::hash(head.as_bytes());
-        if *found.as_bytes() != *check {
+        let found = Self {
+            binding: *params,
+            public: *public,
+            seed,
+        };
+        let mut head = Zeroizing::new(String::with_capacity(LIMIT as usize));
+        found.push_head(&mut head);
+        let hash = blake3::hash(head.as_bytes());
+        if *hash.as_bytes() != *check {
             return Err(WireError::Hash {
                 file: name(),
                 expected: hex(&*check),
-                found: hex(found.as_bytes()),
+                found: hex(hash.as_bytes()),
             });
         }
         if let Some(expected) = binding.filter(|b| **b != *params) {
@@ -118,12 +147,17 @@ impl SecretKeyFile {
                 found: hex(&*params),
             });
         }
-        Ok(Self {
-            binding: *params,
-            public: *public,
-            seed,
-        })
+        Ok(found)
     }
+}
+
+/// The format version that a first line names.
+fn version(line: &str) -> Option<u16> {
+    line.strip_prefix(BEGINNING)?
+        .split(':')
+        .next()?
+        .parse()
+        .ok()
 }
 
 fn push_hex(text: &mut String, bytes: &[u8]) {

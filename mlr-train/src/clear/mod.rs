@@ -8,22 +8,22 @@ pub mod paper;
 pub mod softmax;
 pub mod whitened;
 
+use he_core::error::Explain;
+
 /// A run that left the finite numbers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
     /// Weights grew beyond every bound.
     #[error(
-        "training diverged: expected finite weights, found an infinite or undefined one after iteration {iteration}\n  hint: a smaller step, a wider polynomial range or fewer iterations"
+        "training diverged: expected finite weights, found an infinite or undefined one after iteration {iteration}"
     )]
     Diverged {
         /// Iteration, from 1.
         iteration: usize,
     },
     /// Rows and labels do not fit.
-    #[error(
-        "training: expected one label below {classes} for each of {rows} rows, found {found}\n  hint: use the labels of the same rows"
-    )]
+    #[error("training: expected one label below {classes} for each of {rows} rows, found {found}")]
     Labels {
         /// Rows given.
         rows: usize,
@@ -33,13 +33,22 @@ pub enum TrainError {
         found: String,
     },
     /// Steps that cannot be taken.
-    #[error(
-        "step schedule: expected 1 to 1000 positive finite steps, found {found}\n  hint: such as 4,16,16"
-    )]
+    #[error("step schedule: expected 1 to 1000 positive finite steps, found {found}")]
     Schedule {
         /// What was given.
         found: String,
     },
+}
+
+impl Explain for TrainError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Diverged { .. } => "a smaller step, a wider polynomial range or fewer iterations",
+            Self::Labels { .. } => "use the labels of the same rows",
+            Self::Schedule { .. } => "such as 4,16,16",
+        };
+        Some(hint.to_owned())
+    }
 }
 
 /// One label below `classes` for each row.

@@ -134,7 +134,8 @@ pub fn train(
     {
         let scores = affine(rows.view(), v.view(), None);
         run.largest_score.push(largest_magnitude(&scores));
-        let residual = &y - &scores.mapv(|z| activation.evaluate(z));
+        let sigmoid = activation.of(index);
+        let residual = &y - &scores.mapv(|z| sigmoid.evaluate(z));
         let direction = transposed_product(residual.view(), rows.view()) * &factors;
         let moved = &w + &(direction * step);
         w = &moved * (1.0 - eta) + &v * eta;

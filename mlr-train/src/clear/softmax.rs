@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::{TrainError, check_labels};
-use crate::data::TrainingSet;
+use crate::data::{Split, TrainingSet};
 use crate::linalg::{affine, column_means, one_hot, transposed_product};
 use crate::metrics;
 
@@ -258,16 +258,15 @@ fn fit(
     Ok(fits)
 }
 
-/// The best clear model: chooses the penalty out of [`PENALTIES`] by accuracy on every fifth training row
-/// (i mod 5 = 4; a tie goes to the stronger penalty), trained on the others, then trains on all rows with it.
+/// The converged clear model: chooses the penalty out of [`PENALTIES`] by accuracy on the held-out rows of a [`Split`]
+/// (a tie goes to the stronger penalty), trained on the others, then trains on all rows with it.
 ///
 /// The choice stops at gradients of 1e-3, the last run at `stop`. No test row is involved.
 ///
 /// # Errors
 /// As [`train`].
 pub fn best(set: &TrainingSet, stop: Stop) -> Result<Fit, TrainError> {
-    let held: Vec<usize> = (0..set.rows()).filter(|row| row % 5 == 4).collect();
-    let kept: Vec<usize> = (0..set.rows()).filter(|row| row % 5 != 4).collect();
+    let Split { kept, held } = Split::of_labels(set.labels());
     let pick = |rows: &[usize]| -> (Array2<f64>, Vec<u32>) {
         let labels = rows.iter().map(|&row| set.labels()[row]).collect();
         (set.features().select(Axis(0), rows), labels)

@@ -19,7 +19,11 @@ use ndarray::{Array2, ArrayView2};
 
 use super::{TrainError, check_labels};
 use crate::linalg::{affine, largest_magnitude, one_hot, transposed_product};
-use crate::sigmoid::Activation;
+use crate::rounding::rounded;
+use crate::sigmoid::{Activation, Sigmoid};
+
+/// The `m_t` of a Newton step with the fixed Hessian: no sigmoid is steeper than 1/4.
+pub const NEWTON_STEP: f64 = 4.0;
 
 /// Steps `m_t` in units of `1/n`, one an iteration.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,6 +123,15 @@ pub fn label_moments(
     Ok(transposed_product(centred.view(), rows))
 }
 
+/// How decrypted values are rounded where they are encrypted anew during a run: a part of the program, since the weights go on from there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rounding {
+    /// The iterations (from 1) before which W and V are rounded.
+    pub before: Vec<usize>,
+    /// To multiples of 2^-bits.
+    pub bits: i32,
+}
+
 /// Trains on whitened rows with their constant column: `rows` is n x D, the result holds c x D matrices.
 ///
 /// Cost: two products n x D x c an iteration. The result does not depend on the number of threads.
@@ -132,41 +145,124 @@ pub fn train(
     schedule: &Schedule,
     activation: &Activation,
 ) -> Result<Run, TrainError> {
-    check_labels(rows.nrows(), labels, classes)?;
-    let y = one_hot(labels, classes);
-    let n = rows.nrows() as f64;
-    let range = match activation {
-        Activation::Exact => f64::INFINITY,
-        Activation::Polynomial(polynomial) => polynomial.range(),
+    let course = Course {
+        activation,
+        rounding: None,
     };
-    let mut w = Array2::zeros((classes, rows.ncols()));
-    let mut v = w.clone();
-    let mut run = Run {
-        weights: Vec::new(),
-        extrapolated: Vec::new(),
-        largest_score: Vec::new(),
-        beyond_range: Vec::new(),
-        largest_gradient: Vec::new(),
-    };
+    train_rounded(rows, labels, classes, schedule, course)
+}
+
+/// What a run does beside its steps.
+#[derive(Debug, Clone, Copy)]
+pub struct Course<'a> {
+    /// What stands for the sigmoid.
+    pub activation: &'a Activation,
+    /// Where values are rounded, if anywhere.
+    pub rounding: Option<&'a Rounding>,
+}
+
+/// [`train`], rounding W and V as a run that is refreshed does.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_rounded(
+    rows: ArrayView2<'_, f64>,
+    labels: &[u32],
+    classes: usize,
+    schedule: &Schedule,
+    course: Course<'_>,
+) -> Result<Run, TrainError> {
+    let mut stepper = Stepper::new(rows, labels, classes)?;
     for (t, step) in schedule.steps().iter().enumerate() {
-        let mut scores = affine(rows, v.view(), None);
-        run.largest_score.push(largest_magnitude(&scores));
+        let due = |rounding: &&Rounding| rounding.before.contains(&(t + 1));
+        if let Some(rounding) = course.rounding.filter(due) {
+            stepper.round(rounding.bits);
+        }
+        // The scores of the first iteration are zero: its sigmoid is 1/2 whatever stands for it.
+        let scores = stepper.scores();
+        stepper.step(scores, *step, course.activation.of(t.saturating_sub(1)))?;
+    }
+    Ok(stepper.finish())
+}
+
+/// A run, iteration by iteration.
+#[derive(Debug)]
+pub(crate) struct Stepper<'a> {
+    rows: ArrayView2<'a, f64>,
+    y: Array2<f64>,
+    w: Array2<f64>,
+    v: Array2<f64>,
+    run: Run,
+}
+
+impl<'a> Stepper<'a> {
+    /// From weights of zero.
+    pub(crate) fn new(
+        rows: ArrayView2<'a, f64>,
+        labels: &[u32],
+        classes: usize,
+    ) -> Result<Self, TrainError> {
+        check_labels(rows.nrows(), labels, classes)?;
+        let w = Array2::zeros((classes, rows.ncols()));
+        Ok(Self {
+            rows,
+            y: one_hot(labels, classes),
+            v: w.clone(),
+            w,
+            run: Run {
+                weights: Vec::new(),
+                extrapolated: Vec::new(),
+                largest_score: Vec::new(),
+                beyond_range: Vec::new(),
+                largest_gradient: Vec::new(),
+            },
+        })
+    }
+
+    /// The scores at V, n x c.
+    pub(crate) fn scores(&self) -> Array2<f64> {
+        affine(self.rows, self.v.view(), None)
+    }
+
+    /// Rounds W and V.
+    fn round(&mut self, bits: i32) {
+        self.w = rounded(self.w.view(), bits);
+        self.v = rounded(self.v.view(), bits);
+    }
+
+    /// One iteration from the scores at V.
+    pub(crate) fn step(
+        &mut self,
+        mut scores: Array2<f64>,
+        step: f64,
+        sigmoid: Sigmoid<'_>,
+    ) -> Result<(), TrainError> {
+        let (n, t) = (self.rows.nrows() as f64, self.run.weights.len());
+        self.run.largest_score.push(largest_magnitude(&scores));
+        let range = sigmoid.range();
         let beyond = scores.iter().filter(|z| z.abs() > range).count();
-        run.beyond_range.push(beyond as f64 / scores.len() as f64);
-        scores.mapv_inplace(|z| activation.evaluate(z));
-        scores -= &y;
-        let gradient = transposed_product(scores.view(), rows);
-        run.largest_gradient.push(largest_magnitude(&gradient));
-        let newer = &v - &(gradient * (step / n));
+        let beyond = beyond as f64 / scores.len() as f64;
+        self.run.beyond_range.push(beyond);
+        scores.mapv_inplace(|z| sigmoid.evaluate(z));
+        scores -= &self.y;
+        let gradient = transposed_product(scores.view(), self.rows);
+        self.run.largest_gradient.push(largest_magnitude(&gradient));
+        let newer = &self.v - &(gradient * (step / n));
         if !newer.iter().all(|value| value.is_finite()) {
             return Err(TrainError::Diverged { iteration: t + 1 });
         }
-        let next = extrapolate(&newer, &w, t);
-        run.extrapolated.push(std::mem::replace(&mut v, next));
-        run.weights.push(newer.clone());
-        w = newer;
+        let next = extrapolate(&newer, &self.w, t);
+        let before = std::mem::replace(&mut self.v, next);
+        self.run.extrapolated.push(before);
+        self.run.weights.push(newer.clone());
+        self.w = newer;
+        Ok(())
     }
-    Ok(run)
+
+    /// What it passed through.
+    pub(crate) fn finish(self) -> Run {
+        self.run
+    }
 }
 
 #[cfg(test)]
@@ -243,7 +339,7 @@ mod tests {
             .unwrap();
             let s = |z: f64| match activation {
                 Activation::Exact => sigmoid(z),
-                Activation::Polynomial(_) => cubic.evaluate(z),
+                _ => cubic.evaluate(z),
             };
             let (v, w) = (&run.extrapolated[1], &run.weights[1]);
             for class in 0..2 {

@@ -1,12 +1,17 @@
 //! From the server's weight ciphertexts back to a matrix.
 
+use he_core::ckks::wipe_slots;
+use he_core::error::Explain;
 use he_core::evaluator::{EvalError, Evaluator};
-use he_core::holder::Opener;
-use ndarray::{Array1, Array2};
+use he_core::key_holder::Decryptor;
+use ndarray::{Array1, Array2, ArrayView2};
 use thiserror::Error;
+use zeroize::Zeroize;
 
+use crate::job::Job;
+use crate::linalg::largest_magnitude;
 use crate::packing::{packed_rows, read_replicated};
-use crate::plan::Job;
+use crate::rounding::{self, Seen, Sizes};
 
 /// Why weights cannot be read.
 #[derive(Debug, Error)]
@@ -34,6 +39,15 @@ pub enum DecryptError {
     },
 }
 
+impl Explain for DecryptError {
+    fn inner(&self) -> Option<&dyn Explain> {
+        match self {
+            Self::Open { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
 /// Decrypted weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decrypted {
@@ -47,16 +61,20 @@ pub struct Decrypted {
 }
 
 impl Decrypted {
-    /// Bits after the binary point that noise leaves untouched, by expectation and by observation: -log2 of the larger of six
-    /// expected standard errors and the replicas' spread.
-    pub fn certified_bits(&self) -> f64 {
-        -(6.0 * self.expected_error).max(self.replica_spread).log2()
+    /// What the twin's weights say of these.
+    ///
+    /// # Panics
+    /// Unless `twin` is c x D too.
+    pub fn seen(&self, twin: ArrayView2<'_, f64>) -> Seen {
+        Seen {
+            distance: largest_magnitude(&(&self.weights - &twin)),
+            largest: largest_magnitude(&twin.to_owned()),
+        }
     }
 
-    /// The weights rounded to the certified bits: what may leave the client (decrypted values carry key-dependent noise, ePrint 2020/1533).
-    pub fn rounded(&self) -> Array2<f64> {
-        let unit = self.certified_bits().floor().clamp(-1000.0, 52.0).exp2();
-        self.weights.mapv(|w| (w * unit).round() / unit)
+    /// Bits behind the binary point that the noise leaves certain ([`rounding::bits`]).
+    pub fn certified_bits(&self, sizes: Sizes) -> i32 {
+        rounding::bits(self.expected_error, self.replica_spread, sizes)
     }
 }
 
@@ -67,7 +85,7 @@ impl Decrypted {
 pub fn decrypt<E: Evaluator>(
     job: &Job,
     eval: &E,
-    opener: &dyn Opener<E>,
+    decryptor: &dyn Decryptor<E>,
     weights: &[Vec<E::Ct>],
 ) -> Result<Decrypted, DecryptError> {
     let layout = job.layout();
@@ -85,21 +103,28 @@ pub fn decrypt<E: Evaluator>(
     count("classes of weights", layout.shape().classes, weights.len())?;
     let (mut vectors, mut replica_spread, mut expected_error) = (vec![], 0.0f64, 0.0f64);
     for (class, groups) in weights.iter().enumerate() {
-        count("parts of a vector", layout.parts(), groups.len())?;
+        count(
+            "parts of a vector",
+            layout.ciphertexts_per_vector().get(),
+            groups.len(),
+        )?;
         for (group, ct) in groups.iter().enumerate() {
-            let slots = opener.open(ct).map_err(|source| DecryptError::Open {
+            let mut slots = decryptor.decrypt(ct).map_err(|source| DecryptError::Open {
                 class,
                 group,
                 source,
             })?;
             let (mean, spread): (Array1<f64>, f64) = read_replicated(layout, &slots);
+            wipe_slots(&mut slots);
             replica_spread = replica_spread.max(spread);
             expected_error = expected_error.max(eval.meta(ct).error());
             vectors.push(mean);
         }
     }
+    let weights = packed_rows(layout, &vectors);
+    vectors.iter_mut().flatten().for_each(Zeroize::zeroize);
     Ok(Decrypted {
-        weights: packed_rows(layout, &vectors),
+        weights,
         replica_spread,
         expected_error,
     })

@@ -1,26 +1,25 @@
 //! From a matrix and labels to the ciphertexts that the server gets, one at a time.
 
+use he_core::error::Explain;
 use he_core::evaluator::{EvalError, Evaluator};
-use he_core::holder::Sealer;
+use he_core::key_holder::Encryptor;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use thiserror::Error;
 
 use crate::clear::TrainError;
 use crate::clear::paper::diagonal;
 use crate::clear::whitened::label_moments;
+use crate::job::Job;
 use crate::packing::{
     Layout, Shape, Upload, data_slots, gradient_slots, label_slots, replicated_slots,
 };
-use crate::plan::{Job, Method};
 
 /// Why data do not fit a plan, or cannot be encrypted.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EncryptError {
     /// Another number of samples, columns or classes.
-    #[error(
-        "the plan is for {expected} {what}, the data have {found}\n  hint: plan anew for these data"
-    )]
+    #[error("the plan is for {expected} {what}, the data have {found}")]
     Shape {
         /// Which size.
         what: &'static str,
@@ -33,9 +32,7 @@ pub enum EncryptError {
     #[error(transparent)]
     Labels(#[from] TrainError),
     /// A value outside the bound that the plan was made for.
-    #[error(
-        "{what}: the plan allows up to {allowed:.4e}, the data reach {found:.4e}\n  hint: plan anew with larger bounds"
-    )]
+    #[error("{what}: the plan allows up to {allowed:.4e}, the data reach {found:.4e}")]
     Bound {
         /// Which value.
         what: &'static str,
@@ -46,12 +43,31 @@ pub enum EncryptError {
     },
     /// The encryption refused.
     #[error("ciphertext {upload}")]
-    Seal {
+    Refused {
         /// Which ciphertext.
         upload: Upload,
         /// Why.
         source: EvalError,
     },
+}
+
+impl Explain for EncryptError {
+    fn inner(&self) -> Option<&dyn Explain> {
+        match self {
+            Self::Labels(source) => Some(source),
+            Self::Refused { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Shape { .. } => "plan anew for these data",
+            Self::Bound { .. } => "plan anew with larger bounds",
+            _ => return self.inner()?.hint(),
+        };
+        Some(hint.to_owned())
+    }
 }
 
 /// Training data that fit a job: shapes and bounds are checked, derived quantities computed.
@@ -95,11 +111,7 @@ impl<'a> Uploads<'a> {
         x: ArrayView2<'a, f64>,
         labels: &'a [u32],
     ) -> Result<Self, EncryptError> {
-        let Shape {
-            samples: all,
-            columns,
-            classes,
-        } = job.layout().shape();
+        let Shape { classes, .. } = job.layout().shape();
         let (rows, blocks) = (job.owner_rows(), job.owner_blocks());
         let (Some(&samples), Some(blocks)) = (rows.get(owner), blocks.get(owner)) else {
             return Err(EncryptError::Shape {
@@ -108,60 +120,16 @@ impl<'a> Uploads<'a> {
                 found: owner + 1,
             });
         };
-        let largest_label = labels.iter().max().map_or(0, |&l| l as usize);
-        for (what, expected, found, good) in [
-            ("samples", samples, x.nrows(), x.nrows() == samples),
-            ("columns", columns, x.ncols(), x.ncols() == columns),
-            ("labels", samples, labels.len(), labels.len() == samples),
-            (
-                "classes",
-                classes,
-                largest_label + 1,
-                largest_label < classes,
-            ),
-        ] {
-            if !good {
-                return Err(EncryptError::Shape {
-                    what,
-                    expected,
-                    found,
-                });
-            }
-        }
-        let bounds = job.program().bounds;
-        let within = |what, allowed: f64, found: f64| {
-            // A NaN is beyond every bound.
-            if found <= allowed * (1.0 + 1e-9) {
-                Ok(())
-            } else {
-                Err(EncryptError::Bound {
-                    what,
-                    allowed,
-                    found,
-                })
-            }
-        };
-        let largest = x.iter().fold(0.0f64, |most, v| {
-            if v.is_nan() {
-                f64::INFINITY
-            } else {
-                most.max(v.abs())
-            }
-        });
-        within("largest value", bounds.data, largest)?;
-        let squares = x.map_axis(Axis(0), |column| column.dot(&column));
-        let rms = (squares.iter().fold(0.0f64, |a, &b| a.max(b)) / all as f64).sqrt();
-        within("root mean square of a column", bounds.column_rms, rms)?;
-        let rms = (squares.sum() / (all * columns) as f64).sqrt();
-        within("root mean square of all values", bounds.data_rms, rms)?;
-        let paper = matches!(job.program().method, Method::Paper { .. });
-        let curvature = if paper {
+        check_shape(job, samples, x, labels)?;
+        check_sizes(job, x)?;
+        let curvature = if job.program().method.has_curvature() {
             diagonal(&x.to_owned())
         } else {
             Array1::zeros(0)
         };
         let most = curvature.iter().fold(0.0f64, |a, &b| a.max(b));
-        within("diagonal of the quadratic gradient", bounds.curvature, most)?;
+        let allowed = job.program().bounds.curvature;
+        within("diagonal of the quadratic gradient", allowed, most)?;
         let first_gradient = if job.has_labels() {
             Array2::zeros((0, 0))
         } else {
@@ -183,18 +151,18 @@ impl<'a> Uploads<'a> {
     /// one server under different data.
     ///
     /// # Errors
-    /// [`EncryptError::Seal`].
-    pub fn seal<E: Evaluator>(
+    /// [`EncryptError::Refused`].
+    pub fn encrypt<E: Evaluator>(
         &self,
-        sealer: &dyn Sealer<E>,
+        encryptor: &dyn Encryptor<E>,
         upload: Upload,
     ) -> Result<E::Ct, EncryptError> {
-        let sealed = sealer.seal(
+        let encrypted = encryptor.encrypt(
             &self.slots(upload),
             self.job.placement(upload),
             self.job.bound(upload),
         );
-        sealed.map_err(|source| EncryptError::Seal { upload, source })
+        encrypted.map_err(|source| EncryptError::Refused { upload, source })
     }
 
     /// Which owner's rows these are, from 0.
@@ -204,15 +172,15 @@ impl<'a> Uploads<'a> {
     }
 
     /// Every ciphertext in the order of upload, one in memory at a time.
-    pub fn seal_all<E: Evaluator>(
+    pub fn encrypt_all<E: Evaluator>(
         &self,
-        sealer: &dyn Sealer<E>,
+        encryptor: &dyn Encryptor<E>,
     ) -> impl Iterator<Item = Result<(Upload, E::Ct), EncryptError>> {
         let all = self.job.uploads_of(self.owner);
-        all.map(move |upload| Ok((upload, self.seal(sealer, upload)?)))
+        all.map(move |upload| Ok((upload, self.encrypt(encryptor, upload)?)))
     }
 
-    fn slots(&self, upload: Upload) -> Vec<num_complex::Complex64> {
+    pub(crate) fn slots(&self, upload: Upload) -> Vec<num_complex::Complex64> {
         let layout = &self.own;
         // A block of another owner lies beyond these rows: its slots are zero.
         let own = |block: usize| {
@@ -220,25 +188,88 @@ impl<'a> Uploads<'a> {
                 .checked_sub(self.first_block)
                 .unwrap_or(layout.blocks())
         };
-        match (upload, self.job.program().method) {
-            (Upload::Data { block, group }, _) => data_slots(layout, self.x, own(block), group),
-            (Upload::Labels { block, part }, _) => {
-                label_slots(layout, self.labels, own(block), part)
-            }
-            (Upload::FirstGradient { part, .. }, _) => {
+        match upload {
+            Upload::Data { block, group } => data_slots(layout, self.x, own(block), group),
+            Upload::Labels { block, part } => label_slots(layout, self.labels, own(block), part),
+            Upload::FirstGradient { part, .. } => {
                 gradient_slots(layout, self.first_gradient.view(), part)
             }
-            (Upload::Curvature { group }, _) => {
-                replicated_slots(layout, self.curvature.view(), group)
-            }
-            (Upload::Weights { group }, method) => {
-                let weight = match method {
-                    Method::Paper { start_weight } => start_weight,
-                    Method::Whitened { .. } => 0.0,
-                };
+            Upload::Curvature { group } => replicated_slots(layout, self.curvature.view(), group),
+            Upload::Weights { group } => {
+                let weight = self.job.program().method.start_weight().unwrap_or(0.0);
                 let all = Array1::from_elem(layout.shape().columns, weight);
                 replicated_slots(layout, all.view(), group)
             }
         }
+    }
+}
+
+/// Refuses other rows and labels than `samples` of the job's.
+fn check_shape(
+    job: &Job,
+    samples: usize,
+    x: ArrayView2<'_, f64>,
+    labels: &[u32],
+) -> Result<(), EncryptError> {
+    let Shape {
+        columns, classes, ..
+    } = job.layout().shape();
+    let largest_label = labels.iter().max().map_or(0, |&l| l as usize);
+    for (what, expected, found, good) in [
+        ("samples", samples, x.nrows(), x.nrows() == samples),
+        ("columns", columns, x.ncols(), x.ncols() == columns),
+        ("labels", samples, labels.len(), labels.len() == samples),
+        (
+            "classes",
+            classes,
+            largest_label + 1,
+            largest_label < classes,
+        ),
+    ] {
+        if !good {
+            return Err(EncryptError::Shape {
+                what,
+                expected,
+                found,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses values, and root mean squares over the rows of all owners, beyond the job's bounds.
+fn check_sizes(job: &Job, x: ArrayView2<'_, f64>) -> Result<(), EncryptError> {
+    let Shape {
+        samples: all,
+        columns,
+        ..
+    } = job.layout().shape();
+    let bounds = job.program().bounds;
+    let largest = x.iter().fold(0.0f64, |most, v| {
+        if v.is_nan() {
+            f64::INFINITY
+        } else {
+            most.max(v.abs())
+        }
+    });
+    within("largest value", bounds.data, largest)?;
+    let squares = x.map_axis(Axis(0), |column| column.dot(&column));
+    let rms = (squares.iter().fold(0.0f64, |a, &b| a.max(b)) / all as f64).sqrt();
+    within("root mean square of a column", bounds.column_rms, rms)?;
+    let rms = (squares.sum() / (all * columns) as f64).sqrt();
+    within("root mean square of all values", bounds.data_rms, rms)
+}
+
+/// Refuses what is beyond a bound by more than rounding.
+fn within(what: &'static str, allowed: f64, found: f64) -> Result<(), EncryptError> {
+    // A NaN is beyond every bound.
+    if found <= allowed * (1.0 + 1e-9) {
+        Ok(())
+    } else {
+        Err(EncryptError::Bound {
+            what,
+            allowed,
+            found,
+        })
     }
 }

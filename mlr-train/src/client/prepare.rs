@@ -1,18 +1,21 @@
 //! The client's part of a run in clear: the matrix that will be encrypted, the clear twin of its training, and the way from trained
 //! weights back to a model over raw features. One interface for both methods.
 
+use he_core::error::Explain;
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate};
 
-use super::check::{CheckReport, Limits, PlanRefused, check_plan};
-use super::decrypt::Decrypted;
+use super::check::{CheckReport, Checked, Limits, PlanRefused, check_plan};
+use super::sigmoids::{FitError, fit_each};
 use super::whiten::{WhitenError, Whitening};
-use crate::clear::whitened::{self, Schedule};
+use crate::clear::whitened::{self, Course, Rounding, Schedule};
 use crate::clear::{TrainError, paper};
 use crate::data::TrainingSet;
+use crate::job::{Bounds, FirstGradient, Method, Program};
 use crate::linalg::largest_magnitude;
 use crate::packing::Shape;
-use crate::plan::{Bounds, FirstGradient, Method, PlanRequest, Program, Step};
-use crate::sigmoid::{Activation, OddPolynomial, RangeError};
+use crate::plan::PlanRequest;
+use crate::rounding::rounded;
+use crate::sigmoid::{Activation, Degree, OddPolynomial, Polynomials, RangeError};
 
 /// What the columns of the trained matrix are.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,7 +122,9 @@ pub enum Recipe {
         /// Step of every iteration.
         schedule: Schedule,
         /// The sigmoid.
-        polynomial: OddPolynomial,
+        polynomials: Polynomials,
+        /// Rounding where weights are refreshed.
+        rounding: Option<Rounding>,
     },
     /// The seed paper's method with its own cubic and the diagonal quadratic gradient.
     Paper {
@@ -135,25 +140,35 @@ impl Recipe {
     /// The recipe that a plan's program follows; none for a program that no request of this module makes.
     #[must_use]
     pub fn of(program: &Program) -> Option<Self> {
-        let samples = program.shape.samples;
-        match program.method {
-            Method::Whitened { .. } => {
-                let whole = |gain: f64| (gain * samples as f64 * 1e9).round() / 1e9;
-                let steps = program.steps.iter().map(|step| whole(step.gain)).collect();
-                let schedule = Schedule::new(steps).ok()?;
-                let coefficients = program.polynomial.coefficients().to_vec();
-                let range = program.bounds.score / 2.0;
-                let polynomial = OddPolynomial::from_coefficients(coefficients, range)?;
-                (Step::whitened(samples, &schedule) == program.steps).then_some(Self::Whitened {
-                    schedule,
-                    polynomial,
-                })
-            }
+        Some(match program.method {
+            Method::Whitened { .. } => Self::Whitened {
+                schedule: Schedule::new(program.schedule.clone()).ok()?,
+                polynomials: program.polynomial.polynomials()?,
+                rounding: program.rounding(),
+            },
             Method::Paper { .. } => {
-                let iterations = program.steps.len();
-                (Step::paper(samples, iterations) == program.steps)
-                    .then_some(Self::Paper { iterations })
+                // Another schedule is none of the seed paper's.
+                let published = program.schedule.iter().all(|&m| m == 1.0);
+                let iterations = program.schedule.len();
+                published.then_some(Self::Paper { iterations })?
             }
+        })
+    }
+
+    /// What the twin's check looks at; none for the seed paper's method, which runs as published.
+    #[must_use]
+    pub fn checked(&self) -> Option<Checked> {
+        match self {
+            Self::Whitened {
+                schedule,
+                polynomials,
+                rounding,
+            } => Some(Checked {
+                schedule: schedule.clone(),
+                polynomials: polynomials.clone(),
+                rounding: rounding.clone(),
+            }),
+            Self::Paper { .. } => None,
         }
     }
 
@@ -171,7 +186,8 @@ impl Recipe {
         match self {
             Self::Whitened {
                 schedule,
-                polynomial,
+                polynomials,
+                ..
             } => {
                 let (data, weight) = match seen {
                     Some((rows, twin)) => (
@@ -184,7 +200,7 @@ impl Recipe {
                     shape,
                     first_gradient,
                     schedule,
-                    polynomial,
+                    polynomials,
                     data,
                     weight,
                 ))
@@ -224,19 +240,6 @@ fn fine_ladder(value: f64) -> f64 {
     (eighths / 8.0).exp2()
 }
 
-/// Decrypted weights with what their clear twin tells of their errors: where it lies closer than the plan's expectation (which must hold for
-/// any data), eight times the largest difference takes the place of six expected errors. Weights that are far from the twin gain nothing.
-#[must_use]
-pub fn certified_by_twin(mut opened: Decrypted, twin: ArrayView2<'_, f64>) -> Decrypted {
-    if opened.weights.dim() == twin.dim() {
-        let seen = largest_magnitude(&(&opened.weights - &twin));
-        // A difference of nothing but rounding still leaves the rounding itself.
-        let floor = largest_magnitude(&opened.weights) * f64::EPSILON;
-        opened.expected_error = opened.expected_error.min(8.0 / 6.0 * seen.max(floor));
-    }
-    opened
-}
-
 /// A training set in the trained coordinates, with its recipe and twin: all that the client knows before it encrypts.
 #[derive(Clone, Debug)]
 pub struct Prepared {
@@ -265,6 +268,20 @@ pub enum PrepareError {
     /// A range that no polynomial is fitted on.
     #[error(transparent)]
     Range(RangeError),
+    /// No polynomials for its iterations.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+}
+
+impl Explain for PrepareError {
+    fn inner(&self) -> Option<&dyn Explain> {
+        match self {
+            Self::Whiten(source) => Some(source),
+            Self::Twin(source) => Some(source),
+            Self::Range(source) => Some(source),
+            Self::Fit(source) => Some(source),
+        }
+    }
 }
 
 impl Prepared {
@@ -299,6 +316,38 @@ impl Prepared {
         })
     }
 
+    /// Whitens, fits a polynomial of `degree` to every iteration's scores, and trains the twin.
+    ///
+    /// Cost: an eigen-decomposition p x p and two clear trainings.
+    ///
+    /// # Errors
+    /// [`PrepareError`].
+    pub fn with_own_sigmoids(
+        set: TrainingSet,
+        schedule: Schedule,
+        degree: Degree,
+        keep: usize,
+        lambda: f64,
+    ) -> Result<Self, PrepareError> {
+        let map = Whitening::fit(&set, keep, lambda)?;
+        let coordinates = Coordinates::Whitened(Box::new(map));
+        let rows = coordinates.rows(set.features())?;
+        let (labels, classes) = (set.labels(), set.classes());
+        let recipe = Recipe::Whitened {
+            polynomials: fit_each(rows.view(), labels, classes, &schedule, degree)?,
+            schedule,
+            rounding: None,
+        };
+        let twin = Twin::train(&recipe, &set, rows.view())?;
+        Ok(Self {
+            set,
+            coordinates,
+            rows,
+            recipe,
+            twin,
+        })
+    }
+
     /// The public shape.
     #[must_use]
     pub fn shape(&self) -> Shape {
@@ -314,11 +363,7 @@ impl Prepared {
     /// # Errors
     /// [`PlanRefused`].
     pub fn check(&self, weight: f64) -> Result<Option<CheckReport>, PlanRefused> {
-        let Recipe::Whitened {
-            schedule,
-            polynomial,
-        } = &self.recipe
-        else {
+        let Some(checked) = self.recipe.checked() else {
             return Ok(None);
         };
         // Scores within twice the range bound every gradient, by Cauchy and Schwarz: the plan has that bound already.
@@ -327,15 +372,7 @@ impl Prepared {
             ..Limits::default()
         };
         let (labels, classes) = (self.set.labels(), self.set.classes());
-        check_plan(
-            self.rows.view(),
-            labels,
-            classes,
-            schedule,
-            polynomial,
-            limits,
-        )
-        .map(Some)
+        check_plan(self.rows.view(), labels, classes, &checked, limits).map(Some)
     }
 }
 
@@ -351,6 +388,19 @@ pub struct Twin {
     pub largest_score: f64,
     /// Largest weight of any iterate or look-ahead point.
     pub largest_weight: f64,
+    /// W and V as they come to every refresh, rounded as they leave it, in order: what the client's answers are checked against.
+    pub refreshed: Vec<Refreshed>,
+}
+
+/// W and V between two iterations, c x D.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refreshed {
+    /// The iteration (from 1) before which they are refreshed.
+    pub before: usize,
+    /// V: where the next gradient is taken.
+    pub look_ahead: Array2<f64>,
+    /// W: the weights.
+    pub weights: Array2<f64>,
 }
 
 impl Twin {
@@ -368,16 +418,22 @@ impl Twin {
         match recipe {
             Recipe::Whitened {
                 schedule,
-                polynomial,
+                polynomials,
+                rounding,
             } => {
-                let sigmoid = Activation::Polynomial(polynomial.clone());
+                let sigmoid = Activation::from(polynomials.clone());
                 let (labels, classes) = (set.labels(), set.classes());
-                let run = whitened::train(rows, labels, classes, schedule, &sigmoid)?;
+                let course = Course {
+                    activation: &sigmoid,
+                    rounding: rounding.as_ref(),
+                };
+                let run = whitened::train_rounded(rows, labels, classes, schedule, course)?;
                 Ok(Self {
                     weights: run.last().clone(),
                     client_only: run.weights[0].clone(),
                     largest_score: largest(&run.largest_score),
                     largest_weight: largest_of(run.weights.iter().chain(&run.extrapolated)),
+                    refreshed: refreshed(&run, rounding.as_ref()),
                 })
             }
             Recipe::Paper { iterations } => {
@@ -392,10 +448,26 @@ impl Twin {
                     client_only: start,
                     largest_score: largest(&run.largest_score),
                     largest_weight: largest_of(run.weights.iter().chain(&run.velocity)),
+                    refreshed: vec![],
                 })
             }
         }
     }
+}
+
+/// The points V of a run are those that gradients are taken at, rounded already.
+fn refreshed(run: &whitened::Run, rounding: Option<&Rounding>) -> Vec<Refreshed> {
+    let all = rounding.into_iter().flat_map(|rounding| {
+        rounding.before.iter().filter_map(|&before| {
+            let (done, bits) = (before.checked_sub(2)?, rounding.bits);
+            Some(Refreshed {
+                before,
+                look_ahead: run.extrapolated.get(done + 1)?.clone(),
+                weights: rounded(run.weights.get(done)?.view(), bits),
+            })
+        })
+    });
+    all.collect()
 }
 
 fn largest(values: &[f64]) -> f64 {

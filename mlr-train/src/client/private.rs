@@ -1,7 +1,8 @@
 //! The client's private file: what is needed to fold a trained model back, and must never go to the server.
 //!
 //! A safetensors file with the tensors `mean` (p), `axes` (p x d) and `eigenvalues` (d) as F64, and one metadata entry `velum` of JSON:
-//! kind, format version, lambda, class names, hash and path of the training features, and blake3 of the tensors and of the JSON's other fields.
+//! kind, format version, lambda, class names, hash, origin and path of the training features, and blake3 of the tensors and of the JSON's other
+//! fields.
 //! Written with mode 0600.
 
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::whiten::Whitening;
+use crate::data::Description;
 use crate::files::{
     Access, At, FileError, Location, Problem, describe_json, read_limited, write_atomic,
 };
@@ -30,6 +32,8 @@ pub struct PrivateFile {
     pub whitening: Whitening,
     /// Names of the classes, if known.
     pub class_names: Option<Vec<String>>,
+    /// What the training rows were computed by, as far as it is known.
+    pub description: Description,
     /// [`FeatureSet::hash`](crate::data::FeatureSet::hash) of the training rows.
     pub features_hash: blake3::Hash,
     /// Where the training rows came from.
@@ -50,6 +54,8 @@ struct Head {
     /// Shortest decimal form, which is read back to the last bit; a JSON number need not be.
     lambda: String,
     class_names: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Description::is_unknown")]
+    description: Description,
     features_blake3: String,
     source: String,
     content_blake3: String,
@@ -60,13 +66,16 @@ impl Head {
     fn content_hash(&self, tensors: [&[u8]; 3]) -> Option<String> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"velum client private v1\0");
-        let fields = serde_json::to_vec(&(
+        let mut fields = serde_json::to_vec(&(
             &self.lambda,
             &self.class_names,
             &self.features_blake3,
             &self.source,
         ))
         .ok()?;
+        if !self.description.is_unknown() {
+            fields.extend(serde_json::to_vec(&self.description).ok()?);
+        }
         for part in [&fields[..]].into_iter().chain(tensors) {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part);
@@ -83,7 +92,8 @@ fn bytes<'a>(values: impl IntoIterator<Item = &'a f64>) -> Vec<u8> {
 }
 
 impl PrivateFile {
-    /// Hash of the map alone (mean, axes, variances, lambda): what owners who whiten alike, and their plan, agree on.
+    /// Hash of what owners who whiten alike, and their plan, agree on: the map (mean, axes, variances, lambda) and, where they are known, the
+    /// classes in their order and what the features are computed by.
     #[must_use]
     pub fn whitening_hash(&self) -> blake3::Hash {
         let map = &self.whitening;
@@ -96,6 +106,12 @@ impl PrivateFile {
             bytes(map.eigenvalues()),
         ] {
             hasher.update(&part);
+        }
+        if self.class_names.is_some() || !self.description.is_unknown() {
+            // Values of these types always have a JSON.
+            let said = serde_json::to_vec(&(&self.class_names, &self.description));
+            hasher.update(b"classes and origin\0");
+            hasher.update(&said.unwrap_or_default());
         }
         hasher.finalize()
     }
@@ -118,6 +134,7 @@ impl PrivateFile {
             version: VERSION,
             lambda: format!("{:e}", map.lambda()),
             class_names: self.class_names.clone(),
+            description: self.description.clone(),
             features_blake3: self.features_hash.to_hex().to_string(),
             source: self.source.to_string_lossy().into_owned(),
             content_blake3: String::new(),
@@ -146,33 +163,73 @@ impl PrivateFile {
     pub fn read(path: &Path) -> Result<Self, FileError> {
         let at = At(path);
         let content = read_limited(path, LARGEST)?;
-        let kind = |found: String| {
-            at.fault(
-                Problem::Kind,
-                Location::Whole,
-                format!("a client's private file, version {VERSION}"),
-                found,
-                "name the private file that was written beside the encrypted data's key",
-            )
-        };
-        let file = SafeTensors::deserialize(&content).map_err(|error| kind(error.to_string()))?;
-        let (_, metadata) =
-            SafeTensors::read_metadata(&content).map_err(|error| kind(error.to_string()))?;
-        let text = metadata
-            .metadata()
-            .as_ref()
-            .and_then(|entries| entries.get("velum"))
-            .ok_or_else(|| kind("another safetensors file".to_owned()))?;
-        let head: Head = serde_json::from_str(text)
-            .map_err(|error| kind(describe_json(text.as_bytes(), &error)))?;
-        if head.kind != KIND || head.version != VERSION {
-            return Err(kind(format!("{:?}, version {}", head.kind, head.version)));
-        }
+        let (file, head) = opened(&at, &content)?;
+        let kind = |found: String| wrong_kind(&at, found);
+        let parts = Parts::of(&at, &file, &head)?;
+        let features = parts.mean.len();
+        let lambda = head
+            .lambda
+            .parse()
+            .map_err(|_| kind(format!("lambda {:?}", head.lambda)))?;
+        let whitening =
+            Whitening::from_parts(parts.mean, parts.axes, parts.eigenvalues, lambda, features)
+                .map_err(|error| kind(error.to_string()))?;
+        let features_hash = blake3::Hash::from_hex(&head.features_blake3)
+            .map_err(|_| kind("a features hash that is not 64 hex digits".to_owned()))?;
+        Ok(Self {
+            whitening,
+            class_names: head.class_names,
+            description: head.description,
+            features_hash,
+            source: PathBuf::from(head.source),
+        })
+    }
+}
+
+fn wrong_kind(at: &At<'_>, found: String) -> FileError {
+    at.fault(
+        Problem::Kind,
+        Location::Whole,
+        format!("a client's private file, version {VERSION}"),
+        found,
+        "name the private file that was written beside the encrypted data's key",
+    )
+}
+
+/// The tensors of a private file, and what it says of them.
+fn opened<'a>(at: &At<'_>, content: &'a [u8]) -> Result<(SafeTensors<'a>, Head), FileError> {
+    let kind = |found: String| wrong_kind(at, found);
+    let file = SafeTensors::deserialize(content).map_err(|error| kind(error.to_string()))?;
+    let (_, metadata) =
+        SafeTensors::read_metadata(content).map_err(|error| kind(error.to_string()))?;
+    let text = metadata
+        .metadata()
+        .as_ref()
+        .and_then(|entries| entries.get("velum"))
+        .ok_or_else(|| kind("another safetensors file".to_owned()))?;
+    let head: Head =
+        serde_json::from_str(text).map_err(|error| kind(describe_json(text.as_bytes(), &error)))?;
+    if head.kind != KIND || head.version != VERSION {
+        return Err(kind(format!("{:?}, version {}", head.kind, head.version)));
+    }
+    Ok((file, head))
+}
+
+/// A whitening map's arrays.
+struct Parts {
+    mean: Array1<f64>,
+    axes: Array2<f64>,
+    eigenvalues: Array1<f64>,
+}
+
+impl Parts {
+    /// The arrays of a file, if they are those that `head` was written for.
+    fn of(at: &At<'_>, file: &SafeTensors<'_>, head: &Head) -> Result<Self, FileError> {
         let tensor = |name: &str| {
             file.tensor(name)
                 .ok()
                 .filter(|view| view.dtype() == Dtype::F64)
-                .ok_or_else(|| kind(format!("no F64 tensor `{name}`")))
+                .ok_or_else(|| wrong_kind(at, format!("no F64 tensor `{name}`")))
         };
         let (mean, axes, eigenvalues) = (tensor("mean")?, tensor("axes")?, tensor("eigenvalues")?);
         let found = head.content_hash([mean.data(), axes.data(), eigenvalues.data()]);
@@ -185,33 +242,19 @@ impl PrivateFile {
                 "the file was changed or damaged: restore it from a copy",
             ));
         }
-        let values = |view: &TensorView<'_>| -> Vec<f64> {
-            let (chunks, _) = view.data().as_chunks::<8>();
-            chunks
-                .iter()
-                .map(|chunk| f64::from_le_bytes(*chunk))
-                .collect()
+        let shapes = [mean.shape(), axes.shape(), eigenvalues.shape()];
+        let [p, d] = match shapes {
+            [[p], [rows, columns], [d]] if p == rows && columns == d => [*p, *d],
+            [mean, axes, eigenvalues] => {
+                return Err(at.fault(
+                    Problem::Shape,
+                    Location::Field("mean, axes, eigenvalues".to_owned()),
+                    "shapes (p), (p, d) and (d)",
+                    format!("{mean:?}, {axes:?}, {eigenvalues:?}"),
+                    "the file was not written by this program",
+                ));
+            }
         };
-        let wrong_shape = || {
-            at.fault(
-                Problem::Shape,
-                Location::Field("mean, axes, eigenvalues".to_owned()),
-                "shapes (p), (p, d) and (d)",
-                format!(
-                    "{:?}, {:?}, {:?}",
-                    mean.shape(),
-                    axes.shape(),
-                    eigenvalues.shape()
-                ),
-                "the file was not written by this program",
-            )
-        };
-        let ([p], [rows, columns], [d]) = (mean.shape(), axes.shape(), eigenvalues.shape()) else {
-            return Err(wrong_shape());
-        };
-        if p != rows || columns != d {
-            return Err(wrong_shape());
-        }
         let all = [values(&mean), values(&axes), values(&eigenvalues)];
         if !all.iter().flatten().all(|value| value.is_finite()) {
             return Err(at.fault(
@@ -223,28 +266,20 @@ impl PrivateFile {
             ));
         }
         let [mean, axes, eigenvalues] = all;
-        let axes = Array2::from_shape_vec((*rows, *columns), axes).map_err(|_| wrong_shape())?;
-        let lambda = head
-            .lambda
-            .parse()
-            .map_err(|_| kind(format!("lambda {:?}", head.lambda)))?;
-        let whitening = Whitening::from_parts(
-            Array1::from(mean),
-            axes,
-            Array1::from(eigenvalues),
-            lambda,
-            *rows,
-        )
-        .map_err(|error| kind(error.to_string()))?;
-        let features_hash = blake3::Hash::from_hex(&head.features_blake3)
-            .map_err(|_| kind("a features hash that is not 64 hex digits".to_owned()))?;
+        let axes = Array2::from_shape_vec((p, d), axes)
+            .map_err(|error| wrong_kind(at, error.to_string()))?;
         Ok(Self {
-            whitening,
-            class_names: head.class_names,
-            features_hash,
-            source: PathBuf::from(head.source),
+            mean: Array1::from(mean),
+            axes,
+            eigenvalues: Array1::from(eigenvalues),
         })
     }
+}
+
+fn values(view: &TensorView<'_>) -> Vec<f64> {
+    let (chunks, _) = view.data().as_chunks::<8>();
+    let numbers = chunks.iter().map(|chunk| f64::from_le_bytes(*chunk));
+    numbers.collect()
 }
 
 #[cfg(test)]
@@ -262,6 +297,10 @@ mod tests {
             // A lambda whose shortest decimal form has 17 digits.
             whitening: Whitening::fit(&set, 2, 0.1 * 0.1 + 1e-17).unwrap(),
             class_names: set.class_names().map(<[String]>::to_vec),
+            description: Description {
+                model: Some("resnet18".to_owned()),
+                ..Description::default()
+            },
             features_hash: set.hash(),
             source: set.source().to_path_buf(),
         }
@@ -278,6 +317,25 @@ mod tests {
             use std::os::unix::fs::PermissionsExt as _;
             let mode = fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn what_owners_agree_on_is_the_map_the_classes_in_their_order_and_the_network() {
+        let hash = |change: fn(&mut PrivateFile)| {
+            let mut file = sample();
+            change(&mut file);
+            file.whitening_hash()
+        };
+        let same = hash(|_| {});
+        assert_eq!(same, hash(|file| file.source = "elsewhere".into()));
+        let changes: [fn(&mut PrivateFile); 3] = [
+            |file| file.class_names.as_mut().unwrap().swap(0, 1),
+            |file| file.class_names = None,
+            |file| file.description.model = Some("resnet50".to_owned()),
+        ];
+        for change in changes {
+            assert_ne!(hash(change), same);
         }
     }
 

@@ -6,8 +6,11 @@
 //! the pooled statistics could compute the first gradient M of all owners in clear.
 //!
 //! The file is safetensors with F64 tensors `mean` (p) and `scatter` (p x p); the metadata entry `velum` is JSON: kind, format version, rows
-//! of each owner, class counts, class names, and blake3 of everything else.
+//! of each owner, class counts, class names, what the features were computed by, and blake3 of everything else.
 
+mod sums;
+
+use he_core::error::Explain;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -16,28 +19,35 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::whiten::{WhitenError, Whitening};
-use crate::data::FeatureSet;
+use crate::data::{Description, FeatureSet, OriginError, listed, places};
 use crate::files::{
     Access, At, FileError, Location, Problem, describe_json, read_limited, write_atomic,
 };
 use crate::linalg::{column_means, covariance};
+pub use sums::{SumsError, length as sums_length};
 
 /// Word in the metadata that tells this kind from others.
 const KIND: &str = "velum statistics";
 /// Version that is written and read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// 16,384 features are 2 GiB.
 const LARGEST: u64 = (2 << 30) + (1 << 20);
 /// Rows of all owners, so that no sum overflows.
 const MOST_ROWS: u64 = 1 << 40;
+
+/// Rows of each class, and the classes' names.
+type NamedCounts = (Vec<u64>, Option<Vec<String>>);
 
 /// Pooled or single statistics of rows in clear.
 #[derive(Clone, PartialEq)]
 pub struct Statistics {
     /// Rows of each owner, in the order of merging.
     owners: Vec<usize>,
+    /// Hash of every owner's own statistics, hex: by it an owner is known in any sum.
+    parts: Vec<String>,
     class_counts: Vec<u64>,
     class_names: Option<Vec<String>>,
+    description: Description,
     mean: Array1<f64>,
     scatter: Array2<f64>,
 }
@@ -56,25 +66,57 @@ impl std::fmt::Debug for Statistics {
 #[non_exhaustive]
 pub enum MergeError {
     /// Rows of another width.
-    #[error(
-        "statistics: expected rows of {expected} features like the first, found {found}\n  hint: all owners must extract with the same network"
-    )]
+    #[error("statistics: expected rows of {expected} features like the first, found {found}")]
     Width {
         /// Features of the first.
         expected: usize,
         /// Features of the other.
         found: usize,
     },
-    /// Other names of classes.
-    #[error(
-        "statistics: expected the classes named like the first, found other names or another order\n  hint: agree on names and numbers of the classes, then extract again"
-    )]
-    Names,
+    /// Each side names a class that the other lacks: other names for the same, or the same set with gaps on both sides.
+    #[error("statistics: expected the classes {expected}, found {found} in their place")]
+    Names {
+        /// Classes that the first alone has.
+        expected: String,
+        /// Classes that the other alone has.
+        found: String,
+    },
+    /// More classes without names than there are names.
+    #[error("statistics: expected at most {names} classes, which the others name, found {found}")]
+    Count {
+        /// Names.
+        names: usize,
+        /// Classes.
+        found: usize,
+    },
+    /// Features of another network, other weights or another preprocessing.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
     /// The same statistics twice.
-    #[error(
-        "statistics: expected every owner once, found the same statistics twice\n  hint: name each owner's file once"
-    )]
+    #[error("statistics: expected every owner once, found one of them twice")]
     Twice,
+}
+
+impl Explain for MergeError {
+    fn inner(&self) -> Option<&dyn Explain> {
+        match self {
+            Self::Origin(source) => Some(source),
+            _ => None,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Width { .. } => "all owners must extract with the same network",
+            Self::Names { .. } => {
+                "name a class alike everywhere; where no owner has all classes, extract with --classes and the names of all"
+            }
+            Self::Count { .. } => "all owners must number or name the classes alike",
+            Self::Origin(source) => return source.hint(),
+            Self::Twice => "name each owner's file once",
+        };
+        Some(hint.to_owned())
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -83,16 +125,28 @@ struct Head {
     kind: String,
     version: u32,
     owners: Vec<usize>,
+    parts: Vec<String>,
     class_counts: Vec<u64>,
     class_names: Option<Vec<String>>,
+    /// What the features were computed by.
+    #[serde(default, skip_serializing_if = "Description::is_unknown")]
+    description: Description,
     content_blake3: String,
 }
 
 impl Head {
     fn content_hash(&self, tensors: [&[u8]; 2]) -> Option<String> {
         let mut hasher = blake3::Hasher::new_derive_key("velum mlr-train statistics v1");
-        let fields = (&self.owners, &self.class_counts, &self.class_names);
-        let fields = serde_json::to_vec(&fields).ok()?;
+        let fields = (
+            &self.owners,
+            &self.parts,
+            &self.class_counts,
+            &self.class_names,
+        );
+        let mut fields = serde_json::to_vec(&fields).ok()?;
+        if !self.description.is_unknown() {
+            fields.extend(serde_json::to_vec(&self.description).ok()?);
+        }
         for part in [&fields[..]].into_iter().chain(tensors) {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part);
@@ -117,16 +171,23 @@ impl Statistics {
         for &label in set.labels() {
             class_counts[label as usize] += 1;
         }
-        Self {
+        let mut own = Self {
             owners: vec![set.rows()],
+            parts: Vec::new(),
             class_counts,
             class_names: set.class_names().map(<[String]>::to_vec),
+            description: set.description().clone(),
             mean,
             scatter,
-        }
+        };
+        own.parts.push(own.hash().to_hex().to_string());
+        own
     }
 
     /// Adds the rows of others, whose owners come after these.
+    ///
+    /// Classes are matched by name where both sides name them: one side may lack classes, and may have them in another order. Where one side
+    /// has none, label k is taken for the k-th name.
     ///
     /// # Errors
     /// [`MergeError`]; nothing is changed then.
@@ -135,11 +196,9 @@ impl Statistics {
         if expected != found {
             return Err(MergeError::Width { expected, found });
         }
-        let named = |a: &Option<Vec<String>>, b: &Option<Vec<String>>| matches!((a, b), (Some(a), Some(b)) if a != b);
-        if named(&self.class_names, &other.class_names) {
-            return Err(MergeError::Names);
-        }
-        if self.mean == other.mean && self.scatter == other.scatter {
+        self.description.require_same(&other.description)?;
+        let classes = self.merged_classes(other)?;
+        if self.parts.iter().any(|part| other.parts.contains(part)) {
             return Err(MergeError::Twice);
         }
         let (a, b) = (self.rows() as f64, other.rows() as f64);
@@ -148,17 +207,71 @@ impl Statistics {
         let outer = column.dot(&column.t()) * (a * b / (a + b));
         self.scatter = &self.scatter + &other.scatter + outer;
         self.mean = (&self.mean * a + &other.mean * b) / (a + b);
-        if self.class_counts.len() < other.class_counts.len() {
-            self.class_counts.resize(other.class_counts.len(), 0);
-        }
-        for (sum, count) in self.class_counts.iter_mut().zip(&other.class_counts) {
-            *sum += count;
-        }
-        if self.class_names.is_none() {
-            self.class_names.clone_from(&other.class_names);
-        }
+        (self.class_counts, self.class_names) = classes;
+        self.description = std::mem::take(&mut self.description).or(&other.description);
         self.owners.extend(&other.owners);
+        self.parts.extend_from_slice(&other.parts);
         Ok(())
+    }
+
+    /// Rows of each class of both, and the classes' names.
+    fn merged_classes(&self, other: &Self) -> Result<NamedCounts, MergeError> {
+        let mut counts = self.class_counts.clone();
+        let names = match (&self.class_names, &other.class_names) {
+            (Some(own), Some(names)) => {
+                let mut all = own.clone();
+                let lacks = |a: &[String], b: &[String]| -> Vec<String> {
+                    let found = places(a, b).into_iter().zip(a);
+                    let alone = found.filter(|(place, _)| place.is_none());
+                    alone.map(|(_, name)| name.clone()).collect()
+                };
+                let (own_alone, others_alone) = (lacks(own, names), lacks(names, own));
+                if !own_alone.is_empty() && !others_alone.is_empty() {
+                    return Err(MergeError::Names {
+                        expected: listed(&own_alone),
+                        found: listed(&others_alone),
+                    });
+                }
+                all.extend(others_alone);
+                counts.resize(all.len(), 0);
+                let added = other.class_counts.iter().zip(places(names, &all));
+                for (rows, place) in added {
+                    // Every name is among all of them.
+                    place.into_iter().for_each(|class| counts[class] += rows);
+                }
+                return Ok((counts, Some(all)));
+            }
+            (Some(names), None) | (None, Some(names)) => Some(names.clone()),
+            (None, None) => None,
+        };
+        let found = counts.len().max(other.class_counts.len());
+        if let Some(names) = names.as_ref().map(Vec::len).filter(|&names| found > names) {
+            return Err(MergeError::Count { names, found });
+        }
+        counts.resize(found, 0);
+        for (sum, rows) in counts.iter_mut().zip(&other.class_counts) {
+            *sum += rows;
+        }
+        Ok((counts, names))
+    }
+
+    /// What the features were computed by, as far as an owner knows.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// Classes without a row here, by name or number.
+    #[must_use]
+    pub fn empty_classes(&self) -> Vec<String> {
+        let all = self.class_names.as_ref().map_or(0, Vec::len);
+        let all = all.max(self.class_counts.len());
+        let empty = (0..all).filter(|&class| self.class_counts.get(class).is_none_or(|&n| n == 0));
+        let name = |class: usize| match &self.class_names {
+            Some(names) => names[class].clone(),
+            None => class.to_string(),
+        };
+        empty.map(name).collect()
     }
 
     /// Rows of each owner, in the order of merging.
@@ -189,6 +302,13 @@ impl Statistics {
     #[must_use]
     pub fn class_names(&self) -> Option<&[String]> {
         self.class_names.as_deref()
+    }
+
+    /// Variance of every feature over all rows.
+    #[must_use]
+    pub fn variances(&self) -> Vec<f64> {
+        let rows = self.rows().max(1) as f64;
+        self.scatter.diag().iter().map(|sum| sum / rows).collect()
     }
 
     /// The whitening map of all rows, with `d` axes and damping `lambda`. Cost: an eigen-decomposition p x p.
@@ -229,8 +349,10 @@ impl Statistics {
             kind: KIND.to_owned(),
             version: VERSION,
             owners: self.owners.clone(),
+            parts: self.parts.clone(),
             class_counts: self.class_counts.clone(),
             class_names: self.class_names.clone(),
+            description: self.description.clone(),
             content_blake3: String::new(),
         };
         head.content_blake3 = head
@@ -308,6 +430,7 @@ impl Statistics {
         let fits = mean.shape() == [p]
             && scatter.shape() == [p, p]
             && p > 0
+            && head.parts.len() == head.owners.len()
             && all == counted
             && all.is_some_and(|rows| (1..=MOST_ROWS).contains(&rows))
             && named.is_none_or(|names| names >= head.class_counts.len());
@@ -341,8 +464,10 @@ impl Statistics {
         }
         Ok(Self {
             owners: head.owners,
+            parts: head.parts,
             class_counts: head.class_counts,
             class_names: head.class_names,
+            description: head.description,
             mean: Array1::from(means),
             scatter: Array2::from_shape_vec((p, p), scatters).map_err(|_| wrong())?,
         })
@@ -350,88 +475,4 @@ impl Statistics {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs;
-
-    fn set(from: usize, to: usize) -> FeatureSet {
-        let x = Array2::from_shape_fn((to - from, 4), |(i, j)| {
-            50.0 + (((i + from) * 7919 + j * 104_729) % 97) as f64 / 48.0
-        });
-        let labels = (from..to).map(|row| row as u32 % 3).collect();
-        FeatureSet::new(x, labels, None, "t").unwrap()
-    }
-
-    #[test]
-    fn parts_add_up_to_the_whole() {
-        let mut pooled = Statistics::of(&set(0, 30));
-        for (from, to) in [(30, 41), (41, 90)] {
-            pooled.merge(&Statistics::of(&set(from, to))).unwrap();
-        }
-        let whole = Statistics::of(&set(0, 90));
-        assert_eq!((pooled.owners(), pooled.rows()), (&[30, 11, 49][..], 90));
-        assert_eq!(pooled.class_counts(), whole.class_counts());
-        // Means of 51 and sums of 90 squares below 4: some hundred roundings of 2^-53 of the largest value on the way, 51^2 at most.
-        let near = |a: f64, b: f64| (a - b).abs() < 1e-10;
-        assert!(
-            pooled
-                .mean
-                .iter()
-                .zip(&whole.mean)
-                .all(|(a, b)| near(*a, *b))
-        );
-        let scatters = pooled.scatter.iter().zip(&whole.scatter);
-        assert!(scatters.into_iter().all(|(a, b)| near(*a, *b)));
-        // And so does the map: the same as that of the rows themselves.
-        let fitted = Whitening::fit(&set(0, 90), 3, 0.01).unwrap();
-        let map = pooled.whitening(3, 0.01).unwrap();
-        let rows = set(0, 90);
-        let (a, b) = (
-            map.apply(rows.features().view()),
-            fitted.apply(rows.features().view()),
-        );
-        let difference = a.unwrap() - b.unwrap();
-        assert!(difference.iter().all(|x| x.abs() < 1e-9));
-    }
-
-    #[test]
-    fn what_does_not_add_up_is_refused() {
-        let mut pooled = Statistics::of(&set(0, 30));
-        let before = pooled.clone();
-        assert_eq!(pooled.merge(&before), Err(MergeError::Twice));
-        let narrow = FeatureSet::new(Array2::ones((2, 3)), vec![0, 1], None, "t").unwrap();
-        let error = pooled.merge(&Statistics::of(&narrow)).unwrap_err();
-        assert!(matches!(
-            error,
-            MergeError::Width {
-                expected: 4,
-                found: 3
-            }
-        ));
-        assert!(pooled == before);
-        assert!(!format!("{pooled:?}").contains("50"));
-    }
-
-    #[test]
-    fn every_cut_and_every_flipped_bit_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("stats");
-        let written = Statistics::of(&set(0, 30));
-        written.write(&path).unwrap();
-        assert!(Statistics::read(&path).unwrap() == written);
-        let whole = fs::read(&path).unwrap();
-        for length in 0..whole.len() {
-            fs::write(&path, &whole[..length]).unwrap();
-            assert!(Statistics::read(&path).is_err(), "cut to {length}");
-        }
-        for index in 0..whole.len() {
-            let mut bytes = whole.clone();
-            bytes[index] ^= 1;
-            fs::write(&path, &bytes).unwrap();
-            // A flip may leave the meaning alone (a space of the header's padding): then nothing else may differ.
-            if let Ok(read) = Statistics::read(&path) {
-                assert!(read == written, "flip at {index}");
-            }
-        }
-    }
-}
+mod tests;

@@ -7,26 +7,17 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::npy::{read_features, read_labels, write_features, write_labels};
+use super::origin::Description;
 use super::set::FeatureSet;
 use crate::files::{
     Access, At, FileError, Location, Problem, describe_json, read_limited, write_atomic,
 };
 
-/// Version of `features.json` that is written and read.
-const SCHEMA: u32 = 1;
+/// Version of `features.json` that is written; it is read, and the one before it, whose hash is that of the weights' file.
+const SCHEMA: u32 = 2;
+const SCHEMA_OF_FILES: u32 = 1;
 /// Class names and preprocessing are short; more than this is another file.
 const LARGEST_DESCRIPTION: u64 = 16 << 20;
-
-/// What `features.json` says about how the features were made.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Description {
-    /// Architecture that computed the features, such as `squeezenet1_0`.
-    pub model: Option<String>,
-    /// blake3 of the weights' file, in hex.
-    pub weights_blake3: Option<String>,
-    /// Preprocessing, as the extractor defines it.
-    pub preprocessing: Option<serde_json::Map<String, serde_json::Value>>,
-}
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,27 +39,60 @@ struct File {
 pub fn read_bundle(directory: &Path) -> Result<(FeatureSet, Description), FileError> {
     let (file, features) = read_described(directory)?;
     let labels = read_labels(&directory.join("labels.npy"))?;
+    let description = file.description();
     let set = FeatureSet::new(features, labels, file.class_names, directory)?;
-    let description = Description {
-        model: file.model,
-        weights_blake3: file.weights_blake3,
-        preprocessing: file.preprocessing,
-    };
-    Ok((set, description))
+    Ok((set.with_description(description.clone()), description))
 }
 
-/// Reads the features of a directory, whether it has labels or not.
+/// Reads the features of a directory, whether it has labels or not, and how they were made.
 ///
 /// # Errors
 /// As [`read_bundle`].
-pub(super) fn read_unlabelled(directory: &Path) -> Result<Array2<f64>, FileError> {
-    read_described(directory).map(|(_, features)| features)
+pub(super) fn read_unlabelled(directory: &Path) -> Result<(Array2<f64>, Description), FileError> {
+    read_described(directory).map(|(file, features)| (features, file.description()))
+}
+
+impl File {
+    fn description(&self) -> Description {
+        let description = Description {
+            model: self.model.clone(),
+            weights_blake3: self.weights_blake3.clone(),
+            preprocessing: self.preprocessing.clone(),
+        };
+        match self.schema {
+            SCHEMA_OF_FILES => description.of_file(),
+            _ => description,
+        }
+    }
+}
+
+/// What a feature-set directory says about how its features were made; nothing is read but that.
+///
+/// # Errors
+/// [`Problem::Kind`] for a description that cannot be read or has another schema.
+pub fn describe(directory: &Path) -> Result<Description, FileError> {
+    read_head(&directory.join("features.json")).map(|file| file.description())
 }
 
 fn read_described(directory: &Path) -> Result<(File, Array2<f64>), FileError> {
     let path = directory.join("features.json");
-    let at = At(&path);
-    let text = read_limited(&path, LARGEST_DESCRIPTION)?;
+    let file = read_head(&path)?;
+    let features = read_features(&directory.join("features.npy"))?;
+    if features.dim() != (file.rows, file.features) {
+        return Err(At(&path).fault(
+            Problem::Shape,
+            Location::Field("rows, features".to_owned()),
+            format!("those of features.npy, {:?}", features.dim()),
+            format!("{:?}", (file.rows, file.features)),
+            "the files of this directory do not belong together",
+        ));
+    }
+    Ok((file, features))
+}
+
+fn read_head(path: &Path) -> Result<File, FileError> {
+    let at = At(path);
+    let text = read_limited(path, LARGEST_DESCRIPTION)?;
     let file: File = serde_json::from_slice(&text).map_err(|error| {
         at.fault(
             Problem::Kind,
@@ -78,7 +102,7 @@ fn read_described(directory: &Path) -> Result<(File, Array2<f64>), FileError> {
             "extract the features again",
         )
     })?;
-    if file.schema != SCHEMA {
+    if ![SCHEMA, SCHEMA_OF_FILES].contains(&file.schema) {
         return Err(at.fault(
             Problem::Kind,
             Location::Field("schema".to_owned()),
@@ -87,17 +111,7 @@ fn read_described(directory: &Path) -> Result<(File, Array2<f64>), FileError> {
             "it was written by another version: extract the features again",
         ));
     }
-    let features = read_features(&directory.join("features.npy"))?;
-    if features.dim() != (file.rows, file.features) {
-        return Err(at.fault(
-            Problem::Shape,
-            Location::Field("rows, features".to_owned()),
-            format!("those of features.npy, {:?}", features.dim()),
-            format!("{:?}", (file.rows, file.features)),
-            "the files of this directory do not belong together",
-        ));
-    }
-    Ok((file, features))
+    Ok(file)
 }
 
 /// Writes a feature-set directory, creating it if needed. Features are narrowed to f32.
@@ -150,8 +164,17 @@ mod tests {
         };
         write_bundle(&path, &sample(), &description).unwrap();
         let (set, read) = read_bundle(&path).unwrap();
+        assert_eq!(set.description(), &description);
         assert_eq!((set.hash(), read), (sample().hash(), description));
         assert_eq!(set.class_names(), sample().class_names());
+        // Schema 1 is read: its hash is that of a file.
+        let json = path.join("features.json");
+        let text = fs::read_to_string(&json).unwrap();
+        let text = text.replace("\"schema\": 2", "\"schema\": 1");
+        let text = text.replace("\"weights_blake3\": null", "\"weights_blake3\": \"ab\"");
+        fs::write(&json, text).unwrap();
+        let (_, read) = read_bundle(&path).unwrap();
+        assert_eq!(read.weights_blake3.as_deref(), Some("file:ab"));
     }
 
     #[test]
@@ -169,7 +192,7 @@ mod tests {
                 .problem
         };
         assert_eq!(
-            problem(&text.replace("\"schema\": 1", "\"schema\": 2")),
+            problem(&text.replace("\"schema\": 2", "\"schema\": 3")),
             Problem::Kind
         );
         assert_eq!(

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use he_core::error::Explain;
+
 use super::npy::{read_features, read_labels};
+use super::rows::{RowSelection, RowSelectionError};
 use super::set::FeatureSet;
 use super::{bundle, csv, safetensors};
 use crate::files::{At, FileError, Location, Problem};
@@ -13,7 +16,7 @@ use crate::files::{At, FileError, Location, Problem};
 /// |---|---|
 /// | a directory | `features.npy`, `labels.npy`, `features.json` |
 /// | `*.npy` | features, with labels from `labels` or from [the file beside it](labels_beside) |
-/// | `*.csv`, `*.csv.gz` | label first, no header |
+/// | `*.csv`, `*.csv.gz` | label first |
 /// | `*.safetensors` | tensors `features` and `labels` |
 ///
 /// A labels file (`.npy`) given with another kind replaces nothing: it is refused.
@@ -21,6 +24,47 @@ use crate::files::{At, FileError, Location, Problem};
 /// # Errors
 /// Those of the reader, [`Problem::Kind`] for a name that is not known, [`Problem::Missing`] when there are no labels.
 pub fn read(path: &Path, labels: Option<&Path>) -> Result<FeatureSet, FileError> {
+    read_until(path, labels, None)
+}
+
+/// Reads the chosen rows of a feature set, in their order; of a table of text nothing behind the last of them.
+///
+/// # Errors
+/// As [`read`], and [`ReadError::Rows`] for rows that are not there.
+pub fn read_rows(
+    path: &Path,
+    labels: Option<&Path>,
+    rows: &RowSelection,
+) -> Result<FeatureSet, ReadError> {
+    Ok(read_until(path, labels, rows.end())?.select(rows)?)
+}
+
+/// Rows that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The choice of rows.
+    #[error(transparent)]
+    Rows(#[from] RowSelectionError),
+}
+
+impl Explain for ReadError {
+    fn inner(&self) -> Option<&dyn Explain> {
+        match self {
+            Self::File(source) => Some(source),
+            Self::Rows(source) => Some(source),
+        }
+    }
+}
+
+fn read_until(
+    path: &Path,
+    labels: Option<&Path>,
+    most: Option<usize>,
+) -> Result<FeatureSet, FileError> {
     let name = path.to_string_lossy();
     if name.ends_with(".npy") {
         let labels = match labels {
@@ -50,7 +94,7 @@ pub fn read(path: &Path, labels: Option<&Path>) -> Result<FeatureSet, FileError>
     if path.is_dir() {
         bundle::read_bundle(path).map(|(set, _)| set)
     } else if name.ends_with(".csv") || name.ends_with(".csv.gz") {
-        csv::read(path)
+        csv::read(path, most)
     } else if name.ends_with(".safetensors") {
         safetensors::read(path)
     } else if !path.exists() {

@@ -1,10 +1,12 @@
 //! The checked types: a feature set, and one fit for training.
 
+use std::collections::HashSet;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, Axis};
 
+use super::origin::Description;
 use super::rows::{RowSelection, RowSelectionError};
 use crate::files::{At, FileError, Location, Problem};
 
@@ -20,6 +22,8 @@ pub struct FeatureSet {
     labels: Vec<u32>,
     classes: usize,
     class_names: Option<Vec<String>>,
+    column_names: Option<Vec<String>>,
+    description: Description,
     source: PathBuf,
 }
 
@@ -31,7 +35,7 @@ impl FeatureSet {
     ///
     /// # Errors
     /// [`Problem::Shape`] without rows or features, [`Problem::LabelCount`], [`Problem::NotFinite`] with row and column,
-    /// [`Problem::Label`] for a label beyond the class names or absurdly large.
+    /// [`Problem::Label`] for a label beyond the class names or absurdly large, or for one name of two classes.
     pub fn new(
         features: Array2<f64>,
         labels: Vec<u32>,
@@ -70,6 +74,15 @@ impl FeatureSet {
                 "remove the row, or extract the features again in single precision",
             ));
         }
+        if let Some(name) = class_names.as_deref().and_then(twice) {
+            return Err(at.fault(
+                Problem::Label,
+                Location::Field("class_names".to_owned()),
+                "a name of its own for each class",
+                format!("`{name}` twice"),
+                "rename one of the classes",
+            ));
+        }
         let most = class_names.as_ref().map_or(MOST_CLASSES, Vec::len);
         let beyond = labels
             .iter()
@@ -92,8 +105,43 @@ impl FeatureSet {
             labels,
             classes,
             class_names,
+            column_names: None,
+            description: Description::default(),
             source,
         })
+    }
+
+    /// The same rows with what they were computed by.
+    #[must_use]
+    pub fn with_description(mut self, description: Description) -> Self {
+        self.description = description;
+        self
+    }
+
+    /// The same rows with names of their features, if there are as many.
+    #[must_use]
+    pub(super) fn with_column_names(mut self, names: Option<Vec<String>>) -> Self {
+        self.column_names = names.filter(|names| names.len() == self.width());
+        self
+    }
+
+    /// What the rows were computed by, as far as it is known.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// How messages name a feature: by the table's header, or by its number from 0.
+    #[must_use]
+    pub fn column_name(&self, column: usize) -> String {
+        match self
+            .column_names
+            .as_ref()
+            .and_then(|names| names.get(column))
+        {
+            Some(name) => format!("`{name}`"),
+            None => format!("feature {column}"),
+        }
     }
 
     /// Features, rows x features.
@@ -141,16 +189,32 @@ impl FeatureSet {
     /// The chosen rows, in the order of the file, with the same classes.
     ///
     /// # Errors
-    /// Those of [`RowSelection::indices`].
+    /// Those of [`RowSelection::of_labels`].
     pub fn select(&self, selection: &RowSelection) -> Result<Self, RowSelectionError> {
-        let rows = selection.indices(self.rows())?;
+        let rows = selection.of_labels(&self.labels)?;
         Ok(Self {
             features: self.features.select(Axis(0), &rows),
             labels: rows.iter().map(|&row| self.labels[row]).collect(),
             classes: self.classes,
             class_names: self.class_names.clone(),
+            column_names: self.column_names.clone(),
+            description: self.description.clone(),
             source: self.source.clone(),
         })
+    }
+
+    /// Puts every label in its new place, where there are places, and takes new names.
+    pub(super) fn rename(&mut self, places: Option<&[Option<usize>]>, names: &[String]) {
+        if let Some(places) = places {
+            for label in &mut self.labels {
+                if let Some(place) = places[*label as usize] {
+                    // Names are at most as many as labels can number.
+                    *label = u32::try_from(place).unwrap_or(u32::MAX);
+                }
+            }
+        }
+        self.classes = names.len();
+        self.class_names = Some(names.to_vec());
     }
 
     /// The same rows with the number of classes raised to `classes`: a test set that happens to miss the last one.
@@ -259,6 +323,12 @@ impl TryFrom<FeatureSet> for TrainingSet {
         }
         Ok(Self(set))
     }
+}
+
+/// The first name that is there twice.
+fn twice(names: &[String]) -> Option<&String> {
+    let mut seen = HashSet::new();
+    names.iter().find(|name| !seen.insert(name.as_str()))
 }
 
 #[cfg(test)]

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use ndarray::Array2;
 
+use super::classes::Classes;
+use super::origin::Description;
 use super::rows::{RowSelection, RowSelectionError};
 use super::set::FeatureSet;
-use super::{bundle, npy, read};
+use super::{bundle, csv, npy, read};
 use crate::files::FileError;
 
 /// Rows of features, checked as a [`FeatureSet`] is, with or without labels.
@@ -23,6 +25,34 @@ impl Rows {
     /// # Errors
     /// As [`read`](super::read).
     pub fn read(path: &Path, labels: Option<&Path>) -> Result<Self, FileError> {
+        Self::read_wide(path, labels, None)
+    }
+
+    /// Reads rows of `features` features: a table of text with exactly so many columns is without labels, one with another column has its
+    /// label first. Without a number, tables of text have labels.
+    ///
+    /// # Errors
+    /// As [`read`](super::read).
+    pub fn read_wide(
+        path: &Path,
+        labels: Option<&Path>,
+        features: Option<usize>,
+    ) -> Result<Self, FileError> {
+        let name = path.to_string_lossy();
+        if let Some(features) = features.filter(|_| labels.is_none())
+            && (name.ends_with(".csv") || name.ends_with(".csv.gz"))
+            && !path.is_dir()
+        {
+            let table = csv::read_table(path, csv::Labels::UnlessWidth(features), None)?;
+            return match table.labels {
+                None => Self::unlabelled(table.features, path),
+                Some(labels) => Ok(Self {
+                    set: FeatureSet::new(table.features, labels, None, path)?
+                        .with_column_names(table.names),
+                    labelled: true,
+                }),
+            };
+        }
         let (is_npy, is_directory) = (
             path.extension().is_some_and(|end| end == "npy"),
             path.is_dir(),
@@ -33,8 +63,8 @@ impl Rows {
             read::labels_beside(path)
         };
         let without = labels.is_none() && !beside.is_some_and(|file| file.is_file());
-        let features = match without {
-            true if is_npy => npy::read_features(path)?,
+        let (features, description) = match without {
+            true if is_npy => (npy::read_features(path)?, Description::default()),
             true if is_directory => bundle::read_unlabelled(path)?,
             _ => {
                 let set = read::read(path, labels)?;
@@ -44,7 +74,9 @@ impl Rows {
                 });
             }
         };
-        Self::unlabelled(features, path)
+        let mut rows = Self::unlabelled(features, path)?;
+        rows.set = rows.set.with_description(description);
+        Ok(rows)
     }
 
     /// Takes rows without labels (rows x features).
@@ -80,6 +112,25 @@ impl Rows {
     #[must_use]
     pub fn labels(&self) -> Option<&[u32]> {
         self.labelled.then(|| self.set.labels())
+    }
+
+    /// What the rows were computed by, as far as it is known.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        self.set.description()
+    }
+
+    /// The rows with labels, to be held against those of a model; none where the files have none.
+    #[must_use]
+    pub fn labelled(&self) -> Option<&FeatureSet> {
+        self.labelled.then_some(&self.set)
+    }
+
+    /// The names of classes that rows here have and `classes` lack, as [`FeatureSet::unknown_classes`].
+    #[must_use]
+    pub fn unknown_classes(&self, classes: Classes<'_>) -> Vec<&String> {
+        self.labelled()
+            .map_or_else(Vec::new, |set| set.unknown_classes(classes))
     }
 
     /// Where the rows came from.

@@ -4,6 +4,7 @@
 //! the server, and over blocks, after decryption: no rotation, no Galois key. The library has no product of a ciphertext and a plaintext vector, so
 //! the server encrypts the model's integers under the public key and multiplies ciphertexts, with one relinearisation each.
 
+use he_core::error::{Class, Explain};
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -32,6 +33,70 @@ fn sum(x: Cipher<Batched<4096>>, y: Cipher<Batched<4096>>) -> Cipher<Batched<409
     x + y
 }
 
+/// What the slots of an honest answer stay within. The scores are shown to others: those of a forged ciphertext are functions of the key.
+///
+/// A forger has no Galois key, so that it cannot choose single slots: each slot of what it makes of (0, delta) is a sum over the whole key, as if drawn from all
+/// residues modulo t. Half of these at least are out of range, and there are thousands of slots.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// Features, the constant one included.
+    features: usize,
+    /// Of a product of a feature and its weight.
+    product: i64,
+    /// Of a whole score.
+    score: i64,
+}
+
+impl Limits {
+    fn of(plan: &ExactPlan) -> Self {
+        let bits = 63 - plan.plain_modulus().leading_zeros();
+        Self {
+            features: plan.features() + 1,
+            // Weights round to ten bits and a sign.
+            product: plan.largest() << 10,
+            // The modulus was chosen with more than a bit to spare.
+            score: (1 << bits) / 2,
+        }
+    }
+
+    /// Of block `block`, where `blocks` of them are in a ciphertext: its features' products; the last feature's weight is an intercept of any size.
+    fn of_block(&self, block: usize, blocks: usize) -> i64 {
+        let count = self.features.saturating_sub(block).div_ceil(blocks);
+        let last = (self.features - 1) % blocks == block;
+        let products = i64::try_from(count)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(self.product);
+        if last {
+            self.score
+        } else {
+            products.min(self.score)
+        }
+    }
+
+    /// # Errors
+    /// [`ExactError::Beyond`].
+    fn check(&self, slots: &[i64], rows: usize) -> Result<(), ExactError> {
+        let blocks = SLOTS / rows.max(1);
+        let allowed = |slot: usize| match slot / rows.max(1) {
+            block if block < blocks => self.of_block(block, blocks),
+            _ => 0,
+        };
+        let within =
+            |(slot, value): (usize, &i64)| value.unsigned_abs() <= allowed(slot).unsigned_abs();
+        let score = |row: usize| {
+            (0..blocks)
+                .map(|block| slots[block * rows + row])
+                .sum::<i64>()
+        };
+        let scores = (0..rows).all(|row| score(row).unsigned_abs() <= self.score.unsigned_abs());
+        if scores && slots.iter().enumerate().all(within) {
+            Ok(())
+        } else {
+            Err(ExactError::Beyond)
+        }
+    }
+}
+
 /// Why an exact prediction is refused.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -45,13 +110,36 @@ pub enum ExactError {
         reason: String,
     },
     /// Ciphertexts or keys of other parameters, or another number of them.
-    #[error(
-        "expected {expected}, found others\n  hint: all files of a prediction are made under one plan"
-    )]
+    #[error("expected {expected}, found others")]
     Foreign {
         /// What belongs here.
         expected: String,
     },
+    /// Decrypted integers that no honest answer holds.
+    #[error(
+        "expected scores within the plan's bounds, and nothing where no row is, found others: these are no scores of the plan's model"
+    )]
+    Beyond,
+}
+
+impl Explain for ExactError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Foreign { .. } => "all files of a prediction are made under one plan",
+            Self::Beyond => {
+                "show nobody that it was refused; the server must score the rows with this plan's model, for a new key"
+            }
+            Self::Library { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Beyond => Class::Verification,
+            Self::Library { .. } | Self::Foreign { .. } => Class::Input,
+        }
+    }
 }
 
 fn library<E: std::fmt::Display>(step: &'static str) -> impl Fn(E) -> ExactError + Copy {
@@ -83,6 +171,7 @@ pub struct Scheme {
     params: Params,
     product: CompiledFheProgram,
     sum: CompiledFheProgram,
+    limits: Limits,
 }
 
 impl std::fmt::Debug for Scheme {
@@ -127,6 +216,7 @@ impl Scheme {
                 .ok_or_else(&missing)?,
             runtime: FheRuntime::new(&params).map_err(library("parameters"))?,
             params,
+            limits: Limits::of(plan),
         })
     }
 
@@ -235,7 +325,7 @@ impl Scheme {
     /// Integer scores, n x c.
     ///
     /// # Errors
-    /// [`ExactError`]: another key gives a refusal by the library, which finds no room below the noise.
+    /// [`ExactError`]: another key gives a refusal by the library, which finds no room below the noise; [`ExactError::Beyond`] for what no honest server answers.
     pub fn decrypt(
         &self,
         private: &PrivateKey,
@@ -252,6 +342,7 @@ impl Scheme {
                 .map_err(library("decryption"))?;
             let [low, high]: [Vec<i64>; 2] = opened.into();
             let slots = [low, high].concat();
+            self.limits.check(&slots, rows)?;
             for row in 0..rows {
                 found[[row, class]] = (0..blocks).map(|block| slots[block * rows + row]).sum();
             }
@@ -343,6 +434,25 @@ mod tests {
             .iter()
             .map(|ct| scheme.runtime.measure_noise_budget(ct, &private).unwrap());
         assert!(budget.min().unwrap() >= 20);
+        // 492 slots stand for no row, and blocks are bounded by their features: what an honest server does not make is not shown.
+        for forged in [
+            scheme
+                .seal(&public, |slot| Some((slot as i64 * 7_919) % (1 << 30)))
+                .unwrap(),
+            scheme
+                .seal(&public, |slot| (slot >= 11 * 700).then_some(1))
+                .unwrap(),
+            scheme
+                .seal(&public, |slot| {
+                    (slot == 5).then_some(plan.plain_modulus() as i64 / 2)
+                })
+                .unwrap(),
+        ] {
+            let mut answer = scores.clone();
+            answer[1] = forged;
+            let refused = scheme.decrypt(&private, &answer, 700).unwrap_err();
+            assert_eq!(refused.class(), Class::Verification, "{refused}");
+        }
         // Another key finds no room below the noise.
         let (other, stranger) = scheme.generate_keys().unwrap();
         assert!(scheme.decrypt(&stranger, &scores, 700).is_err());

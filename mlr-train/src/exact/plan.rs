@@ -1,6 +1,7 @@
 //! The plan for exact predictions and its canonical JSON.
 
-use he_core::params::{Security, security};
+use he_core::error::Explain;
+use he_core::params::Security;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -27,14 +28,15 @@ const MOST_BITS: u32 = 34;
 const FEWEST_BITS: u32 = 16;
 const SCHEMA: u32 = 1;
 const KIND: &str = "velum exact prediction plan";
-const MOST_BYTES: usize = 1 << 16;
+/// Bytes that a plan may have.
+pub(crate) const MOST_BYTES: usize = 1 << 16;
 
 /// Why there is no plan.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ExactPlanError {
     /// Rows of another width, or too many of them.
-    #[error("expected {expected} {what}, found {found}\n  hint: {hint}")]
+    #[error("expected {expected} {what}, found {found}")]
     Shape {
         /// Features or rows.
         what: &'static str,
@@ -46,14 +48,10 @@ pub enum ExactPlanError {
         hint: &'static str,
     },
     /// A model or rows of nothing but zeros.
-    #[error(
-        "expected a model and rows that are not zero throughout\n  hint: check the model and the rows"
-    )]
+    #[error("expected a model and rows that are not zero throughout")]
     Zero,
     /// Scores too large for the plain modulus.
-    #[error(
-        "scores: expected integers of at most {allowed} bits, found {found} bits\n  hint: scale the features so that they are of like size"
-    )]
+    #[error("scores: expected integers of at most {allowed} bits, found {found} bits")]
     Scores {
         /// Bits allowed.
         allowed: u32,
@@ -63,6 +61,18 @@ pub enum ExactPlanError {
     /// No JSON of a plan's form, or one that was edited.
     #[error("expected a plan for exact predictions, found {0}")]
     Json(String),
+}
+
+impl Explain for ExactPlanError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Shape { hint, .. } => hint,
+            Self::Zero => "check the model and the rows",
+            Self::Scores { .. } => "scale the features so that they are of like size",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
 }
 
 /// Sizes, steps and parameters of exact predictions. Public: a value of this type has been checked.
@@ -164,7 +174,7 @@ impl ExactPlan {
         if bytes.len() > MOST_BYTES {
             return Err(ExactPlanError::Json(format!("{} bytes", bytes.len())));
         }
-        let plan: Self = serde_json::from_slice(bytes)
+        let plan: Self = serde_json::from_slice(crate::canonical::without_mark(bytes))
             .map_err(|e| ExactPlanError::Json(describe_json(bytes, &e)))?;
         if plan.kind != KIND || plan.schema != SCHEMA {
             return Err(ExactPlanError::Json(
@@ -208,6 +218,11 @@ impl ExactPlan {
         self.steps
     }
 
+    /// Largest absolute integer of a feature.
+    pub fn largest(&self) -> i64 {
+        self.largest
+    }
+
     /// Fingerprint of the model.
     pub fn model_blake3(&self) -> &str {
         &self.model_blake3
@@ -223,7 +238,7 @@ impl ExactPlan {
         MODULUS.iter().map(|&q| (q as f64).log2()).sum()
     }
 
-    /// Bits of security by [`security::SOURCE`].
+    /// Bits of security by [`he_core::params::security::SOURCE`].
     pub fn security_bits() -> u32 {
         Security::of(LOG_N, Self::log_q()).bits()
     }
@@ -268,9 +283,6 @@ impl ExactPlan {
         Ok(found)
     }
 }
-
-/// Name of the table that [`ExactPlan::security_bits`] reads.
-pub const SECURITY_SOURCE: &str = security::SOURCE;
 
 /// The smallest prime above 2^`bits` that is 1 modulo 2N: it makes slots.
 fn plain_modulus(bits: u32) -> u64 {

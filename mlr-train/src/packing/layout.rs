@@ -1,19 +1,11 @@
 //! Sizes: rows, columns, blocks, groups.
 
-use serde::{Deserialize, Serialize};
+use he_core::error::Explain;
 use thiserror::Error;
 
-/// The public shape of a training job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Shape {
-    /// Training samples n.
-    pub samples: usize,
-    /// Columns D, the constant included.
-    pub columns: usize,
-    /// Classes c.
-    pub classes: usize,
-}
+use super::arrangement::Arrangement;
+use super::count::Ciphertexts;
+use super::grid::{Grid, Packing, Shape};
 
 /// Why a shape cannot be laid out.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -51,24 +43,12 @@ pub enum LayoutError {
     },
 }
 
-/// Which columns of its sample a row of a ciphertext holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Arrangement {
-    /// Ciphertext j of a block holds column group j of every sample (Volley Revolver of arXiv 2304.03807). A vector over the columns
-    /// takes g ciphertexts.
-    RowMajor,
-    /// Ciphertext j of a block holds, in row r, column group (r + j) mod g. A vector over the columns is one ciphertext, which has all
-    /// groups in g successive rows; its rotations by whole rows meet every ciphertext of a block.
-    Diagonal,
-}
+impl Explain for LayoutError {}
 
 /// A shape laid out in rows of `row_length` columns: checked, so that every derived size is at least one and none overflows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    shape: Shape,
-    slots: usize,
-    row_length: usize,
+    grid: Grid,
     arrangement: Arrangement,
     /// S: of all owners, each of whose rows begin at a block of their own.
     blocks: usize,
@@ -110,13 +90,16 @@ impl Layout {
             return Err(LayoutError::RowLength { row_length, slots });
         }
         let mut layout = Self {
-            shape,
-            slots,
-            row_length,
+            grid: Grid {
+                shape,
+                slots,
+                row_length,
+            },
             arrangement,
             blocks: 0,
         };
-        if arrangement == Arrangement::Diagonal && layout.period() > slots {
+        // A vector that repeats with a row always fits.
+        if layout.period() > slots {
             return Err(LayoutError::Columns {
                 columns: layout.period(),
                 slots,
@@ -147,7 +130,7 @@ impl Layout {
                 })
             }
         };
-        let samples = self.shape.samples;
+        let samples = self.grid.shape.samples;
         check("owners of data", 1, MOST_OWNERS, rows.len())?;
         for &own in rows {
             check("rows of an owner", 1, samples, own)?;
@@ -164,29 +147,29 @@ impl Layout {
     /// The layout of one owner's `rows` alone, blocks counted from zero.
     #[must_use]
     pub(crate) fn of_rows(mut self, rows: usize) -> Self {
-        self.shape.samples = rows;
+        self.grid.shape.samples = rows;
         self.blocks = rows.div_ceil(self.block_samples());
         self
     }
 
     /// The shape.
     pub fn shape(&self) -> Shape {
-        self.shape
+        self.grid.shape
     }
 
     /// Slots s of a ciphertext.
     pub fn slots(&self) -> usize {
-        self.slots
+        self.grid.slots
     }
 
     /// Columns p of a row.
     pub fn row_length(&self) -> usize {
-        self.row_length
+        self.grid.row_length
     }
 
     /// Rows r = s/p of a ciphertext.
     pub fn rows(&self) -> usize {
-        self.slots / self.row_length
+        self.grid.rows()
     }
 
     /// Which columns stand where.
@@ -195,36 +178,23 @@ impl Layout {
     }
 
     /// Column groups g = ceil(D/p), one ciphertext of a block each; the diagonal arrangement rounds g up to a power of two.
-    pub fn groups(&self) -> usize {
-        let groups = self.shape.columns.div_ceil(self.row_length);
-        match self.arrangement {
-            Arrangement::RowMajor => groups,
-            Arrangement::Diagonal => groups.next_power_of_two(),
-        }
+    pub fn column_groups(&self) -> usize {
+        self.packing().column_groups(&self.grid)
     }
 
     /// The column group that row `row` of ciphertext `group` of a block holds.
     pub fn group_at(&self, row: usize, group: usize) -> usize {
-        match self.arrangement {
-            Arrangement::RowMajor => group,
-            Arrangement::Diagonal => (row + group) % self.groups(),
-        }
+        self.packing().group_at(&self.grid, row, group)
     }
 
     /// Ciphertexts of a vector over the columns: g, or one for the diagonal arrangement.
-    pub fn parts(&self) -> usize {
-        match self.arrangement {
-            Arrangement::RowMajor => self.groups(),
-            Arrangement::Diagonal => 1,
-        }
+    pub fn ciphertexts_per_vector(&self) -> Ciphertexts {
+        Ciphertexts::new(self.packing().ciphertexts_per_vector(&self.grid))
     }
 
     /// Slots after which a vector over the columns repeats: p, or g p for the diagonal arrangement.
     pub fn period(&self) -> usize {
-        match self.arrangement {
-            Arrangement::RowMajor => self.row_length,
-            Arrangement::Diagonal => self.row_length * self.groups(),
-        }
+        self.packing().period(&self.grid)
     }
 
     /// Samples of a full block: 2r.
@@ -238,46 +208,49 @@ impl Layout {
     }
 
     /// Ciphertexts of a matrix over classes and columns: c g, or c for the diagonal arrangement.
-    pub fn vectors(&self) -> usize {
-        self.shape.classes * self.parts()
+    pub fn ciphertexts_per_matrix(&self) -> Ciphertexts {
+        self.ciphertexts_per_vector().times(self.grid.shape.classes)
     }
 
     /// Ciphertexts of the first gradient: its c g row vectors, r to a ciphertext; a class each for the diagonal arrangement.
-    pub fn gradient_parts(&self) -> usize {
-        match self.arrangement {
-            Arrangement::RowMajor => self.vectors().div_ceil(self.rows()),
-            Arrangement::Diagonal => self.vectors(),
-        }
+    pub fn first_gradient_ciphertexts(&self) -> Ciphertexts {
+        Ciphertexts::new(self.packing().first_gradient_ciphertexts(&self.grid))
+    }
+
+    /// Whether several vectors of the first gradient share a ciphertext, so that they must be unpacked.
+    pub(crate) fn packs_first_gradient(&self) -> bool {
+        self.packing().packs_first_gradient()
+    }
+
+    /// Whether weights are rotated to meet the ciphertexts of a block, and sums are rotated back.
+    pub(crate) fn rotates_vectors(&self) -> bool {
+        self.packing().rotates_vectors()
     }
 
     /// Rows after which a packed first gradient (row-major) repeats: the next power of two of the vectors, at most r.
     pub fn gradient_period(&self) -> usize {
-        self.vectors().next_power_of_two().min(self.rows())
+        self.packing().gradient_period(&self.grid)
+    }
+
+    pub(super) fn grid(&self) -> &Grid {
+        &self.grid
+    }
+
+    pub(super) fn packing(&self) -> &'static dyn Packing {
+        self.arrangement.packing()
     }
 
     /// Label ciphertexts of a block: one column a class.
-    pub fn label_parts(&self) -> usize {
-        self.shape.classes.div_ceil(self.row_length)
+    pub fn label_ciphertexts(&self) -> Ciphertexts {
+        Ciphertexts::new(self.grid.shape.classes.div_ceil(self.grid.row_length))
     }
 
     /// The two samples of row `row` of `block`, where they exist, in the layout of one owner.
     pub fn samples_at(&self, block: usize, row: usize) -> (Option<usize>, Option<usize>) {
         let first = block * self.block_samples() + row;
-        let within = |i: usize| (i < self.shape.samples).then_some(i);
+        let within = |i: usize| (i < self.grid.shape.samples).then_some(i);
         (within(first), within(first + self.rows()))
     }
-}
-
-/// The rotations of each stage of a sum over `count` (a power of two) positions `stride` apart, `radix` terms to a stage.
-/// A negative stride spreads instead of collecting.
-pub(crate) fn folds(count: usize, stride: i64, radix: usize) -> Vec<Vec<i64>> {
-    let (mut done, mut stages) = (1usize, Vec::new());
-    while done < count {
-        let terms = radix.max(2).min(count / done);
-        stages.push((0..terms).map(|t| stride * (done * t) as i64).collect());
-        done *= terms;
-    }
-    stages
 }
 
 #[cfg(test)]
@@ -294,10 +267,16 @@ mod tests {
     fn sizes_follow_from_the_shape() {
         let layout = Layout::new(SHAPE, 64, 4, Arrangement::RowMajor).unwrap();
         assert_eq!(
-            (layout.rows(), layout.groups(), layout.blocks()),
+            (layout.rows(), layout.column_groups(), layout.blocks()),
             (16, 3, 4)
         );
-        assert_eq!((layout.gradient_parts(), layout.gradient_period()), (1, 16));
+        assert_eq!(
+            (
+                layout.first_gradient_ciphertexts().get(),
+                layout.gradient_period()
+            ),
+            (1, 16)
+        );
         assert_eq!(layout.samples_at(3, 3), (Some(99), None));
         assert_eq!(layout.samples_at(3, 4), (None, None));
     }
@@ -306,10 +285,18 @@ mod tests {
     fn the_diagonal_arrangement_holds_a_vector_in_one_ciphertext() {
         let layout = Layout::new(SHAPE, 64, 4, Arrangement::Diagonal).unwrap();
         assert_eq!(
-            (layout.groups(), layout.parts(), layout.period()),
+            (
+                layout.column_groups(),
+                layout.ciphertexts_per_vector().get(),
+                layout.period()
+            ),
             (4, 1, 16)
         );
-        assert_eq!((layout.vectors(), layout.gradient_parts()), (3, 3));
+        let [matrix, first] = [
+            layout.ciphertexts_per_matrix(),
+            layout.first_gradient_ciphertexts(),
+        ];
+        assert_eq!((matrix.get(), first.get()), (3, 3));
         assert_eq!(layout.group_at(3, 2), 1);
         let wide = Shape {
             columns: 65,
@@ -355,12 +342,5 @@ mod tests {
                 ..
             })
         ));
-    }
-
-    #[test]
-    fn folds_multiply_up_to_the_count() {
-        assert_eq!(folds(8, 1, 4), vec![vec![0, 1, 2, 3], vec![0, 4]]);
-        assert_eq!(folds(4, -1, 2), vec![vec![0, -1], vec![0, -2]]);
-        assert!(folds(1, 1, 8).is_empty());
     }
 }

@@ -11,12 +11,20 @@
 //! whole ciphertext, so gradients come out in exactly this form. Sums over columns are window sums, right in column 0 only; masks
 //! clear the other columns.
 
+mod arrangement;
+mod count;
+mod diagonal;
+mod grid;
 mod layout;
+mod row_major;
 mod slots;
 mod upload;
 
-pub(crate) use layout::folds;
-pub use layout::{Arrangement, Layout, LayoutError, Shape};
+pub use arrangement::Arrangement;
+pub use count::Ciphertexts;
+pub(crate) use count::chunks;
+pub use grid::Shape;
+pub use layout::{Layout, LayoutError};
 pub(crate) use slots::{column_zero, first_gradient_row, packed_rows, row_indicator};
 pub use slots::{data_slots, gradient_slots, label_slots, read_replicated, replicated_slots};
 pub use upload::Upload;

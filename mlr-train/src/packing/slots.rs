@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use num_complex::Complex64;
 
-use super::{Arrangement, Layout};
+use super::layout::Layout;
 
 /// Slots of block `block`, column group `group` of the n x D matrix `x`; zero where a sample or a column is missing.
 pub fn data_slots(
@@ -51,41 +51,18 @@ pub fn label_slots(layout: &Layout, labels: &[u32], block: usize, part: usize) -
 /// Slots of part `part` of the packed c x D matrix `m`. Row-major: row vector k g + j (class k, column group j) in one row, repeated
 /// periodically. Diagonal: class `part` as a vector over the columns.
 pub fn gradient_slots(layout: &Layout, m: ArrayView2<'_, f64>, part: usize) -> Vec<Complex64> {
-    if layout.arrangement() == Arrangement::Diagonal {
-        return match m.outer_iter().nth(part) {
-            Some(class) => replicated_slots(layout, class, 0),
-            None => vec![Complex64::ZERO; layout.slots()],
-        };
-    }
-    let p = layout.row_length();
-    let period = layout.gradient_period();
-    (0..layout.slots())
-        .map(|slot| {
-            let vector = part * layout.rows() + (slot / p) % period;
-            let (class, group) = (vector / layout.groups(), vector % layout.groups());
-            let value = m.get((class, group * p + slot % p)).copied();
-            Complex64::new(value.unwrap_or(0.0), 0.0)
-        })
-        .collect()
+    layout.packing().gradient_slots(layout.grid(), m, part)
 }
 
 /// Part and row of the packed first gradient that hold class `class`, column group `group`.
 pub(crate) fn first_gradient_row(layout: &Layout, class: usize, group: usize) -> (usize, usize) {
-    let vector = class * layout.groups() + group;
+    let vector = class * layout.column_groups() + group;
     (vector / layout.rows(), vector % layout.rows())
 }
 
 /// Slots of part `part` of the vector `v` over D columns, repeated with the layout's period.
 pub fn replicated_slots(layout: &Layout, v: ArrayView1<'_, f64>, part: usize) -> Vec<Complex64> {
-    let period = layout.period();
-    (0..layout.slots())
-        .map(|slot| {
-            Complex64::new(
-                v.get(part * period + slot % period).copied().unwrap_or(0.0),
-                0.0,
-            )
-        })
-        .collect()
+    layout.grid().replicated(v, part, layout.period())
 }
 
 /// The way back from [`replicated_slots`]: the mean over the replicas of every column, and the largest distance of a slot from it.
@@ -105,13 +82,10 @@ pub fn read_replicated(layout: &Layout, slots: &[Complex64]) -> (Array1<f64>, f6
     (mean, spread)
 }
 
-/// `value` in column 0 of every row, zero elsewhere.
-pub(crate) fn column_zero(layout: &Layout, value: f64) -> Vec<Complex64> {
+/// Whether a slot is in column 0 of its row.
+pub(crate) fn column_zero(layout: &Layout) -> Vec<bool> {
     let p = layout.row_length();
-    let at = |slot| if slot % p == 0 { value } else { 0.0 };
-    (0..layout.slots())
-        .map(|slot| Complex64::new(at(slot), 0.0))
-        .collect()
+    (0..layout.slots()).map(|slot| slot % p == 0).collect()
 }
 
 /// 1 in every row that is `row` modulo `period`, zero elsewhere.
@@ -124,7 +98,7 @@ pub(crate) fn row_indicator(layout: &Layout, row: usize, period: usize) -> Vec<C
 
 /// The c x D matrix whose row vectors the replicated vectors `read` of [`read_replicated`] are, class by class, part by part.
 pub(crate) fn packed_rows(layout: &Layout, vectors: &[Array1<f64>]) -> Array2<f64> {
-    let (period, parts) = (layout.period(), layout.parts());
+    let (period, parts) = (layout.period(), layout.ciphertexts_per_vector().get());
     Array2::from_shape_fn(
         (layout.shape().classes, layout.shape().columns),
         |(class, column)| vectors[class * parts + column / period][column % period],
@@ -134,7 +108,7 @@ pub(crate) fn packed_rows(layout: &Layout, vectors: &[Array1<f64>]) -> Array2<f6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packing::Shape;
+    use crate::packing::{Arrangement, Shape};
 
     fn layout() -> Layout {
         let shape = Shape {
@@ -154,7 +128,7 @@ mod tests {
         let (layout, x) = (layout(), matrix(37, 10));
         let mut sum = 0.0;
         for block in 0..layout.blocks() {
-            for group in 0..layout.groups() {
+            for group in 0..layout.column_groups() {
                 let slots = data_slots(&layout, x.view(), block, group);
                 sum += slots.iter().map(|z| z.re + z.im).sum::<f64>();
             }
@@ -171,7 +145,7 @@ mod tests {
         let layout = Layout::new(layout().shape(), 32, 4, Arrangement::Diagonal).unwrap();
         let mut sum = 0.0;
         for block in 0..layout.blocks() {
-            for group in 0..layout.groups() {
+            for group in 0..layout.column_groups() {
                 let slots = data_slots(&layout, x.view(), block, group);
                 sum += slots.iter().map(|z| z.re + z.im).sum::<f64>();
             }
@@ -207,7 +181,13 @@ mod tests {
     #[test]
     fn the_packed_gradient_is_found_where_the_server_looks() {
         let (layout, m) = (layout(), matrix(5, 10));
-        assert_eq!((layout.gradient_parts(), layout.gradient_period()), (2, 8));
+        assert_eq!(
+            (
+                layout.first_gradient_ciphertexts().get(),
+                layout.gradient_period()
+            ),
+            (2, 8)
+        );
         for class in 0..5 {
             for group in 0..3 {
                 let (part, row) = first_gradient_row(&layout, class, group);

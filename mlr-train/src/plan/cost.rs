@@ -3,7 +3,7 @@
 //! Weights are ratios measured on the cost kernel (pointwise product 17, transform 118 microseconds); they rank layouts and parameters,
 //! and a calibration on the machine at hand turns them into seconds.
 
-use he_core::evaluator::{Level, OPS, Op, Tally};
+use he_core::evaluator::{COUNTED_OPS, CountedOp, Level, Tally};
 use he_core::params::{KeySet, Params};
 use serde::{Deserialize, Serialize};
 
@@ -13,11 +13,9 @@ const POINTWISE: f64 = 0.15;
 const CONVERSION: f64 = 0.1;
 /// A sum of one limb.
 const SUM: f64 = 0.05;
-/// The complex transform and the rounding of an encoding, in transforms of one limb.
-const EMBEDDING: f64 = 4.0;
 
 /// What one operation of `op` at `level` costs.
-pub fn operation(params: &Params, op: Op, level: Level) -> f64 {
+pub fn operation(params: &Params, op: CountedOp, level: Level) -> f64 {
     let limbs = (level.0 + 1) as f64;
     let special = params.p().len() as f64;
     let digits = params.digits(level.0).count() as f64;
@@ -26,21 +24,20 @@ pub fn operation(params: &Params, op: Op, level: Level) -> f64 {
     let pointwise = POINTWISE * params.n() as f64 / 32_768.0;
     let (transforms, products) = match op {
         // One inverse transform of all limbs; every digit is extended to the other limbs and transformed there.
-        Op::Decompose => (
+        CountedOp::Decompose => (
             limbs + digits * (limbs + special - alpha),
             digits * alpha * (limbs + special) * CONVERSION / POINTWISE,
         ),
-        Op::KeyProduct => (0.0, 2.0 * digits * (limbs + special)),
-        Op::ModDown => (
+        CountedOp::KeyProduct => (0.0, 2.0 * digits * (limbs + special)),
+        CountedOp::ModDown => (
             2.0 * (special + limbs),
             2.0 * (special * limbs * CONVERSION / POINTWISE + limbs),
         ),
-        Op::Tensor => (0.0, 4.0 * limbs),
-        Op::PlainProduct => (0.0, 2.0 * limbs),
-        Op::ScalarProduct => (0.0, 2.0 * limbs),
-        Op::Rescale => (2.0 * limbs, 2.0 * limbs),
-        Op::Add => (0.0, 2.0 * limbs * SUM / POINTWISE),
-        Op::Encode => (limbs + EMBEDDING, 0.0),
+        CountedOp::Tensor => (0.0, 4.0 * limbs),
+        CountedOp::PlainProduct => (0.0, 2.0 * limbs),
+        CountedOp::ScalarProduct => (0.0, 2.0 * limbs),
+        CountedOp::Rescale => (2.0 * limbs, 2.0 * limbs),
+        CountedOp::Add => (0.0, 2.0 * limbs * SUM / POINTWISE),
     };
     transforms * transform + products * pointwise
 }
@@ -70,7 +67,8 @@ pub struct Rates {
 pub struct RingRates {
     /// log2 of the ring degree.
     pub log_n: u32,
-    /// Seconds of a unit, by operation in the order of [`he_core::evaluator::OPS`].
+    /// Seconds of a unit, by operation in the order of [`he_core::evaluator::COUNTED_OPS`]. Older
+    /// measurements end with one more, of encodings, that nothing uses.
     pub unit_seconds: Vec<f64>,
     /// Seconds of a unit of reading.
     pub load_unit_seconds: f64,
@@ -82,7 +80,7 @@ impl Default for Rates {
             threads: 2,
             rings: vec![RingRates {
                 log_n: 15,
-                unit_seconds: vec![UNIT_SECONDS; OPS.len()],
+                unit_seconds: vec![UNIT_SECONDS; COUNTED_OPS.len()],
                 load_unit_seconds: UNIT_SECONDS,
             }],
         }
@@ -96,10 +94,24 @@ impl Rates {
         self.threads > 0
             && !self.rings.is_empty()
             && self.rings.iter().all(|ring| {
-                ring.unit_seconds.len() == OPS.len()
+                (COUNTED_OPS.len()..=COUNTED_OPS.len() + 1).contains(&ring.unit_seconds.len())
                     && good(ring.load_unit_seconds)
                     && ring.unit_seconds.iter().all(|&x| good(x))
             })
+    }
+
+    /// Those of a machine that takes `factor` times as long for everything, with so many threads.
+    #[must_use]
+    pub fn slower(&self, factor: f64, threads: usize) -> Self {
+        let ring = |ring: &RingRates| RingRates {
+            log_n: ring.log_n,
+            unit_seconds: ring.unit_seconds.iter().map(|one| factor * one).collect(),
+            load_unit_seconds: factor * ring.load_unit_seconds,
+        };
+        Self {
+            threads,
+            rings: self.rings.iter().map(ring).collect(),
+        }
     }
 
     fn ring(&self, log_n: u32) -> Option<&RingRates> {
@@ -109,7 +121,7 @@ impl Rates {
     }
 
     /// Seconds of one operation of `op` at `level`, on one core.
-    pub fn seconds(&self, params: &Params, op: Op, level: Level) -> f64 {
+    pub fn seconds(&self, params: &Params, op: CountedOp, level: Level) -> f64 {
         let unit = self
             .ring(params.log_n())
             .and_then(|ring| ring.unit_seconds.get(op as usize));
@@ -132,7 +144,7 @@ impl Rates {
     /// Seconds of everything counted in `tally`, on one core.
     pub fn total(&self, params: &Params, tally: &Tally) -> f64 {
         let rows = tally.rows();
-        let one = |(op, level, count): &(Op, Level, u64)| {
+        let one = |(op, level, count): &(CountedOp, Level, u64)| {
             self.seconds(params, *op, *level) * *count as f64
         };
         rows.iter().map(one).sum()
@@ -147,13 +159,14 @@ pub fn load(params: &Params, level: Level) -> f64 {
 /// What everything counted in `tally` costs.
 pub fn total(params: &Params, tally: &Tally) -> f64 {
     let rows = tally.rows();
-    let cost =
-        |(op, level, count): &(Op, Level, u64)| operation(params, *op, *level) * *count as f64;
+    let cost = |(op, level, count): &(CountedOp, Level, u64)| {
+        operation(params, *op, *level) * *count as f64
+    };
     rows.iter().map(cost).sum()
 }
 
 /// Bytes of one polynomial at `level`, bit-packed.
-fn polynomial_bytes(params: &Params, level: Level) -> u64 {
+pub(super) fn polynomial_bytes(params: &Params, level: Level) -> u64 {
     let bits: u64 = params.literal().q_bits[..=level.0]
         .iter()
         .map(|&b| u64::from(b) + 1)
@@ -171,17 +184,19 @@ pub fn ciphertext_bytes(params: &Params, level: Level) -> u64 {
     2 * polynomial_bytes(params, level)
 }
 
-/// Bytes of the evaluation keys as they are stored and sent: half of each digit is a seed.
+/// Bytes of a polynomial over the special primes, bit-packed.
+pub(super) fn special_bytes(params: &Params) -> u64 {
+    let bits = params.literal().p_bits.iter().map(|&b| u64::from(b) + 1);
+    bits.sum::<u64>() * params.n() as u64 / 8
+}
+
+/// Bytes of the evaluation keys as they are stored and sent: half of each digit is a seed, but for the relinearisation key of several parties.
 pub fn key_bytes(params: &Params, keys: &KeySet) -> u64 {
-    let special: u64 = params
-        .literal()
-        .p_bits
-        .iter()
-        .map(|&b| u64::from(b) + 1)
-        .sum();
     let full = polynomial_bytes(params, Level(params.max_level()));
     let digits = params.digits(params.max_level()).count() as u64;
-    keys.len() as u64 * digits * (full + special * params.n() as u64 / 8 + 32)
+    let whole = digits * (full + special_bytes(params));
+    let joint = keys.relinearise && params.parties().is_some();
+    keys.len() as u64 * (whole + 32 * digits) + if joint { whole } else { 0 }
 }
 
 /// Bytes that the evaluation keys take in memory: 8 a residue, both halves.
@@ -209,10 +224,14 @@ mod tests {
             dnum: 3,
         };
         let params = Params::new(literal).unwrap();
-        let whole: f64 = [Op::Decompose, Op::KeyProduct, Op::ModDown]
-            .iter()
-            .map(|&op| operation(&params, op, Level(11)))
-            .sum();
+        let whole: f64 = [
+            CountedOp::Decompose,
+            CountedOp::KeyProduct,
+            CountedOp::ModDown,
+        ]
+        .iter()
+        .map(|&op| operation(&params, op, Level(11)))
+        .sum();
         assert!((80.0..170.0).contains(&whole), "{whole}");
         let keys = KeySet {
             relinearise: true,

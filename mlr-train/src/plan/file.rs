@@ -2,29 +2,36 @@
 
 use std::sync::Arc;
 
-use he_core::params::{KeySet, Params, ParamsError, ParamsLiteral};
+use he_core::params::{Params, ParamsError, ParamsLiteral};
 use serde::{Deserialize, Serialize};
 
+use super::IterationCost;
+use super::binding::key_binding;
+use super::bootstrapping::{BootstrapSet, Bootstrapping, Under};
 use super::cost::Rates;
 use super::error::PlanError;
-use super::predict::{IterationCost, Prediction, iteration_costs, on_one_thread, predict};
-use super::program::{Job, Program};
+use super::estimate::{Estimate, estimate_claimed, iteration_costs, on_one_thread};
+use super::memory;
 use super::request::PlanRequest;
-use super::search::search;
+use super::search::{Found, search, search_or_say};
+use crate::canonical::{same_meaning, without_mark};
 use crate::files::describe_json;
+use crate::job::{Job, Program};
+use crate::server::{TrainError, packed_bound};
 
 /// Version of the JSON.
-const SCHEMA: u32 = 2;
-/// Largest plan file.
-const MOST_BYTES: usize = 1 << 20;
+const SCHEMA: u32 = 3;
+/// Bytes that a plan may have.
+pub(crate) const MOST_BYTES: usize = 1 << 20;
 
 /// What is trained, how it is laid out, under which parameters, and what it needs. Public: it holds shapes, steps and moduli, nothing of the
-/// data but the bounds. Private fields: a value of this type has been run on a trace, and its parameters are in the security table.
+/// data but the bounds. Private fields: a value of this type has been run on the simulator, and its parameters are in the security table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     params: Arc<Params>,
     job: Job,
-    prediction: Prediction,
+    estimate: Estimate,
+    bootstrapping: Option<Bootstrapping>,
 }
 
 /// A plan and how long its training is predicted to take.
@@ -41,8 +48,11 @@ pub struct Ranked {
 struct PlanFile {
     schema: u32,
     parameters: ParamsLiteral,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bootstrap: Option<BootstrapSet>,
     program: Program,
-    prediction: Prediction,
+    #[serde(rename = "prediction")]
+    estimate: Estimate,
 }
 
 /// What every version of the file has.
@@ -57,25 +67,28 @@ impl Plan {
     /// # Errors
     /// [`PlanError`]: too many levels for a secure ring, values that fit no modulus, too little precision, limits exceeded.
     pub fn search(request: &PlanRequest) -> Result<Self, PlanError> {
-        let mut all = Self::ranked(request)?;
+        let mut all = Self::list(on_one_thread(|| search(request)))?;
         Ok(all.swap_remove(0).plan)
     }
 
     /// Several plans for a request, the fastest first: never empty.
     ///
     /// # Errors
-    /// As [`Plan::search`].
+    /// As [`Plan::search`]; where fewer iterations fit, [`PlanError::Iterations`] says how many, after some searches more.
     pub fn ranked(request: &PlanRequest) -> Result<Vec<Ranked>, PlanError> {
-        let found = on_one_thread(|| search(request))?
-            .into_iter()
-            .map(|found| Ranked {
-                seconds: found.seconds,
-                plan: Self {
-                    params: found.params,
-                    job: found.job,
-                    prediction: found.prediction,
-                },
-            });
+        Self::list(on_one_thread(|| search_or_say(request)))
+    }
+
+    fn list(found: Result<Vec<Found>, PlanError>) -> Result<Vec<Ranked>, PlanError> {
+        let found = found?.into_iter().map(|found| Ranked {
+            seconds: found.seconds,
+            plan: Self {
+                params: found.params,
+                job: found.job,
+                estimate: found.estimate,
+                bootstrapping: found.bootstrapping,
+            },
+        });
         Ok(found.collect())
     }
 
@@ -84,7 +97,7 @@ impl Plan {
     /// # Errors
     /// None for a checked plan; whatever the training would be refused for.
     pub fn seconds(&self, rates: &Rates) -> Result<f64, PlanError> {
-        let seconds = Prediction::seconds_of(&self.job, &self.params, rates);
+        let seconds = Estimate::seconds_of(&self.job, self.under(), rates);
         seconds.map_err(|e| PlanError::Refused(Box::new(e)))
     }
 
@@ -93,7 +106,7 @@ impl Plan {
     /// # Errors
     /// As [`Plan::seconds`].
     pub fn iteration_costs(&self, rates: &Rates) -> Result<Vec<IterationCost>, PlanError> {
-        let costs = iteration_costs(&self.job, &self.params, rates);
+        let costs = iteration_costs(&self.job, self.under(), rates);
         costs.map_err(|e| PlanError::Refused(Box::new(e)))
     }
 
@@ -102,33 +115,59 @@ impl Plan {
     /// # Errors
     /// As [`Plan::parse`].
     pub fn insecure_test(program: Program, literal: ParamsLiteral) -> Result<Self, PlanError> {
-        Self::checked(program, literal, Params::insecure_test)
+        Self::checked(program, literal, Params::insecure_test, Claimed::default())
     }
 
-    /// A plan for a program under given parameters, nothing searched.
+    /// A plan for a program under given parameters, nothing searched but a bootstrapping if the program asks for one.
     ///
     /// # Errors
     /// As [`Plan::parse`].
     pub fn fixed(program: Program, literal: ParamsLiteral) -> Result<Self, PlanError> {
-        Self::checked(program, literal, Params::new)
+        Self::checked(program, literal, Params::new, Claimed::default())
     }
 
     fn checked(
         program: Program,
         literal: ParamsLiteral,
         check: fn(ParamsLiteral) -> Result<Params, ParamsError>,
+        claimed: Claimed,
     ) -> Result<Self, PlanError> {
-        let params = Arc::new(check(literal)?);
+        let params = check(literal)?;
+        let params = match program.owners.joint {
+            Some(joint) => params.for_parties(joint.parties)?,
+            None => params,
+        };
+        let mut params = Arc::new(params);
         let job = Job::new(program, params.slots())?;
-        let prediction = predict(&job, &params).map_err(|e| PlanError::Refused(Box::new(e)))?;
+        // Every iteration but the first sums each class over each column group, with one product at least.
+        let least = job.layout().ciphertexts_per_matrix().get() as u64;
+        let least = least * (job.iterations() as u64).saturating_sub(1);
+        if least > claimed.key_products {
+            return Err(PlanError::Estimate {
+                what: "key products",
+            });
+        }
+        let bootstrapping = bootstrapping(&job, &params, claimed.bootstrap)?;
+        if let Some(bootstrapping) = &bootstrapping {
+            params = Arc::clone(bootstrapping.plan().bridge().small().params());
+        }
+        let under = Under::new(&params, bootstrapping.as_ref());
+        let estimate = estimate_claimed(&job, under, claimed.key_products);
+        let estimate = estimate.map_err(|e| match e {
+            TrainError::Cancelled { .. } => PlanError::Estimate {
+                what: "key products",
+            },
+            e => PlanError::Refused(Box::new(e)),
+        })?;
         Ok(Self {
             params,
             job,
-            prediction,
+            estimate,
+            bootstrapping,
         })
     }
 
-    /// Reads a plan and checks all of it again: form, schema, security, and every prediction by a traced run.
+    /// Reads a plan and checks all of it again: form, schema, security, and every estimate by a traced run.
     ///
     /// # Errors
     /// [`PlanError`] names what disagrees.
@@ -148,6 +187,7 @@ impl Plan {
         bytes: &[u8],
         check: fn(ParamsLiteral) -> Result<Params, ParamsError>,
     ) -> Result<Self, PlanError> {
+        let bytes = without_mark(bytes);
         if bytes.len() > MOST_BYTES {
             return Err(PlanError::Size {
                 allowed: MOST_BYTES,
@@ -163,17 +203,29 @@ impl Plan {
             });
         }
         let file: PlanFile = serde_json::from_slice(bytes).map_err(unreadable)?;
-        let stored = file.prediction.clone();
-        if encode(&file) != bytes {
+        let stored = file.estimate.clone();
+        if !same_meaning(bytes, &encode(&file)) {
             return Err(PlanError::NotCanonical);
         }
-        let mut plan = Self::checked(file.program, file.parameters, check)?;
-        if let Some(what) = plan.prediction.disagreement(&stored) {
-            return Err(PlanError::Prediction { what });
+        let claimed = Claimed {
+            key_products: stored.key_products,
+            bootstrap: match file.bootstrap {
+                Some(set) => Wanted::Set(Box::new(set)),
+                None => Wanted::Nothing,
+            },
+        };
+        let mut plan = Self::checked(file.program, file.parameters, check, claimed)?;
+        if let Some(what) = plan.estimate.disagreement(&stored) {
+            return Err(PlanError::Estimate { what });
         }
         // Rounded logarithms may differ in their last digit between machines: the file's hash must not.
-        plan.prediction = stored;
+        plan.estimate = stored;
         Ok(plan)
+    }
+
+    /// Bytes of memory that the training takes at most with so many threads. The plan's own figure is what it is expected to take.
+    pub fn memory_bound(&self, threads: usize) -> u64 {
+        memory::bound(self.estimate.server_memory_bytes, &self.params, threads)
     }
 
     /// The canonical JSON: one spelling for one plan.
@@ -181,8 +233,9 @@ impl Plan {
         encode(&PlanFile {
             schema: SCHEMA,
             parameters: self.params.literal().clone(),
+            bootstrap: self.bootstrapping.as_ref().map(|b| b.set().clone()),
             program: self.job.program().clone(),
-            prediction: self.prediction.clone(),
+            estimate: self.estimate.clone(),
         })
     }
 
@@ -194,7 +247,24 @@ impl Plan {
     /// What evaluation keys are bound to: parameters and key set alone, so that a changed step or iteration count with the same
     /// parameters and rotations needs no new keys.
     pub fn key_binding(&self) -> [u8; 32] {
-        key_binding(&self.params, &self.prediction.keys)
+        let own = key_binding(&self.params, &self.estimate.keys);
+        match &self.bootstrapping {
+            None => own,
+            Some(bootstrapping) => {
+                let both = [own, bootstrapping.binding()].concat();
+                *blake3::hash(&both).as_bytes()
+            }
+        }
+    }
+
+    /// What gives weights levels again without the client, if the plan has that.
+    pub fn bootstrapping(&self) -> Option<&Bootstrapping> {
+        self.bootstrapping.as_ref()
+    }
+
+    /// What the job runs under.
+    pub(crate) fn under(&self) -> Under<'_> {
+        Under::new(&self.params, self.bootstrapping.as_ref())
     }
 
     /// The parameters.
@@ -208,20 +278,60 @@ impl Plan {
     }
 
     /// What the job needs.
-    pub fn prediction(&self) -> &Prediction {
-        &self.prediction
+    pub fn estimate(&self) -> &Estimate {
+        &self.estimate
     }
 }
 
-/// Hash of parameters and key set.
-pub(crate) fn key_binding(params: &Params, keys: &KeySet) -> [u8; 32] {
-    let mut hash = blake3::Hasher::new_derive_key("velum mlr-train evaluation key set v1");
-    hash.update(&params.fingerprint());
-    hash.update(&[u8::from(keys.relinearise), u8::from(keys.conjugate)]);
-    for &rotation in &keys.rotations {
-        hash.update(&(rotation as u64).to_le_bytes());
+/// What a plan says of itself before it is checked.
+struct Claimed {
+    key_products: u64,
+    bootstrap: Wanted,
+}
+
+/// Which bootstrapping a plan is to have.
+enum Wanted {
+    /// What the job needs.
+    Found,
+    /// This one.
+    Set(Box<BootstrapSet>),
+    Nothing,
+}
+
+impl Default for Claimed {
+    fn default() -> Self {
+        Self {
+            key_products: u64::MAX,
+            bootstrap: Wanted::Found,
+        }
     }
-    *hash.finalize().as_bytes()
+}
+
+/// The bootstrapping of a job that has one; none for another job.
+fn bootstrapping(
+    job: &Job,
+    params: &Params,
+    wanted: Wanted,
+) -> Result<Option<Bootstrapping>, PlanError> {
+    let needed = job.bootstraps();
+    let found = match wanted {
+        Wanted::Found if needed => {
+            let (landed, bound) = (job.levels().landed(), packed_bound(job));
+            Bootstrapping::for_weights(params, landed, bound)?
+        }
+        Wanted::Set(set) if needed => Bootstrapping::of_set(*set, params)?,
+        Wanted::Found | Wanted::Nothing if !needed => return Ok(None),
+        given => {
+            let found = matches!(given, Wanted::Set(_));
+            return Err(PlanError::Bootstrap {
+                what: "parameter sets",
+                expected: f64::from(u8::from(needed)),
+                found: f64::from(u8::from(found)),
+            });
+        }
+    };
+    found.require(job)?;
+    Ok(Some(found))
 }
 
 /// Compact JSON in the order of the fields. Serialisation of plain structs with finite numbers cannot fail; an empty vector would be

@@ -1,29 +1,31 @@
 //! What the server keeps in memory beside the evaluation keys.
 
+use he_core::circuits::bootstrap::BootstrapPlan;
 use he_core::params::Params;
 
-use super::program::{FirstGradient, Method};
-use crate::packing::{Arrangement, Layout};
+use crate::job::LevelSchedule;
+use crate::packing::Layout;
+use crate::server::BLOCKS_AT_ONCE;
 
-/// Blocks that are multiplied at once, with the weights and with their errors: weights and open sums are read and written once for all of them.
-pub(crate) const BLOCKS_AT_ONCE: usize = 4;
 /// Ciphertexts and digits at work, and buffers kept for reuse, in ciphertexts at the top level.
 const AT_WORK: usize = 24;
 
 /// One part in this many is added for what the allocator keeps (measured: 8 % on 60,000 rows).
 const ALLOCATOR: u64 = 12;
 
-/// Level of the look-ahead weights when data are first multiplied.
-pub(super) fn first_level(method: Method, arrangement: Arrangement, top: usize) -> usize {
-    let packed = usize::from(arrangement == Arrangement::RowMajor);
-    let spent = match method {
-        Method::Paper { .. } => 0,
-        Method::Whitened {
-            first_gradient: FirstGradient::Client,
-        } => packed,
-        Method::Whitened { .. } => 2,
-    };
-    top.saturating_sub(spent)
+/// One part in this many is added where a figure has to hold: what pages, fragments and the system's own buffers took beyond it on twelve plans (12 % at most on one thread).
+const MARGIN: u64 = 7;
+/// V and W before a bootstrapping and after it, and the first gradient.
+const STATE_LISTS: usize = 5;
+/// Digits, sums and products of a key switch that a thread has at work, beside the digits themselves.
+const BESIDE_DIGITS: usize = 2;
+
+/// A bound of the memory where `threads` are at work, from the figure of a plan: that figure reckons with what all of them share.
+pub(super) fn bound(figure: u64, params: &Params, threads: usize) -> u64 {
+    let digits = params.digits(params.max_level()).count() + BESIDE_DIGITS;
+    let limbs = params.q().len() + params.p().len();
+    let one = (digits * limbs * params.n() * 8) as u64;
+    figure + figure / MARGIN + threads as u64 * one
 }
 
 /// Where a run stands in the chain when it needs most memory: in the first iteration that reads the data.
@@ -39,19 +41,38 @@ pub(super) struct Peak {
     pub(super) reads: bool,
 }
 
+impl Peak {
+    /// The highest iteration of a schedule, with so many classes a pass.
+    pub(super) fn of(levels: &LevelSchedule, classes_per_pass: usize) -> Self {
+        let highest = levels.highest();
+        Self {
+            first: highest.map_or(0, |l| l.weights.0),
+            errors: highest.map_or(0, |l| l.errors.0),
+            classes_per_pass,
+            reads: highest.is_some(),
+        }
+    }
+}
+
 /// Bytes, at 8 a residue: rotated weights of a pass, weights, the blocks at work with their open scores and their errors, open sums.
 pub(super) fn server_bytes(layout: &Layout, params: &Params, peak: Peak) -> u64 {
     let component = |level: usize| ((level + 1) * params.n() * 8) as u64;
     let ciphertexts = |count: usize, level| 2 * count as u64 * component(level);
-    let (groups, vectors, per_pass) = (layout.groups(), layout.vectors(), peak.classes_per_pass);
+    let (groups, vectors, per_pass) = (
+        layout.column_groups(),
+        layout.ciphertexts_per_matrix().get(),
+        peak.classes_per_pass,
+    );
     let work = ciphertexts(AT_WORK, params.max_level());
     let allocated = |bytes: u64| bytes + bytes / ALLOCATOR;
     if !peak.reads {
         return allocated(work + ciphertexts(2 * vectors, params.max_level()));
     }
-    let ahead = match layout.arrangement() {
-        Arrangement::RowMajor => 0,
-        Arrangement::Diagonal => ciphertexts(per_pass * groups, peak.first),
+    // The diagonal arrangement rotates the weights of a pass.
+    let ahead = if layout.rotates_vectors() {
+        ciphertexts(per_pass * groups, peak.first)
+    } else {
+        0
     };
     let blocks = layout.blocks().min(BLOCKS_AT_ONCE);
     let sums = (per_pass * groups) as u64 * 3 * component(peak.errors);
@@ -64,4 +85,17 @@ pub(super) fn server_bytes(layout: &Layout, params: &Params, peak: Peak) -> u64 
             + ciphertexts(vectors + blocks * groups, peak.first)
             + ciphertexts(blocks * per_pass, peak.errors),
     )
+}
+
+/// Bytes while weights are bootstrapped: what only that needs, its ciphertexts at work, and the iterates and first gradient before and after.
+pub(super) fn bootstrap_bytes(layout: &Layout, plan: &BootstrapPlan) -> u64 {
+    let bytes = |params: &Params, count: usize| {
+        (2 * count * (params.max_level() + 1) * params.n() * 8) as u64
+    };
+    let bridge = plan.bridge();
+    let state = STATE_LISTS * layout.ciphertexts_per_matrix().get();
+    let all = plan.memory_bytes()
+        + bytes(bridge.large().params(), AT_WORK)
+        + bytes(bridge.small().params(), state + AT_WORK);
+    all + all / ALLOCATOR
 }

@@ -1,30 +1,41 @@
 //! Plans: what is trained, how it is laid out, under which parameters, and what that costs.
 
+mod binding;
+mod bootstrapping;
+mod candidates;
 mod chains;
 pub mod cost;
+mod drift;
 mod error;
+mod estimate;
 mod file;
+mod joint;
 mod memory;
-mod owners;
-mod polynomial;
-mod predict;
-mod program;
 mod request;
 mod rough;
 mod scales;
 mod search;
 
-pub use error::PlanError;
-pub(crate) use file::key_binding;
-pub use file::{Plan, Ranked};
-pub(crate) use memory::BLOCKS_AT_ONCE;
-pub use owners::Owners;
-pub use polynomial::Polynomial;
-pub use predict::{IterationCost, Prediction, predict};
-pub use program::{Bounds, FirstGradient, Job, Method, Program, ProgramError, Scales, Step};
-pub use request::{LARGEST_ERROR, Limits, PlanRequest};
+pub use crate::job::{
+    Bounds, FirstGradient, Hiding, Job, Joint, Method, Owners, Polynomial, Program, ProgramError,
+    Refreshes, Scales, Step, Way,
+};
+pub(crate) use binding::key_binding;
 #[cfg(test)]
-pub(crate) use scales::fit_scales;
+pub(crate) use bootstrapping::Under;
+pub use bootstrapping::{BootstrapEstimate, BootstrapSet, Bootstrapping};
+pub use error::PlanError;
+pub(crate) use estimate::at_refresh;
+pub use estimate::{Estimate, estimate_job};
+pub(crate) use file::MOST_BYTES;
+pub use file::{Plan, Ranked};
+pub use joint::{JointEstimate, hidden, smudging};
+pub use request::{
+    LARGEST_ERROR, LARGEST_ERROR_BOOTSTRAPPED, LARGEST_OPENED_ERROR, Limits, PlanRequest,
+};
+#[cfg(test)]
+pub(crate) use scales::{fit_scales, fit_scales_under};
+pub use velum_record::plan::IterationCost;
 
 #[cfg(test)]
 mod tests;

@@ -3,25 +3,30 @@
 use he_core::params::ParamsLiteral;
 
 use super::cost::Rates;
-use super::owners::Owners;
-use super::polynomial::Polynomial;
-use super::program::{Bounds, FirstGradient, Method, Step, levels};
 use crate::clear::paper::START_WEIGHT;
 use crate::clear::whitened::Schedule;
+use crate::job::{Bounds, FirstGradient, LevelSchedule, Method, Owners, Polynomial, Refreshes};
 use crate::packing::{Arrangement, Shape};
-use crate::sigmoid::OddPolynomial;
+use crate::sigmoid::{OddPolynomial, Polynomials};
 
 /// Expected root mean square error of a weight that plans allow unless told otherwise. Whitened weights are of order 1, so scores move
 /// by about a thousandth: no prediction that was not a tie changes.
 pub const LARGEST_ERROR: f64 = 1.0 / 1024.0;
-/// Scores are checked up to this many ranges of the polynomial ([`crate::client::check`]).
-const RANGES: f64 = 2.0;
+
+/// The same where several parties open the weights behind noise of their own, which is by far the larger part. Whitened rows of 512 columns have norms of about 20, so scores move by less than a tenth.
+pub const LARGEST_OPENED_ERROR: f64 = 1.0 / 256.0;
+
+/// The same for a run whose weights are bootstrapped, up to 8 in size: weights that are off by up to 2^-8 after every third iteration cost no accuracy on
+/// MNIST (docs/decisions.md).
+pub const LARGEST_ERROR_BOOTSTRAPPED: f64 = 1.0 / 256.0;
 
 /// What a plan may need at most; `None` is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub struct Limits {
-    /// Bytes of memory at the server, evaluation keys included.
+    /// Bytes of memory at the server, evaluation keys included: of the bound for the threads that train.
     pub memory: Option<u64>,
+    /// Threads that train, if not as many as the rates are for.
+    pub threads: Option<usize>,
     /// Bytes of the uploaded ciphertexts, evaluation keys excluded.
     pub upload: Option<u64>,
     /// Seconds of the training.
@@ -37,8 +42,8 @@ pub struct PlanRequest {
     pub shape: Shape,
     /// Method.
     pub method: Method,
-    /// The recurrence.
-    pub steps: Vec<Step>,
+    /// m_t of every iteration, as [`crate::job::Program::schedule`].
+    pub schedule: Vec<f64>,
     /// The sigmoid's polynomial.
     pub polynomial: Polynomial,
     /// Bounds from the client's twin.
@@ -59,20 +64,24 @@ pub struct PlanRequest {
     pub scale_bits: Option<u32>,
     /// Who uploads.
     pub owners: Owners,
+    /// Where weights are given levels again.
+    pub refresh: Option<Refreshes>,
     /// Parameters as a whole; then `log_n` and `scale_bits` say nothing.
     pub parameters: Option<ParamsLiteral>,
 }
 
 impl PlanRequest {
-    /// Levels of the whole run.
-    pub(super) fn levels(&self, arrangement: Arrangement) -> usize {
-        let iterations = self.steps.len().max(1);
-        levels(
-            self.method,
-            iterations,
-            self.polynomial.levels(),
-            arrangement,
-        )
+    /// Threads that train.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.limits.threads.unwrap_or(self.rates.threads).max(1)
+    }
+
+    /// The levels of the run; `packed` says that the client's first gradient lies packed.
+    pub(super) fn levels(&self, packed: bool) -> LevelSchedule {
+        let iterations = self.schedule.len().max(1);
+        let (polynomials, refresh) = (self.polynomial.levels(), self.refresh.as_ref());
+        LevelSchedule::refreshed(self.method, iterations, &polynomials, packed, refresh)
     }
 
     /// The full quadratic gradient on whitened data. `data` and `weight` bound |x| and |weights| as
@@ -81,20 +90,20 @@ impl PlanRequest {
         shape: Shape,
         first_gradient: FirstGradient,
         schedule: &Schedule,
-        polynomial: &OddPolynomial,
+        polynomials: &Polynomials,
         data: f64,
         weight: f64,
     ) -> Self {
         Self {
             shape,
             method: Method::Whitened { first_gradient },
-            steps: Step::whitened(shape.samples, schedule),
-            polynomial: Polynomial::new(polynomial),
+            schedule: schedule.steps().to_vec(),
+            polynomial: Polynomial::from(polynomials),
             bounds: Bounds {
                 data,
                 column_rms: 1.0,
                 data_rms: 1.0,
-                score: RANGES * polynomial.range(),
+                score: polynomials.ranges() * polynomials.widest(),
                 weight,
                 curvature: 1.0,
             },
@@ -106,6 +115,7 @@ impl PlanRequest {
             rates: Rates::default(),
             scale_bits: None,
             owners: Owners::default(),
+            refresh: None,
             parameters: None,
         }
     }
@@ -117,17 +127,18 @@ impl PlanRequest {
             method: Method::Paper {
                 start_weight: START_WEIGHT,
             },
-            steps: Step::paper(shape.samples, iterations),
+            schedule: vec![1.0; iterations],
             polynomial: Polynomial::new(&OddPolynomial::paper_cubic()),
             bounds,
             largest_error: LARGEST_ERROR,
             log_n: None,
-            arrangement: Some(Arrangement::RowMajor),
+            arrangement: None,
             row_length: Some(shape.columns.next_power_of_two()),
             limits: Limits::default(),
             rates: Rates::default(),
             scale_bits: None,
             owners: Owners::default(),
+            refresh: None,
             parameters: None,
         }
     }

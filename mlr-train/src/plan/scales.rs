@@ -1,12 +1,14 @@
 //! The search for scales: many traced runs of a small copy of the job, the least expected error wins.
 
+#[cfg(test)]
 use std::sync::Arc;
 
-use he_core::evaluator::Trace;
 use he_core::params::Params;
 
-use super::predict::{Prediction, expected_error, predict, traced};
-use super::program::{Job, Method, Program, Scales};
+use super::bootstrapping::Under;
+use super::estimate::{Estimate, estimate_under, traced_error};
+use super::joint;
+use crate::job::{Job, Method, Program, Scales};
 use crate::packing::Shape;
 use crate::server::TrainError;
 
@@ -17,13 +19,23 @@ const FINALISTS: usize = 12;
 ///
 /// Every class costs and errs alike, so the candidates run with two classes; the best of them that fits the whole job wins. Candidates
 /// are centred on what the moduli suggest: products land near the size of the primes, the last gradient just fits the last modulus.
+#[cfg(test)]
 pub(crate) fn fit_scales(
     program: &Program,
     params: &Arc<Params>,
-) -> Result<(Job, Prediction), Option<TrainError>> {
+) -> Result<(Job, Estimate), Option<TrainError>> {
+    fit_scales_under(program, params.into())
+}
+
+/// [`fit_scales`] for a program that may have a bootstrapping.
+pub(crate) fn fit_scales_under(
+    program: &Program,
+    under: Under<'_>,
+) -> Result<(Job, Estimate), Option<TrainError>> {
+    let params = under.params;
     let (mut fitting, mut refusal) = (Vec::new(), None);
     for scales in candidates(program, params) {
-        match error_with(program, params, scales) {
+        match error_with(program, under, scales) {
             Ok(error) => fitting.push((error, scales)),
             Err(e) => refusal = e.or(refusal),
         }
@@ -37,8 +49,8 @@ pub(crate) fn fit_scales(
         let Ok(job) = Job::new(whole, params.slots()) else {
             continue;
         };
-        match predict(&job, params) {
-            Ok(prediction) => return Ok((job, prediction)),
+        match estimate_under(&job, under) {
+            Ok(estimate) => return Ok((job, estimate)),
             Err(e) => refusal = Some(e),
         }
     }
@@ -48,7 +60,7 @@ pub(crate) fn fit_scales(
 /// Expected error of the weights with `scales`.
 fn error_with(
     program: &Program,
-    params: &Arc<Params>,
+    under: Under<'_>,
     scales: Scales,
 ) -> Result<f64, Option<TrainError>> {
     let small = Program {
@@ -60,10 +72,11 @@ fn error_with(
         classes_per_pass: 2,
         ..program.clone()
     };
-    let job = Job::new(small, params.slots()).map_err(|_| None)?;
-    let trace = Trace::new(Arc::clone(params));
-    let metas = traced(&job, &trace).map_err(Some)?;
-    Ok(expected_error(metas.into_iter()))
+    let job = Job::new(small, under.params.slots()).map_err(|_| None)?;
+    if job.joint().is_some() {
+        joint::shapes(&job, under.params).map_err(Some)?;
+    }
+    traced_error(&job, under).map_err(Some)
 }
 
 fn candidates(program: &Program, params: &Params) -> Vec<Scales> {
@@ -76,8 +89,8 @@ fn candidates(program: &Program, params: &Params) -> Vec<Scales> {
     let n = program.shape.samples as f64;
     let mut all = Vec::new();
     match program.method {
-        // One iteration only unpacks the first gradient and relabels it.
-        Method::Whitened { .. } if program.steps.len() == 1 => {
+        // One iteration only unpacks the first gradient and scales the value of it.
+        Method::Whitened { .. } if program.schedule.len() == 1 => {
             for first in 14..60 {
                 all.push(Scales {
                     data: 30,
@@ -88,9 +101,11 @@ fn candidates(program: &Program, params: &Params) -> Vec<Scales> {
             }
         }
         Method::Whitened { .. } => {
-            let step = program.steps[0];
+            let step = program
+                .method
+                .steps(program.shape.samples, &program.schedule[..1])[0];
             let first_gain = (step.gain * (1.0 + step.momentum)).log2();
-            let largest = n * program.polynomial.largest(program.bounds.score).max(1.0);
+            let largest = n * program.largest_sigmoid().max(1.0);
             // The gradient before halving, at the last level.
             let most = last - 1.0 - (largest * program.bounds.column_rms).log2().floor();
             for down in 0..5 {

@@ -4,20 +4,17 @@ use std::sync::Arc;
 
 use he_core::params::Params;
 
+use super::bootstrapping::{Bootstrapping, Under};
+use super::candidates::{Candidate, UPLOAD_RATE, bits, candidates, levels_of, worse};
 use super::chains::{Chains, room};
 use super::error::PlanError;
-use super::predict::{Prediction, predict};
-use super::program::{Job, Method, Program, ProgramError, Scales};
+use super::estimate::{Estimate, error_at_refreshes, estimate_job, estimate_under};
+use super::memory::bound;
 use super::request::PlanRequest;
-use super::rough::Sketch;
-use super::scales::fit_scales;
-use crate::packing::{Arrangement, Layout};
+use super::scales::fit_scales_under;
+use crate::job::{Job, Program, Refreshes, Scales};
+use crate::rounding::{self, Sizes};
 
-/// Ring degrees tried.
-const RINGS: [u32; 4] = [13, 14, 15, 16];
-/// Bits of the primes above the last, in order of preference.
-const WHITENED_BITS: [u32; 8] = [36, 35, 34, 38, 40, 33, 32, 31];
-const PAPER_BITS: [u32; 5] = [40, 42, 38, 44, 36];
 /// Terms of a fold's stage.
 const RADICES: [usize; 4] = [2, 4, 8, 16];
 /// Scales are searched with this one; it enters the noise little.
@@ -26,55 +23,84 @@ const USUAL_RADIX: usize = 4;
 const MOST_KEYS: usize = 64;
 /// A larger key set must bring the cost down to this part.
 const WORTH_MORE_KEYS: f64 = 0.95;
-/// Bytes a second of the upload that plans are ranked with: 100 Mbit/s.
-const UPLOAD_RATE: f64 = 12.5e6;
 /// A plan that is slower by no more than this factor is preferred if its memory is no more than that part.
 const LITTLE_TIME: f64 = 1.25;
 const MUCH_MEMORY: f64 = 0.6;
-/// Layouts whose rough cost is within this factor of the best are traced, at most this many.
-const ROUGH_FACTOR: f64 = 2.0;
-const MOST_TRACED: usize = 4;
-/// Numbers of passes over the data that are tried.
-const PASSES: [usize; 6] = [1, 2, 3, 4, 5, 10];
-
-/// A layout, its ring, and the classes of a pass.
-#[derive(Clone, Copy, Debug)]
-struct Candidate {
-    log_n: u32,
-    arrangement: Arrangement,
-    row_length: usize,
-    classes_per_pass: usize,
-    rough: f64,
-}
+/// Most iterations between two refreshes that are tried.
+const MOST_BETWEEN: usize = 3;
+/// Bits of a rounding that changes nothing, while scales are searched.
+const FINEST: i32 = 40;
+/// Bits of the finest and the coarsest rounding of refreshed weights. Weights of order 1 to 8 that are off by 2^-8 cost no accuracy.
+const FINEST_USEFUL: i32 = 16;
+const COARSEST: i32 = 8;
 
 /// A job that fits a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) job: Job,
     pub(crate) params: Arc<Params>,
-    pub(crate) prediction: Prediction,
+    pub(crate) estimate: Estimate,
+    pub(crate) bootstrapping: Option<Bootstrapping>,
     /// Predicted time of the training.
     pub(crate) seconds: f64,
 }
 
 impl Found {
-    /// Seconds of upload and training.
+    /// Seconds of upload, training and refreshes.
     fn job_seconds(&self) -> f64 {
-        self.seconds + self.prediction.upload_bytes as f64 / UPLOAD_RATE
+        let bytes = self.estimate.upload_bytes + self.estimate.refresh_bytes;
+        self.seconds + bytes as f64 / UPLOAD_RATE
     }
 }
 
 /// The jobs that fit a request, the best first and then by time, with their parameters.
 pub(crate) fn search(request: &PlanRequest) -> Result<Vec<Found>, PlanError> {
-    let mut chains = Chains::default();
+    let Some(refresh) = request.refresh.filter(|refresh| refresh.every == 0) else {
+        return search_one(request);
+    };
     let (mut all, mut refusal) = (Vec::new(), None);
-    for candidate in candidates(request, &mut chains)? {
+    let reading = request
+        .method
+        .reading_iterations(request.schedule.len().max(1));
+    for every in 1..=MOST_BETWEEN.min(reading.max(1)) {
+        let one = PlanRequest {
+            refresh: Some(Refreshes { every, ..refresh }),
+            ..request.clone()
+        };
+        match search_one(&one) {
+            Ok(found) => all.extend(found),
+            Err(e) => refusal = Some(worse(refusal, e)),
+        }
+    }
+    best_first(all, refusal)
+}
+
+/// [`search`] for a request whose refreshes are fixed.
+fn search_one(request: &PlanRequest) -> Result<Vec<Found>, PlanError> {
+    let mut chains = Chains::of(request);
+    let (mut all, mut refusal) = (Vec::new(), None);
+    let (near, slower) = candidates(request, &mut chains)?;
+    for candidate in near {
         match place(request, &mut chains, candidate) {
             Ok(found) => all.push(found),
             Err(e) => refusal = Some(worse(refusal, e)),
         }
     }
-    all.sort_by(|a: &Found, b| a.job_seconds().total_cmp(&b.job_seconds()));
+    for candidate in slower {
+        if !all.is_empty() {
+            break;
+        }
+        match place(request, &mut chains, candidate) {
+            Ok(found) => all.push(found),
+            Err(e) => refusal = Some(worse(refusal, e)),
+        }
+    }
+    best_first(all, refusal)
+}
+
+/// Sorts what was found; the refusal, if that is nothing.
+fn best_first(mut all: Vec<Found>, refusal: Option<PlanError>) -> Result<Vec<Found>, PlanError> {
+    all.sort_by(|a, b| a.job_seconds().total_cmp(&b.job_seconds()));
     if all.is_empty() {
         return Err(refusal.unwrap_or_else(|| PlanError::Scales {
             refusal: "no layout to try".to_owned(),
@@ -84,9 +110,53 @@ pub(crate) fn search(request: &PlanRequest) -> Result<Vec<Found>, PlanError> {
     Ok(all)
 }
 
+/// [`search`], whose refusal says how many iterations would fit, where fewer would.
+pub(crate) fn search_or_say(request: &PlanRequest) -> Result<Vec<Found>, PlanError> {
+    let refusal = match search(request) {
+        Err(
+            refusal @ (PlanError::Levels { .. }
+            | PlanError::Scales { .. }
+            | PlanError::Precision { .. }),
+        ) if request.refresh.is_none() => refusal,
+        other => return other,
+    };
+    let source = Box::new(refusal);
+    // More iterations never fit better: halving finds the most that fit.
+    let (mut fitting, mut too_many) = (0, request.schedule.len());
+    while too_many - fitting > 1 {
+        let middle = fitting.midpoint(too_many);
+        let fewer = PlanRequest {
+            schedule: request.schedule[..middle].to_vec(),
+            ..request.clone()
+        };
+        if search(&fewer).is_ok() {
+            fitting = middle;
+        } else {
+            too_many = middle;
+        }
+    }
+    Err(if fitting > 0 {
+        PlanError::Iterations {
+            asked: request.schedule.len(),
+            fitting,
+            source,
+        }
+    } else if request.method.whitens() {
+        *source
+    } else {
+        PlanError::RawFeatures { source }
+    })
+}
+
+/// Two digits, however short.
+fn in_seconds(seconds: f64) -> String {
+    let digits = (1.0 - seconds.log10().floor()).clamp(0.0, 9.0) as usize;
+    format!("{seconds:.digits$} s")
+}
+
 /// Moves the plan to the front that takes much less memory for little more time, if there is one.
 fn prefer_small(all: &mut [Found]) {
-    let memory = |found: &Found| found.prediction.server_memory_bytes as f64;
+    let memory = |found: &Found| found.estimate.server_memory_bytes as f64;
     let mut chosen = 0;
     for (i, other) in all.iter().enumerate() {
         let quick = other.job_seconds() <= LITTLE_TIME * all[0].job_seconds();
@@ -97,164 +167,13 @@ fn prefer_small(all: &mut [Found]) {
     all[..=chosen].rotate_right(1);
 }
 
-/// The more telling of two refusals: the nearer to a plan.
-fn worse(old: Option<PlanError>, new: PlanError) -> PlanError {
-    let rank = |e: &PlanError| match e {
-        PlanError::Limit { .. } => 3,
-        PlanError::Precision { .. } => 2,
-        PlanError::Scales { .. } => 1,
-        _ => 0,
-    };
-    match old {
-        Some(old) if rank(&old) >= rank(&new) => old,
-        _ => new,
-    }
-}
-
-/// Layouts in ascending order of rough cost.
-fn candidates(request: &PlanRequest, chains: &mut Chains) -> Result<Vec<Candidate>, PlanError> {
-    let fixed = request.parameters.as_ref().map(|p| p.log_n);
-    let rings: Vec<u32> = match fixed.or(request.log_n) {
-        Some(log_n) => vec![log_n],
-        None => RINGS.to_vec(),
-    };
-    let mut all = Vec::new();
-    let mut refusal = None;
-    let mut any_ring = false;
-    for &log_n in &rings {
-        for arrangement in arrangements(request) {
-            let params = match &request.parameters {
-                Some(literal) => Some(chains.params(literal)?),
-                None => usual_chain(request, chains, log_n, arrangement),
-            };
-            let Some(params) = params else { continue };
-            any_ring = true;
-            for row_length in row_lengths(request, params.slots()) {
-                let layout = Layout::new(request.shape, params.slots(), row_length, arrangement)
-                    .and_then(|layout| layout.with_owners(&request.owners.rows));
-                match layout {
-                    Ok(layout) => {
-                        all.extend(sketches(request, &layout, &params, &mut refusal));
-                    }
-                    Err(e) => refusal = Some(PlanError::from(ProgramError::from(e))),
-                }
-            }
-        }
-    }
-    if !any_ring {
-        let least = request.scale_bits.unwrap_or(30);
-        let log_n = rings.iter().copied().max().unwrap_or(0);
-        let levels = arrangements(request).into_iter().map(|a| request.levels(a));
-        return Err(PlanError::Levels {
-            needed: levels.min().unwrap_or(0),
-            log_n,
-            available: room(log_n, least, request.limits.security),
-        });
-    }
-    all.sort_by(|a, b| a.rough.total_cmp(&b.rough));
-    let Some(best) = all.first() else {
-        return Err(refusal.unwrap_or_else(|| PlanError::Scales {
-            refusal: "no layout fits".to_owned(),
-        }));
-    };
-    let limit = best.rough * ROUGH_FACTOR;
-    all.retain(|c| c.rough <= limit);
-    all.truncate(MOST_TRACED);
-    Ok(all)
-}
-
-fn arrangements(request: &PlanRequest) -> Vec<Arrangement> {
-    match (request.arrangement, request.method) {
-        (Some(arrangement), _) => vec![arrangement],
-        (None, Method::Whitened { .. }) if request.steps.len() > 1 => {
-            vec![Arrangement::RowMajor, Arrangement::Diagonal]
-        }
-        _ => vec![Arrangement::RowMajor],
-    }
-}
-
-fn row_lengths(request: &PlanRequest, slots: usize) -> Vec<usize> {
-    let widest = request.shape.columns.next_power_of_two().min(slots);
-    match request.row_length {
-        Some(p) => vec![p],
-        None => (0..=widest.ilog2()).map(|bits| 1 << bits).collect(),
-    }
-}
-
-fn bits(request: &PlanRequest) -> Vec<u32> {
-    let usual: &[u32] = match request.method {
-        Method::Whitened { .. } => &WHITENED_BITS,
-        Method::Paper { .. } => &PAPER_BITS,
-    };
-    request.scale_bits.map_or(usual.to_vec(), |b| vec![b])
-}
-
-/// The chain of the most preferred size that fits, for rough costs.
-fn usual_chain(
-    request: &PlanRequest,
-    chains: &mut Chains,
-    log_n: u32,
-    arrangement: Arrangement,
-) -> Option<Arc<Params>> {
-    let (needed, security) = (request.levels(arrangement), request.limits.security);
-    let mut fitting = bits(request).into_iter();
-    fitting.find_map(|b| Some(chains.cheapest(log_n, needed, b, security)?.1))
-}
-
-/// The layout with as few passes as the limits allow.
-fn sketches(
-    request: &PlanRequest,
-    layout: &Layout,
-    params: &Params,
-    refusal: &mut Option<PlanError>,
-) -> Option<Candidate> {
-    let classes = request.shape.classes;
-    for passes in PASSES {
-        // Threads share the classes of a pass: an odd one out would leave all but one idle.
-        let threads = request.rates.threads.max(1);
-        let classes_per_pass = classes.div_ceil(passes).next_multiple_of(threads);
-        let classes_per_pass = classes_per_pass.min(classes);
-        let sketch = Sketch {
-            request,
-            layout,
-            params,
-            classes_per_pass,
-        };
-        for (what, allowed, found) in [
-            (
-                "memory at the server",
-                request.limits.memory,
-                sketch.memory(),
-            ),
-            ("upload", request.limits.upload, sketch.upload()),
-        ] {
-            if let Some(allowed) = allowed.filter(|&allowed| found > allowed) {
-                *refusal = Some(PlanError::limit(what, allowed, found));
-            }
-        }
-        let within = |limit: Option<u64>, found| limit.is_none_or(|limit| found <= limit);
-        if within(request.limits.memory, sketch.memory())
-            && within(request.limits.upload, sketch.upload())
-        {
-            return Some(Candidate {
-                log_n: params.log_n(),
-                arrangement: layout.arrangement(),
-                row_length: layout.row_length(),
-                classes_per_pass,
-                rough: sketch.seconds(&request.rates) + sketch.upload() as f64 / UPLOAD_RATE,
-            });
-        }
-    }
-    None
-}
-
 /// The cheapest chain, scales and radix of one layout.
 fn place(
     request: &PlanRequest,
     chains: &mut Chains,
     candidate: Candidate,
 ) -> Result<Found, PlanError> {
-    let needed = request.levels(candidate.arrangement);
+    let needed = levels_of(request, candidate.arrangement);
     let bits = bits(request);
     let security = request.limits.security;
     let options: Vec<_> = match &request.parameters {
@@ -269,7 +188,14 @@ fn place(
     };
     let mut refusal = None;
     for params in options {
-        match with_chain(request, candidate, &params) {
+        let bootstrapping = match chains.bootstrapping(request, candidate.arrangement, &params) {
+            Ok(found) => found,
+            Err(e) => {
+                refusal = Some(worse(refusal, e));
+                continue;
+            }
+        };
+        match with_chain(request, candidate, &params, bootstrapping) {
             Ok(found) => return Ok(found),
             Err(e) => refusal = Some(worse(refusal, e)),
         }
@@ -289,14 +215,17 @@ fn with_chain(
     request: &PlanRequest,
     candidate: Candidate,
     params: &Arc<Params>,
+    bootstrapping: Option<Bootstrapping>,
 ) -> Result<Found, PlanError> {
+    let bits = bootstrapping.as_ref().map_or(FINEST, Bootstrapping::bits);
     let program = Program {
         shape: request.shape,
         method: request.method,
-        steps: request.steps.clone(),
+        schedule: request.schedule.clone(),
         polynomial: request.polynomial.clone(),
         bounds: request.bounds,
         owners: request.owners.clone(),
+        refresh: request.refresh.map(|refresh| Refreshes { bits, ..refresh }),
         arrangement: candidate.arrangement,
         row_length: candidate.row_length,
         classes_per_pass: candidate.classes_per_pass,
@@ -308,66 +237,115 @@ fn with_chain(
             curvature: 30,
         },
     };
-    Job::new(program.clone(), params.slots())?;
-    let (job, prediction) = fit_scales(&program, params).map_err(|refusal| PlanError::Scales {
+    let job = Job::new(program.clone(), params.slots())?;
+    if let Some(bootstrapping) = &bootstrapping {
+        bootstrapping.require(&job)?;
+    }
+    // Keys and contexts of both rings are to meet.
+    let params = bootstrapping.as_ref().map_or_else(
+        || Arc::clone(params),
+        |b| Arc::clone(b.plan().bridge().small().params()),
+    );
+    let under = Under::new(&params, bootstrapping.as_ref());
+    let fitted = fit_scales_under(&program, under);
+    let (job, estimate) = fitted.map_err(|refusal| PlanError::Scales {
         refusal: refusal.map_or_else(|| "none".to_owned(), |e| e.to_string()),
     })?;
-    if prediction.weight_error() > request.largest_error {
+    let (job, estimate) = rounded(job, estimate, &params)?;
+    if estimate.shown_error() > request.largest_error {
         return Err(PlanError::Precision {
             allowed: request.largest_error,
-            found: prediction.weight_error(),
+            found: estimate.shown_error(),
         });
     }
-    let seconds = |job: &Job| {
-        Prediction::seconds_of(job, params, &request.rates)
-            .map_err(|e| PlanError::Refused(Box::new(e)))
-    };
-    let mut best = Found {
-        seconds: seconds(&job)?,
+    let seconds = seconds(&job, under, request)?;
+    let first = (job, estimate, seconds);
+    let (job, estimate, seconds) = with_radix(request, under, first)?;
+    let found = Found {
+        seconds,
         job,
-        prediction,
-        params: Arc::clone(params),
+        estimate,
+        bootstrapping,
+        params,
     };
-    // More terms a stage mean more keys: they must save a worthwhile part of the time.
+    within_limits(request, found)
+}
+
+fn seconds(job: &Job, under: Under<'_>, request: &PlanRequest) -> Result<f64, PlanError> {
+    Estimate::seconds_of(job, under, &request.rates).map_err(|e| PlanError::Refused(Box::new(e)))
+}
+
+/// The job with the best number of terms a stage. More mean more keys: they must save a worthwhile part of the time.
+fn with_radix(
+    request: &PlanRequest,
+    under: Under<'_>,
+    mut best: (Job, Estimate, f64),
+) -> Result<(Job, Estimate, f64), PlanError> {
     for radix in RADICES {
         let other = Program {
             radix,
-            ..best.job.program().clone()
+            ..best.0.program().clone()
         };
-        let job = Job::new(other, params.slots())?;
-        let Ok(prediction) = predict(&job, params) else {
+        let job = Job::new(other, under.params.slots())?;
+        let Ok(estimate) = estimate_under(&job, under) else {
             continue;
         };
-        let good = prediction.weight_error() <= request.largest_error
-            && prediction.keys.len() <= MOST_KEYS;
-        let worth = if prediction.keys.len() > best.prediction.keys.len() {
+        let good =
+            estimate.shown_error() <= request.largest_error && estimate.keys.len() <= MOST_KEYS;
+        let worth = if estimate.keys.len() > best.1.keys.len() {
             WORTH_MORE_KEYS
         } else {
             1.0
         };
-        let seconds = seconds(&job)?;
-        if good && seconds <= worth * best.seconds {
-            best = Found {
-                job,
-                prediction,
-                seconds,
-                params: Arc::clone(params),
-            };
+        let seconds = seconds(&job, under, request)?;
+        if good && seconds <= worth * best.2 {
+            best = (job, estimate, seconds);
         }
     }
-    within_limits(request, best)
+    Ok(best)
+}
+
+/// The job with the unit of its refreshes' rounding: the power of two above 24 errors that the weights are expected to have there. Scales were
+/// chosen for the least error of what is computed, without any rounding.
+fn rounded(
+    job: Job,
+    estimate: Estimate,
+    params: &Arc<Params>,
+) -> Result<(Job, Estimate), PlanError> {
+    let refused = |e| PlanError::Refused(Box::new(e));
+    let (Some(refresh), Some(error)) = (
+        job.program().refresh,
+        error_at_refreshes(&job, params).map_err(refused)?,
+    ) else {
+        return Ok((job, estimate));
+    };
+    let bits = rounding::bits(error, 0.0, Sizes::Checked).min(FINEST_USEFUL);
+    if bits < COARSEST {
+        return Err(PlanError::Precision {
+            allowed: (-f64::from(COARSEST)).exp2() / rounding::MARGIN,
+            found: error,
+        });
+    }
+    let program = Program {
+        refresh: Some(Refreshes { bits, ..refresh }),
+        ..job.program().clone()
+    };
+    let job = Job::new(program, params.slots())?;
+    let estimate = estimate_job(&job, params).map_err(refused)?;
+    Ok((job, estimate))
 }
 
 /// The sketch's sizes are estimates; the traced job's count.
 fn within_limits(request: &PlanRequest, found: Found) -> Result<Found, PlanError> {
-    let (limits, prediction) = (request.limits, &found.prediction);
+    let (limits, estimate) = (request.limits, &found.estimate);
+    let memory = bound(
+        estimate.server_memory_bytes,
+        &found.params,
+        request.threads(),
+    );
     for (what, limit, needed) in [
-        (
-            "memory at the server",
-            limits.memory,
-            prediction.server_memory_bytes,
-        ),
-        ("upload", limits.upload, prediction.upload_bytes),
+        ("memory at the server", limits.memory, memory),
+        ("upload", limits.upload, estimate.upload_bytes),
     ] {
         if let Some(allowed) = limit.filter(|&allowed| needed > allowed) {
             return Err(PlanError::limit(what, allowed, needed));
@@ -376,8 +354,9 @@ fn within_limits(request: &PlanRequest, found: Found) -> Result<Found, PlanError
     if let Some(allowed) = limits.seconds.filter(|&allowed| found.seconds > allowed) {
         return Err(PlanError::Limit {
             what: "time of the training",
-            allowed: format!("{allowed:.0} s"),
-            found: format!("{:.0} s", found.seconds),
+            allowed: in_seconds(allowed),
+            found: in_seconds(found.seconds),
+            need: found.seconds,
         });
     }
     Ok(found)

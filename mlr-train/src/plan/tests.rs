@@ -1,5 +1,7 @@
 //! Plans for the jobs of the design, refusals, and the file.
 
+use he_core::error::Report;
+use he_core::multiparty::slack_bits;
 use he_core::params::ParamsLiteral;
 
 use super::*;
@@ -15,12 +17,19 @@ fn request(samples: usize, columns: usize, iterations: usize) -> PlanRequest {
     };
     let cubic = OddPolynomial::fit(Degree::Three, 6.0).unwrap();
     let schedule = Schedule::ladder(4.0, 8.0, iterations).unwrap();
-    PlanRequest::whitened(shape, FirstGradient::Client, &schedule, &cubic, 16.0, 4.0)
+    PlanRequest::whitened(
+        shape,
+        FirstGradient::Client,
+        &schedule,
+        &cubic.into(),
+        16.0,
+        4.0,
+    )
 }
 
 fn summary(plan: &Plan) -> String {
     let (program, parameters) = (plan.job().program(), plan.params().literal());
-    let p = plan.prediction();
+    let p = plan.estimate();
     format!(
         "N = 2^{}, q {:?}, p {:?}, dnum {}\nrow length {}, radix {}, scales {:?}\n\
          {} levels, {} key products, {} divisions by P, {} keys\n\
@@ -52,14 +61,14 @@ fn the_paper_s_data_in_two_iterations_take_a_ring_of_2_to_the_14() {
     (plain.row_length, plain.radix) = (128, 2);
     let plain = Plan::fixed(plain, plan.params().literal().clone()).unwrap();
     assert_eq!(plain.job().layout().arrangement(), Arrangement::RowMajor);
-    assert_eq!(plain.prediction().key_products, 270 + 40);
+    assert_eq!(plain.estimate().key_products, 270 + 40);
     insta::assert_snapshot!(summary(&plan));
 }
 
 #[test]
 fn a_small_job_of_three_iterations_is_planned() {
     let plan = Plan::search(&request(1438, 64, 3)).unwrap();
-    assert!(plan.prediction().weight_error() <= LARGEST_ERROR);
+    assert!(plan.estimate().weight_error() <= LARGEST_ERROR);
     insta::assert_snapshot!(summary(&plan));
     // The file is one spelling of the plan, and reads back to the same.
     let json = plan.to_json();
@@ -71,7 +80,7 @@ fn a_small_job_of_three_iterations_is_planned() {
 #[test]
 fn more_iterations_than_levels_are_refused() {
     let error = Plan::search(&request(1438, 64, 16)).unwrap_err();
-    insta::assert_snapshot!(error);
+    insta::assert_snapshot!(Report::of(&error));
     let mut strict = request(1438, 64, 2);
     strict.largest_error = 1e-12;
     strict.log_n = Some(14);
@@ -79,6 +88,26 @@ fn more_iterations_than_levels_are_refused() {
     strict.scale_bits = Some(36);
     let error = Plan::search(&strict).unwrap_err();
     assert!(matches!(error, PlanError::Precision { .. }), "{error}");
+}
+
+#[test]
+fn a_refusal_says_how_many_iterations_fit() {
+    let error = Plan::ranked(&request(60, 9, 16)).unwrap_err();
+    let PlanError::Iterations { asked, fitting, .. } = error else {
+        panic!("{error}");
+    };
+    assert_eq!(asked, 16);
+    assert!(Plan::search(&request(60, 9, fitting)).is_ok());
+    assert!(Plan::search(&request(60, 9, fitting + 1)).is_err());
+}
+
+#[test]
+fn a_time_below_a_second_is_shown() {
+    let mut hurried = request(1438, 64, 3);
+    hurried.limits.seconds = Some(0.0001);
+    let error = Plan::search(&hurried).unwrap_err().to_string();
+    assert!(error.contains("limit is 0.00010 s"), "{error}");
+    assert!(!error.contains(" 0 s"), "{error}");
 }
 
 /// The job of the benchmark: all of MNIST on 512 columns, from its sizes alone.
@@ -90,13 +119,13 @@ fn a_large_job_is_planned_in_diagonals_within_limits() {
     large.scale_bits = Some(34);
     let all = Plan::ranked(&large).unwrap();
     for ranked in &all {
-        let prediction = ranked.plan.prediction();
+        let estimate = ranked.plan.estimate();
         assert_eq!(
             ranked.plan.job().layout().arrangement(),
             Arrangement::Diagonal
         );
-        assert!(prediction.server_memory_bytes <= 4_000_000_000);
-        assert!(prediction.weight_error() <= LARGEST_ERROR);
+        assert!(estimate.server_memory_bytes <= 4_000_000_000);
+        assert!(estimate.weight_error() <= LARGEST_ERROR);
         assert!(ranked.seconds > 0.0);
     }
     // Memory is bought with passes over the data, or with longer rows.
@@ -123,7 +152,7 @@ fn more_security_takes_a_smaller_modulus() {
     let mut strict = request(128, 128, 2);
     strict.limits.security = 256;
     let plan = Plan::search(&strict).unwrap();
-    assert_eq!(plan.prediction().security_bits, 256);
+    assert_eq!(plan.estimate().security_bits, 256);
     let usual = Plan::search(&request(128, 128, 2)).unwrap();
     assert!(usual.params().log_qp() > plan.params().log_qp());
     // No machine is that fast.
@@ -144,16 +173,7 @@ fn tiny() -> Plan {
         method: Method::Whitened {
             first_gradient: FirstGradient::Client,
         },
-        steps: vec![
-            Step {
-                gain: 0.04,
-                momentum: 0.0,
-            },
-            Step {
-                gain: 0.08,
-                momentum: 0.25,
-            },
-        ],
+        schedule: vec![4.0, 8.0],
         polynomial: Polynomial::new(
             &OddPolynomial::from_coefficients(vec![0.1875, -0.0025], 6.0).unwrap(),
         ),
@@ -176,6 +196,7 @@ fn tiny() -> Plan {
             curvature: 30,
         },
         owners: Owners::default(),
+        refresh: None,
     };
     let literal = ParamsLiteral {
         log_n: 10,
@@ -209,21 +230,24 @@ fn a_file_that_says_anything_else_is_refused() {
         Plan::parse(json.as_bytes()),
         Err(PlanError::Parameters(_))
     ));
+    // White space, line ends and the order of entries mean nothing: the same plan with the same hash.
+    let pretty = serde_json::from_str::<serde_json::Value>(&json).unwrap();
+    let pretty = serde_json::to_string_pretty(&pretty).unwrap();
+    for spelling in [format!("{json}\r\n"), format!("\u{feff}{json}"), pretty] {
+        let read = Plan::parse_insecure_test(spelling.as_bytes()).unwrap();
+        assert_eq!(read.to_json(), json.as_bytes());
+    }
     let changed = |from: &str, to: &str| {
         assert!(json.contains(from), "{from}");
         Plan::parse_insecure_test(json.replacen(from, to, 1).as_bytes()).unwrap_err()
     };
     assert!(matches!(
-        changed("\"schema\":2", "\"schema\":3"),
-        PlanError::Schema { found: 3, .. }
-    ));
-    assert!(matches!(
-        changed("\"schema\":2", "\"schema\": 2"),
-        PlanError::NotCanonical
+        changed("\"schema\":3", "\"schema\":4"),
+        PlanError::Schema { found: 4, .. }
     ));
     assert!(matches!(
         changed("\"relinearise\":true", "\"relinearise\":false"),
-        PlanError::Prediction { what: "key set" }
+        PlanError::Estimate { what: "key set" }
     ));
     assert!(matches!(
         changed("\"radix\":4", "\"radix\":5"),
@@ -234,7 +258,7 @@ fn a_file_that_says_anything_else_is_refused() {
         PlanError::Refused(_)
     ));
     assert!(matches!(
-        changed("\"steps\"", "\"stepz\""),
+        changed("\"schedule\"", "\"schedul\""),
         PlanError::Json(_)
     ));
     let long = vec![b' '; 2 << 20];
@@ -242,11 +266,115 @@ fn a_file_that_says_anything_else_is_refused() {
 }
 
 #[test]
+fn a_plan_that_understates_its_work_is_refused_early() {
+    let json = String::from_utf8(tiny().to_json()).unwrap();
+    let products = tiny().estimate().key_products;
+    let claim = format!("\"key_products\":{products}");
+    let claiming = |json: &str, claimed: u64| {
+        let other = json.replacen(&claim, &format!("\"key_products\":{claimed}"), 1);
+        Plan::parse_insecure_test(other.as_bytes()).unwrap_err()
+    };
+    let refused = |error| {
+        matches!(
+            error,
+            PlanError::Estimate {
+                what: "key products"
+            }
+        )
+    };
+    for claimed in [0, 1, products - 1, products + 1] {
+        assert!(refused(claiming(&json, claimed)), "{claimed}");
+    }
+    // Ten thousand column groups, which would be traced for seconds.
+    let wide = json.replacen("\"columns\":", "\"columns\":4000", 1);
+    assert!(wide != json);
+    let begun = std::time::Instant::now();
+    assert!(refused(claiming(&wide, products)));
+    assert!(begun.elapsed() < std::time::Duration::from_millis(500));
+}
+
+#[test]
 fn keys_are_bound_to_parameters_and_rotations_alone() {
     let plan = tiny();
     let mut other = plan.job().program().clone();
-    other.steps[1].gain = 0.05;
+    other.schedule[1] = 5.0;
     let other = Plan::insecure_test(other, plan.params().literal().clone()).unwrap();
     assert_ne!(other.hash(), plan.hash());
     assert_eq!(other.key_binding(), plan.key_binding());
+}
+
+/// Three owners: their plan has room for proofs, hides the noise of the opening, and reads back.
+#[test]
+fn a_plan_for_a_joint_key_has_room_for_proofs_and_for_the_opening() {
+    let mut large = request(1438, 64, 2);
+    large.largest_error = LARGEST_OPENED_ERROR;
+    large.owners.rows = vec![500, 500, 438];
+    large.owners.public_key = true;
+    large.log_n = Some(14);
+    let joint = Joint {
+        parties: 3,
+        threshold: 2,
+        opening: Hiding::KeyRecovery,
+    };
+    large.owners.joint = Some(joint);
+    let plan = Plan::search(&large).unwrap();
+    let (estimate, params) = (plan.estimate(), plan.params());
+    assert_eq!((params.parties(), estimate.security_bits), (Some(3), 128));
+    let of_key = estimate.joint.as_ref().unwrap();
+    // The slack of the largest proof, not of the number that chains reckon with.
+    let counts = (0..3).flat_map(|owner| plan.job().proofs_of(owner));
+    let count = counts.map(|group| group.uploads.len()).max().unwrap();
+    let special: f64 = params.p().iter().map(|&p| (p as f64).log2()).sum();
+    assert!(special >= slack_bits(14, 3, count).unwrap());
+    assert!(
+        of_key.opened_error() <= LARGEST_OPENED_ERROR
+            && of_key.opened_error() > estimate.weight_error()
+    );
+    // Twelve deviations of the noise stay within the unit of the certain bits.
+    let unit = (-f64::from(of_key.certain_bits)).exp2();
+    assert!(unit >= 12.0 * 0.99 * of_key.opened_error() && of_key.certain_bits >= 4);
+    // Nine repetitions of four columns.
+    assert!(of_key.proof_bytes > 9 * 4 * 16_384 && of_key.proof_bytes < 12_000_000);
+    assert!(estimate.upload_bytes > of_key.wide_bytes);
+    // A party's shares are as large as the keys, and a second round of relinearisation.
+    assert!(of_key.key_share_bytes > estimate.key_bytes);
+
+    let json = String::from_utf8(plan.to_json()).unwrap();
+    assert_eq!(Plan::parse(json.as_bytes()).unwrap(), plan);
+    let changed = |from: &str, to: &str| {
+        assert!(json.contains(from), "{from}");
+        Plan::parse(json.replacen(from, to, 1).as_bytes()).unwrap_err()
+    };
+    assert!(matches!(
+        changed("\"threshold\":2", "\"threshold\":3"),
+        PlanError::Estimate {
+            what: "what a joint key takes"
+        }
+    ));
+    for (from, to) in [
+        ("\"threshold\":2", "\"threshold\":4"),
+        ("\"threshold\":2", "\"threshold\":0"),
+        // One party alone would have the key.
+        ("\"threshold\":2", "\"threshold\":1"),
+        ("\"parties\":3", "\"parties\":2"),
+    ] {
+        assert!(matches!(changed(from, to), PlanError::Program(_)), "{to}");
+    }
+    assert!(matches!(
+        changed("\"parties\":3", "\"parties\":257"),
+        PlanError::Parameters(_)
+    ));
+    // All of the noise, to 64 bits, is more than these scales have.
+    large.owners.joint = Some(Joint {
+        opening: Hiding::Statistical,
+        ..joint
+    });
+    let refused = Plan::search(&large).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            PlanError::Precision { .. } | PlanError::Scales { .. }
+        ),
+        "{refused}"
+    );
 }

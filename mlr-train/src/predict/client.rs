@@ -1,20 +1,25 @@
 //! The key holder's side: rows and model into ciphertexts, scores out of them.
 
+use he_core::ckks::wipe_slots;
+use he_core::error::Explain;
 use he_core::evaluator::{EvalError, Evaluator};
-use he_core::holder::{Opener, Sealer};
+use he_core::key_holder::{Decryptor, Encryptor};
 use ndarray::{Array2, ArrayView2};
 use thiserror::Error;
 
+use super::energy::{ROW_OVER_USUAL, largest_row_rms};
 use super::head::Piece;
 use super::job::{Job, ModelForm};
+use super::layout::ScoresAt;
 use crate::model::Model;
+use crate::rounding::{self, Sizes};
 
 /// Why rows or a model are not encrypted, or scores not read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ClientError {
     /// Another number of rows, features or classes than the plan is for.
-    #[error("expected {expected} {what}, found {found}\n  hint: {hint}")]
+    #[error("expected {expected} {what}, found {found}")]
     Shape {
         /// Which size.
         what: &'static str,
@@ -26,9 +31,7 @@ pub enum ClientError {
         hint: &'static str,
     },
     /// A value beyond the bound that the plan was made for.
-    #[error(
-        "{what}: expected at most {allowed:.4e}, found {found:.4e}\n  hint: plan anew with such rows and this model"
-    )]
+    #[error("{what}: expected at most {allowed:.4e}, found {found:.4e}")]
     Bound {
         /// Which value.
         what: &'static str,
@@ -38,18 +41,35 @@ pub enum ClientError {
         found: f64,
     },
     /// The plan is for a model in clear.
-    #[error(
-        "expected a plan for an encrypted model, found one for a model in clear\n  hint: plan with --encrypted-model"
-    )]
+    #[error("expected a plan for an encrypted model, found one for a model in clear")]
     NotEncrypted,
     /// An encryption or a decryption refused.
-    #[error("{what}: {source}")]
+    #[error("{what} is refused")]
     Refused {
         /// Which ciphertext.
         what: String,
         /// Why.
         source: EvalError,
     },
+}
+
+impl Explain for ClientError {
+    fn inner(&self) -> Option<&dyn Explain> {
+        match self {
+            Self::Refused { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Shape { hint, .. } => hint,
+            Self::Bound { .. } => "plan anew with such rows and this model",
+            Self::NotEncrypted => "plan with --encrypted-model",
+            _ => return self.inner()?.hint(),
+        };
+        Some(hint.to_owned())
+    }
 }
 
 fn shape(
@@ -95,6 +115,15 @@ fn largest<'a>(values: impl IntoIterator<Item = &'a f64>) -> f64 {
     })
 }
 
+/// Which ciphertext of encrypted rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueryAt {
+    /// The chunk: rows that go together.
+    pub chunk: usize,
+    /// The part of their features.
+    pub part: usize,
+}
+
 /// Rows that fit a job.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
@@ -121,29 +150,34 @@ impl<'a> Query<'a> {
         let hint = "predict in parts, or plan with a larger --batch";
         let fits = (1..=most).contains(&rows.nrows());
         shape("rows", format!("1 to {most}"), rows.nrows(), hint, fits)?;
-        within("largest feature", job.program().bounds.data, largest(rows))?;
+        let program = job.program();
+        within("largest feature", program.bounds.data, largest(rows))?;
+        // What the rounding of scores relies on.
+        let allowed = ROW_OVER_USUAL * program.typical.data;
+        within("root mean square of a row", allowed, largest_row_rms(rows))?;
         Ok(Self { job, rows })
     }
 
-    /// Chunks and parts of the ciphertexts, in the order of upload.
-    pub fn places(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+    /// Where the ciphertexts belong, in the order of upload.
+    pub fn places(&self) -> impl Iterator<Item = QueryAt> + use<> {
         let layout = *self.job.layout();
         (0..layout.chunks(self.rows.nrows()))
-            .flat_map(move |chunk| (0..layout.parts()).map(move |part| (chunk, part)))
+            .flat_map(move |chunk| (0..layout.parts()).map(move |part| QueryAt { chunk, part }))
     }
 
     /// Encrypts one ciphertext. Fresh randomness every time.
     ///
     /// # Errors
     /// [`ClientError::Refused`].
-    pub fn seal<E: Evaluator>(
+    pub fn encrypt<E: Evaluator>(
         &self,
-        sealer: &dyn Sealer<E>,
-        (chunk, part): (usize, usize),
+        encryptor: &dyn Encryptor<E>,
+        at: QueryAt,
     ) -> Result<E::Ct, ClientError> {
+        let QueryAt { chunk, part } = at;
         let slots = self.job.layout().query_slots(self.rows, chunk, part);
-        let sealed = sealer.seal(&slots, self.job.row_placement(), self.job.row_bound());
-        sealed.map_err(|source| ClientError::Refused {
+        let encrypted = encryptor.encrypt(&slots, self.job.row_placement(), self.job.row_bound());
+        encrypted.map_err(|source| ClientError::Refused {
             what: format!("rows, chunk {chunk}, part {part}"),
             source,
         })
@@ -152,12 +186,12 @@ impl<'a> Query<'a> {
 
 /// A model that fits a job for an encrypted one.
 #[derive(Clone, Copy, Debug)]
-pub struct SealedModel<'a> {
+pub struct EncryptedModel<'a> {
     job: &'a Job,
     model: &'a Model,
 }
 
-impl<'a> SealedModel<'a> {
+impl<'a> EncryptedModel<'a> {
     /// Checks `model` against `job`.
     ///
     /// # Errors
@@ -194,29 +228,25 @@ impl<'a> SealedModel<'a> {
     ///
     /// # Errors
     /// [`ClientError::Refused`].
-    pub fn seal<E: Evaluator>(
+    pub fn encrypt<E: Evaluator>(
         &self,
-        sealer: &dyn Sealer<E>,
+        encryptor: &dyn Encryptor<E>,
         piece: Piece,
     ) -> Result<E::Ct, ClientError> {
         let (job, layout) = (self.job, self.job.layout());
-        let sealed = match piece {
-            Piece::Weights {
-                output,
-                diagonal,
-                part,
-            } => sealer.seal(
-                &layout.weight_slots(self.model.weights().view(), (output, diagonal, part)),
+        let encrypted = match piece {
+            Piece::Weights(at) => encryptor.encrypt(
+                &layout.weight_slots(self.model.weights().view(), at),
                 job.weight_placement(),
                 job.program().bounds.weight,
             ),
-            Piece::Intercept { output } => sealer.seal(
+            Piece::Intercept { output } => encryptor.encrypt(
                 &layout.intercept_slots(self.model.intercept().view(), output),
                 job.score_placement(),
                 job.program().bounds.intercept * std::f64::consts::SQRT_2,
             ),
         };
-        sealed.map_err(|source| ClientError::Refused {
+        encrypted.map_err(|source| ClientError::Refused {
             what: format!("model, {piece}"),
             source,
         })
@@ -236,26 +266,24 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// Bits after the binary point that noise leaves untouched, by expectation and by observation: -log2 of the larger of six expected
-    /// standard errors and the spread.
-    pub fn certified_bits(&self) -> f64 {
-        -(6.0 * self.expected_error).max(self.spread).log2()
+    /// Bits behind the binary point that the noise leaves certain ([`rounding::bits`]).
+    pub fn certified_bits(&self) -> i32 {
+        rounding::bits(self.expected_error, self.spread, Sizes::Checked)
     }
 
     /// The scores rounded to the certified bits: what may leave the client (decrypted values carry key-dependent noise, ePrint 2020/1533).
     pub fn rounded(&self) -> Array2<f64> {
-        let unit = self.certified_bits().floor().clamp(-1000.0, 52.0).exp2();
-        self.values.mapv(|z| (z * unit).round() / unit)
+        rounding::rounded(self.values.view(), self.certified_bits())
     }
 }
 
-/// Opens the scores of `rows` rows: by chunk, by output, in order. `error` is the plan's expected error of a score.
+/// Decrypts the scores of `rows` rows: by chunk, by output, in order. `error` is the plan's expected error of a score.
 ///
 /// # Errors
 /// [`ClientError::Shape`] for another number of ciphertexts, [`ClientError::Refused`].
-pub fn open<E: Evaluator>(
+pub fn decrypt<E: Evaluator>(
     job: &Job,
-    opener: &dyn Opener<E>,
+    decryptor: &dyn Decryptor<E>,
     scores: &[E::Ct],
     rows: usize,
     error: f64,
@@ -273,12 +301,18 @@ pub fn open<E: Evaluator>(
     let mut values = Array2::zeros((rows, layout.shape().classes));
     let mut spread = 0.0f64;
     for (index, ct) in scores.iter().enumerate() {
-        let at = (index / layout.outputs(), index % layout.outputs());
-        let slots = opener.open(ct).map_err(|source| ClientError::Refused {
-            what: format!("scores, chunk {}, output {}", at.0, at.1),
-            source,
-        })?;
+        let at = ScoresAt {
+            chunk: index / layout.outputs(),
+            output: index % layout.outputs(),
+        };
+        let mut slots = decryptor
+            .decrypt(ct)
+            .map_err(|source| ClientError::Refused {
+                what: format!("scores, chunk {}, output {}", at.chunk, at.output),
+                source,
+            })?;
         spread = spread.max(layout.read_scores(&slots, at, &mut values));
+        wipe_slots(&mut slots);
     }
     Ok(Scores {
         values,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use he_core::ckks::noise;
-use he_core::evaluator::{Evaluator, Meta, Op, Trace};
+use he_core::evaluator::{CountedOp, Evaluator, Meta, Simulator};
 use he_core::params::{KeySet, Params};
 use serde::{Deserialize, Serialize};
 
@@ -81,15 +81,15 @@ impl Forecast {
     }
 }
 
-/// Runs one chunk of `job` on a trace; every chunk costs the same.
+/// Runs one chunk of `job` on the simulator; every chunk costs the same.
 ///
 /// # Errors
 /// Whatever the scoring itself would be refused for.
 pub fn forecast(job: &Job, params: &Arc<Params>) -> Result<Forecast, ScoreError> {
-    let (trace, metas) = traced(job, params)?;
+    let (simulator, metas) = traced(job, params)?;
     let layout = job.layout();
     let chunks = layout.chunks(layout.shape().rows) as u64;
-    let keys = trace.key_set();
+    let keys = simulator.key_set();
     let query = chunks * layout.parts() as u64;
     let (top, bottom) = (job.row_placement().level, job.score_placement().level);
     let encrypted = job.program().model == ModelForm::Encrypted;
@@ -111,15 +111,15 @@ pub fn forecast(job: &Job, params: &Arc<Params>) -> Result<Forecast, ScoreError>
         .sum();
     let error = expected_error(job, params)?;
     Ok(Forecast {
-        key_products: chunks * trace.tally().total(Op::KeyProduct),
-        mod_downs: chunks * trace.tally().total(Op::ModDown),
+        key_products: chunks * simulator.tally().total(CountedOp::KeyProduct),
+        mod_downs: chunks * simulator.tally().total(CountedOp::ModDown),
         query_ciphertexts: query,
         query_bytes: query * cost::fresh_bytes(params, top),
         model_ciphertexts: model,
         model_bytes,
         key_bytes: cost::key_bytes(params, &keys),
         download_bytes: chunks * download,
-        transforms: chunks * cost::total(params, trace.tally()).ceil() as u64,
+        transforms: chunks * cost::total(params, simulator.tally()).ceil() as u64,
         score_error_centibits: (-100.0 * error.log2()).floor() as i64,
         log_qp_tenths: (params.log_qp() * 10.0).ceil() as u64,
         security_bits: params.security().bits(),
@@ -140,30 +140,30 @@ pub fn expected(job: &Job, params: &Arc<Params>, error: f64) -> Result<Vec<Meta>
     Ok(metas.into_iter().map(planned).collect())
 }
 
-fn traced(job: &Job, params: &Arc<Params>) -> Result<(Trace, Vec<Meta>), ScoreError> {
-    let trace = Trace::new(Arc::clone(params));
-    let sealed = trace.seal(
+fn traced(job: &Job, params: &Arc<Params>) -> Result<(Simulator, Vec<Meta>), ScoreError> {
+    let simulator = Simulator::new(Arc::clone(params));
+    let encrypted = simulator.fresh(
         job.row_placement(),
         job.row_bound(),
         noise::fresh_secret(params.n()),
     );
-    let rows = sealed.map_err(|source| ScoreError::Step {
+    let rows = encrypted.map_err(|source| ScoreError::Step {
         step: "encryption of rows",
         source,
     })?;
     let scores = score(
         job,
-        &trace,
+        &simulator,
         &vec![rows; job.layout().parts()],
         &ShapeHead(job),
     )?;
-    let metas = scores.iter().map(|ct| trace.meta(ct)).collect();
-    Ok((trace, metas))
+    let metas = scores.iter().map(|ct| simulator.meta(ct)).collect();
+    Ok((simulator, metas))
 }
 
 /// Expected root mean square error of a score: the noise of a traced run with values of usual size, and what dropped weights add at most.
 fn expected_error(job: &Job, params: &Arc<Params>) -> Result<f64, ScoreError> {
-    let (_, metas) = traced(&job.typical(), params)?;
+    let (_, metas) = traced(&job.with_rms_sizes(), params)?;
     let noise = metas.iter().map(Meta::error).fold(0.0, f64::max);
     Ok(noise.hypot(job.program().dropped))
 }

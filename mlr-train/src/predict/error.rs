@@ -1,5 +1,6 @@
 //! Why there is no plan for predictions.
 
+use he_core::error::Explain;
 use he_core::params::ParamsError;
 use thiserror::Error;
 
@@ -15,9 +16,7 @@ pub enum PlanError {
     #[error(transparent)]
     Model(#[from] ModelError),
     /// All scores are equal: nothing can be predicted, and no precision follows.
-    #[error(
-        "scores: expected scores that differ, found none that do\n  hint: the model or the rows are zero throughout"
-    )]
+    #[error("scores: expected scores that differ, found none that do")]
     Scores,
     /// The program is not usable.
     #[error(transparent)]
@@ -26,15 +25,13 @@ pub enum PlanError {
     #[error(transparent)]
     Parameters(#[from] ParamsError),
     /// Nothing fits.
-    #[error(
-        "no parameters fit the model and the rows\n  hint: scale the features so that they are of like size\n  last refusal: {refusal}"
-    )]
+    #[error("no parameters fit the model and the rows; the last were refused: {refusal}")]
     NoneFits {
         /// What the last candidate was refused for.
         refusal: String,
     },
     /// The scoring would be refused.
-    #[error("the planned scoring cannot run: {0}")]
+    #[error("the planned scoring cannot run")]
     Refused(#[source] Box<ScoreError>),
     /// A file too large to be a plan.
     #[error("plan: expected at most {allowed} bytes, found {found}")]
@@ -48,22 +45,46 @@ pub enum PlanError {
     #[error("expected a plan for predictions, found {0}")]
     Json(String),
     /// Another schema or kind.
-    #[error(
-        "plan: expected schema {expected} of a plan for predictions, found schema {found}\n  hint: plan anew with this version"
-    )]
+    #[error("plan: expected schema {expected} of a plan for predictions, found schema {found}")]
     Schema {
         /// Schema of this version.
         expected: u32,
         /// Schema found.
         found: u32,
     },
-    /// A readable plan in another spelling than the one that is hashed.
-    #[error("plan: the JSON is not in canonical form\n  hint: plans are not edited by hand")]
+    /// JSON that says something else than the plan read from it, such as numbers with more digits.
+    #[error("plan: expected the values that this version writes, found others")]
     NotCanonical,
     /// A figure that the traced scoring does not confirm.
-    #[error("plan: {what} disagrees with the traced scoring\n  hint: plan anew")]
+    #[error("plan: {what} disagrees with the traced scoring")]
     Forecast {
         /// Which field.
         what: &'static str,
     },
+}
+
+impl Explain for PlanError {
+    fn inner(&self) -> Option<&dyn Explain> {
+        match self {
+            Self::Model(source) => Some(source),
+            Self::Program(source) => Some(source),
+            Self::Parameters(source) => Some(source),
+            Self::Refused(source) => Some(source),
+            _ => None,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Scores => "the model or the rows are zero throughout",
+            Self::NoneFits { .. } => "scale the features so that they are of like size",
+            Self::Schema { .. } => "plan anew with this version",
+            Self::NotCanonical => {
+                "white space may change, values may not: take a copy, or plan anew"
+            }
+            Self::Forecast { .. } => "plan anew",
+            _ => return self.inner()?.hint(),
+        };
+        Some(hint.to_owned())
+    }
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use he_core::ckks::noise;
-use he_core::evaluator::{EvalError, Evaluator, Trace};
+use he_core::evaluator::{EvalError, Evaluator, Simulator};
 use num_complex::Complex64;
 
 use super::job::{Job, ModelForm};
+use super::layout::WeightsAt;
 use super::server::{Factor, FactorOf, Head, ScoreError};
 use crate::model::Model;
 
@@ -15,14 +16,7 @@ use crate::model::Model;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Piece {
     /// Weights.
-    Weights {
-        /// Output.
-        output: usize,
-        /// Diagonal.
-        diagonal: usize,
-        /// Part.
-        part: usize,
-    },
+    Weights(WeightsAt),
     /// Intercepts.
     Intercept {
         /// Output.
@@ -33,11 +27,11 @@ pub enum Piece {
 impl fmt::Display for Piece {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Weights {
+            Self::Weights(WeightsAt {
                 output,
                 diagonal,
                 part,
-            } => write!(f, "weights-{output}-{diagonal}-{part}"),
+            }) => write!(f, "weights-{output}-{diagonal}-{part}"),
             Self::Intercept { output } => write!(f, "intercept-{output}"),
         }
     }
@@ -48,10 +42,12 @@ pub fn pieces(job: &Job) -> impl Iterator<Item = Piece> + use<> {
     let layout = *job.layout();
     let weights = (0..layout.outputs()).flat_map(move |output| {
         (0..layout.lanes()).flat_map(move |diagonal| {
-            (0..layout.parts()).map(move |part| Piece::Weights {
-                output,
-                diagonal,
-                part,
+            (0..layout.parts()).map(move |part| {
+                Piece::Weights(WeightsAt {
+                    output,
+                    diagonal,
+                    part,
+                })
             })
         })
     });
@@ -59,7 +55,7 @@ pub fn pieces(job: &Job) -> impl Iterator<Item = Piece> + use<> {
 }
 
 /// The weights of one plaintext; zero throughout where the largest is too small to be encoded ([`Job::smallest_weight`]).
-pub(super) fn encodable(job: &Job, model: &Model, at: (usize, usize, usize)) -> Vec<Complex64> {
+pub(super) fn encodable(job: &Job, model: &Model, at: WeightsAt) -> Vec<Complex64> {
     let mut slots = job.layout().weight_slots(model.weights().view(), at);
     let largest = slots.iter().fold(0.0f64, |most, z| most.max(z.re.abs()));
     if largest < job.smallest_weight() {
@@ -93,7 +89,7 @@ impl<'a> ClearHead<'a> {
 }
 
 impl<E: Evaluator> Head<E> for ClearHead<'_> {
-    fn weights(&self, eval: &E, at: (usize, usize, usize)) -> Result<FactorOf<E>, ScoreError> {
+    fn weights(&self, eval: &E, at: WeightsAt) -> Result<FactorOf<E>, ScoreError> {
         plain(eval, encodable(self.job, self.model, at))
     }
 
@@ -148,16 +144,8 @@ impl<E: Evaluator> Head<E> for EncryptedHead<E::Ct>
 where
     E::Ct: Sync,
 {
-    fn weights(
-        &self,
-        _: &E,
-        (output, diagonal, part): (usize, usize, usize),
-    ) -> Result<FactorOf<E>, ScoreError> {
-        self.piece(Piece::Weights {
-            output,
-            diagonal,
-            part,
-        })
+    fn weights(&self, _: &E, at: WeightsAt) -> Result<FactorOf<E>, ScoreError> {
+        self.piece(Piece::Weights(at))
     }
 
     fn intercept(&self, _: &E, output: usize) -> Result<FactorOf<E>, ScoreError> {
@@ -165,34 +153,30 @@ where
     }
 }
 
-/// A model of which only the bounds exist, for [`Trace`].
+/// A model of which only the bounds exist, for [`Simulator`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ShapeHead<'a>(pub(super) &'a Job);
 
-impl Head<Trace> for ShapeHead<'_> {
-    fn weights(
-        &self,
-        eval: &Trace,
-        _: (usize, usize, usize),
-    ) -> Result<FactorOf<Trace>, ScoreError> {
+impl Head<Simulator> for ShapeHead<'_> {
+    fn weights(&self, eval: &Simulator, _: WeightsAt) -> Result<FactorOf<Simulator>, ScoreError> {
         let bound = self.0.program().bounds.weight;
         match self.0.program().model {
-            ModelForm::Clear => Ok(Factor::Clear(bound)),
+            ModelForm::Clear => Ok(Factor::Clear(eval.plain_up_to(bound))),
             ModelForm::Encrypted => {
                 let noise = noise::fresh_secret(eval.params().n());
-                let ct = eval.seal(self.0.weight_placement(), bound, noise);
+                let ct = eval.fresh(self.0.weight_placement(), bound, noise);
                 ct.map(Factor::Encrypted).map_err(refused)
             }
         }
     }
 
-    fn intercept(&self, eval: &Trace, _: usize) -> Result<FactorOf<Trace>, ScoreError> {
+    fn intercept(&self, eval: &Simulator, _: usize) -> Result<FactorOf<Simulator>, ScoreError> {
         let bound = self.0.program().bounds.intercept * std::f64::consts::SQRT_2;
         match self.0.program().model {
-            ModelForm::Clear => Ok(Factor::Clear(bound)),
+            ModelForm::Clear => Ok(Factor::Clear(eval.plain_up_to(bound))),
             ModelForm::Encrypted => {
                 let noise = noise::fresh_secret(eval.params().n());
-                let ct = eval.seal(self.0.score_placement(), bound, noise);
+                let ct = eval.fresh(self.0.score_placement(), bound, noise);
                 ct.map(Factor::Encrypted).map_err(refused)
             }
         }

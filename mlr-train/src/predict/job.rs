@@ -1,5 +1,6 @@
 //! What is scored: sizes, layout, bounds and scales. Public.
 
+use he_core::error::Explain;
 use he_core::evaluator::{Level, Placement};
 use he_core::params::Params;
 use serde::{Deserialize, Serialize};
@@ -101,6 +102,15 @@ pub enum ProgramError {
         "model: expected a hash of 64 hex digits for a clear model and none for an encrypted one"
     )]
     ModelHash,
+}
+
+impl Explain for ProgramError {
+    fn inner(&self) -> Option<&dyn Explain> {
+        match self {
+            Self::Layout(source) => Some(source),
+            _ => None,
+        }
+    }
 }
 
 /// A checked program under a parameter set.
@@ -244,7 +254,7 @@ impl Job {
 
     /// The same job with every value at its usual size: for the estimate of errors, which bounds would put far too high.
     #[must_use]
-    pub(crate) fn typical(&self) -> Self {
+    pub(crate) fn with_rms_sizes(&self) -> Self {
         let mut job = self.clone();
         let t = self.program.typical;
         job.program.bounds.data = t.data.min(self.program.bounds.data);

@@ -9,6 +9,7 @@
 //! data times diagonal i, rotated by i blocks and summed over i, has in block b a part of the score of class b mod l; folding the blocks
 //! that are l apart makes it whole, the same in each of them.
 
+use he_core::error::Explain;
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use num_complex::Complex64;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,26 @@ pub struct Shape {
     pub features: usize,
     /// Classes.
     pub classes: usize,
+}
+
+/// Where a plaintext of weights stands: it makes one output, from one diagonal and one part of the features.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WeightsAt {
+    /// Output, of [`Layout::outputs`].
+    pub output: usize,
+    /// Diagonal, of [`Layout::lanes`].
+    pub diagonal: usize,
+    /// Part, of [`Layout::parts`].
+    pub part: usize,
+}
+
+/// Which scores a ciphertext holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScoresAt {
+    /// Chunk of the rows.
+    pub chunk: usize,
+    /// Output, of [`Layout::outputs`].
+    pub output: usize,
 }
 
 /// Why a shape cannot be laid out.
@@ -58,6 +79,8 @@ pub enum LayoutError {
         slots: usize,
     },
 }
+
+impl Explain for LayoutError {}
 
 /// A shape laid out in blocks of B slots: checked, so that every derived size is at least one and none overflows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,16 +177,12 @@ impl Layout {
             .collect()
     }
 
-    /// Slots of diagonal `diagonal`, part `part`, of the `weights` (c x d) that make output `output`.
-    pub fn weight_slots(
-        &self,
-        weights: ArrayView2<'_, f64>,
-        (output, diagonal, part): (usize, usize, usize),
-    ) -> Vec<Complex64> {
+    /// Slots of the `weights` (c x d) that stand at `at`.
+    pub fn weight_slots(&self, weights: ArrayView2<'_, f64>, at: WeightsAt) -> Vec<Complex64> {
         self.by_block(|block| {
-            let lane = (block + self.lanes() - diagonal) % self.lanes();
-            let class = output * self.lanes() + lane;
-            let weight = weights.get((class, part * self.blocks() + block));
+            let lane = (block + self.lanes() - at.diagonal) % self.lanes();
+            let class = at.output * self.lanes() + lane;
+            let weight = weights.get((class, at.part * self.blocks() + block));
             weight.copied().unwrap_or(0.0)
         })
     }
@@ -202,14 +221,10 @@ impl Layout {
             .collect()
     }
 
-    /// Reads output `output` of chunk `chunk` into `scores` (n x c): the mean over the blocks that repeat a class. Returns the largest distance
+    /// Reads the scores that stand at `at` into `scores` (n x c): the mean over the blocks that repeat a class. Returns the largest distance
     /// of a block from that mean, or from zero in lanes without a class: noise alone, unless something is wrong.
-    pub fn read_scores(
-        &self,
-        slots: &[Complex64],
-        (chunk, output): (usize, usize),
-        scores: &mut Array2<f64>,
-    ) -> f64 {
+    pub fn read_scores(&self, slots: &[Complex64], at: ScoresAt, scores: &mut Array2<f64>) -> f64 {
+        let ScoresAt { chunk, output } = at;
         let (lanes, copies) = (self.lanes(), self.blocks() / self.lanes());
         let mut spread = 0.0f64;
         for lane in 0..lanes {
@@ -314,7 +329,14 @@ mod tests {
             for output in 0..l.outputs() {
                 for diagonal in 0..l.lanes() {
                     for part in 0..l.parts() {
-                        let slots = l.weight_slots(w.view(), (output, diagonal, part));
+                        let slots = l.weight_slots(
+                            w.view(),
+                            WeightsAt {
+                                output,
+                                diagonal,
+                                part,
+                            },
+                        );
                         sum += slots.iter().map(|z| z.re).sum::<f64>();
                     }
                 }
@@ -326,18 +348,22 @@ mod tests {
     #[test]
     fn scores_are_averaged_over_their_copies_and_the_distance_reported() {
         let l = layout(4);
+        let at = ScoresAt {
+            chunk: 0,
+            output: 0,
+        };
         let mut slots = l.intercept_slots(ndarray::array![1.0, 2.0, 3.0].view(), 0);
         let mut scores = Array2::zeros((21, 3));
-        assert_eq!(l.read_scores(&slots, (0, 0), &mut scores), 0.0);
+        assert_eq!(l.read_scores(&slots, at, &mut scores), 0.0);
         assert_eq!(scores.row(7), ndarray::array![1.0, 2.0, 3.0]);
         assert_eq!(scores.row(8), ndarray::array![0.0, 0.0, 0.0]);
         // Block 5 is the second copy of class 1; block 3 is a lane without a class.
         slots[5 * 4].re += 0.5;
-        assert_eq!(l.read_scores(&slots, (0, 0), &mut scores), 0.25);
+        assert_eq!(l.read_scores(&slots, at, &mut scores), 0.25);
         assert_eq!(scores[[0, 1]], 2.25);
         slots[3 * 4 + 1].im = -1.0;
-        assert_eq!(l.read_scores(&slots, (0, 0), &mut scores), 1.0);
+        assert_eq!(l.read_scores(&slots, at, &mut scores), 1.0);
         slots[3 * 4 + 1].im = f64::NAN;
-        assert_eq!(l.read_scores(&slots, (0, 0), &mut scores), f64::INFINITY);
+        assert_eq!(l.read_scores(&slots, at, &mut scores), f64::INFINITY);
     }
 }

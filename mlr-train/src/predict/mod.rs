@@ -8,6 +8,7 @@
 
 pub mod client;
 mod cost;
+mod energy;
 mod error;
 pub mod head;
 pub mod job;
@@ -19,6 +20,7 @@ pub mod server;
 
 pub use cost::{Forecast, expected, forecast};
 pub use error::PlanError;
+pub(crate) use plan::MOST_BYTES as MOST_PLAN_BYTES;
 pub use plan::ScorePlan;
 
 use crate::model::Model;

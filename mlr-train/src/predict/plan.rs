@@ -10,6 +10,7 @@ use super::cost::{Forecast, forecast};
 use super::error::PlanError;
 use super::job::{Job, ModelForm, Program};
 use super::search::{Sizes, search};
+use crate::canonical::{same_meaning, without_mark};
 use crate::files::describe_json;
 use crate::model::Model;
 
@@ -17,10 +18,10 @@ use crate::model::Model;
 const SCHEMA: u32 = 1;
 /// What tells the file from a plan for training.
 pub const KIND: &str = "velum prediction plan";
-/// Largest plan file.
-const MOST_BYTES: usize = 1 << 20;
+/// Bytes that a plan may have.
+pub(crate) const MOST_BYTES: usize = 1 << 20;
 
-/// How encrypted rows are scored: layout, parameters, what it needs. Public. Private fields: a value of this type has been run on a trace, and
+/// How encrypted rows are scored: layout, parameters, what it needs. Public. Private fields: a value of this type has been run on the simulator, and
 /// its parameters are in the security table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScorePlan {
@@ -114,6 +115,7 @@ impl ScorePlan {
         bytes: &[u8],
         check: fn(ParamsLiteral) -> Result<Params, ParamsError>,
     ) -> Result<Self, PlanError> {
+        let bytes = without_mark(bytes);
         if bytes.len() > MOST_BYTES {
             return Err(PlanError::Size {
                 allowed: MOST_BYTES,
@@ -133,7 +135,7 @@ impl ScorePlan {
         }
         let file: File = serde_json::from_slice(bytes).map_err(unreadable)?;
         let stored = file.forecast.clone();
-        if encode(&file) != bytes {
+        if !same_meaning(bytes, &encode(&file)) {
             return Err(PlanError::NotCanonical);
         }
         let mut plan = Self::checked(file.program, file.parameters, check)?;

@@ -1,23 +1,25 @@
-//! The cheapest layout and parameters for a model and rows: every candidate is run on a trace.
+//! The cheapest layout and parameters for a model and rows: every candidate is run on the simulator.
 
 use std::sync::Arc;
 
+use he_core::arith::MAX_PRIME_BITS;
+use he_core::circuits::folds;
 use he_core::params::{Params, ParamsLiteral, security};
 use ndarray::ArrayView2;
 
 use super::cost::{Forecast, forecast};
+use super::energy::{ROW_OVER_USUAL, largest_row_rms};
 use super::error::PlanError;
 use super::head::encodable;
 use super::job::{Bounds, Job, ModelForm, Program, ProgramError, Scales, Typical};
-use super::layout::{Layout, Shape};
+use super::layout::{Layout, Shape, WeightsAt};
 use crate::model::Model;
-use crate::packing::folds;
 
 /// Rows may exceed those that the plan was made with by this factor, and then up to the next power of two.
 const HEADROOM: f64 = 1.25;
-/// Expected errors of a score may be this part of the scores' range. Noise stays below six of them, and rounding to certified bits adds at most as
-/// much again: twelve a score, so that two scores that differ by 1e-3 of the range keep their order.
-const PRECISION: f64 = 1.0 / 24_000.0;
+/// Expected errors of a score may be this part of the scores' range. The unit of rounding is at most twice 24 of them, so that rounding adds at most 24 to the
+/// six of noise: 30 a score, and two scores that differ by 1.25e-3 of the range keep their order.
+const PRECISION: f64 = 1.0 / 48_000.0;
 /// Terms of a stage of a fold.
 const RADIX: usize = 4;
 /// Candidates for the bits of q_0 and q_1.
@@ -25,7 +27,6 @@ const LAST: [u32; 5] = [32, 36, 40, 44, 48];
 const FIRST: [u32; 7] = [24, 28, 32, 36, 40, 44, 48];
 /// The special modulus exceeds the larger prime by this many bits.
 const SPECIAL_MARGIN: u32 = 5;
-const LARGEST_PRIME: u32 = 48;
 /// Ring degrees, the smallest that does is taken: a larger one holds more rows at the same bytes a row.
 const LOG_N: std::ops::RangeInclusive<u32> = 12..=15;
 /// What a byte and a transform count for: 10 MB a second of network, and the transform's measured 118 microseconds.
@@ -70,6 +71,8 @@ impl Sizes {
         }
         let data = above(HEADROOM * data);
         let rms = (rows.iter().map(|x| x * x).sum::<f64>() / rows.len() as f64).sqrt();
+        // Rows like these must be taken.
+        let row = largest_row_rms(rows) / ROW_OVER_USUAL;
         Ok(Self {
             bounds: Bounds {
                 data,
@@ -80,7 +83,7 @@ impl Sizes {
                 intercept: above(largest(&mut model.intercept().iter().copied())),
             },
             typical: Typical {
-                data: above(rms),
+                data: above(rms.max(row)),
                 weight: above((norm(|w| w * w) / model.features() as f64).sqrt()),
                 range: 0.5 * above(high - low),
             },
@@ -113,7 +116,7 @@ pub(super) fn search(
             };
             let most = rows.div_ceil(2).next_power_of_two().min(params.slots());
             for block in (0..=most.ilog2()).map(|log| 1usize << log) {
-                let Some(job) = job_for(model, sizes, (rows, form), block, &params)? else {
+                let Some(job) = job_for(model, sizes, rows, form, block, &params)? else {
                     continue;
                 };
                 match forecast(&job, &params) {
@@ -145,7 +148,8 @@ pub(super) fn search(
 pub(super) fn job_for(
     model: &Model,
     sizes: Sizes,
-    (rows, form): (usize, ModelForm),
+    rows: usize,
+    form: ModelForm,
     block: usize,
     params: &Params,
 ) -> Result<Option<Job>, PlanError> {
@@ -188,7 +192,7 @@ fn literals(log_n: u32) -> impl Iterator<Item = ParamsLiteral> {
         .flat_map(|last| FIRST.map(|first| (last, first)));
     pairs.filter_map(move |(last, first)| {
         let special = last.max(first) + SPECIAL_MARGIN;
-        let count = special.div_ceil(LARGEST_PRIME);
+        let count = special.div_ceil(MAX_PRIME_BITS);
         let each = special.div_ceil(count);
         // Primes just above a power of two count a little more than their bits.
         (last + first + count * each < cap).then(|| ParamsLiteral {
@@ -238,8 +242,13 @@ fn dropped(job: &Job, model: &Model) -> f64 {
     for output in 0..layout.outputs() {
         for diagonal in 0..layout.lanes() {
             for part in 0..layout.parts() {
-                let all = layout.weight_slots(model.weights().view(), (output, diagonal, part));
-                let kept = encodable(job, model, (output, diagonal, part));
+                let at = WeightsAt {
+                    output,
+                    diagonal,
+                    part,
+                };
+                let all = layout.weight_slots(model.weights().view(), at);
+                let kept = encodable(job, model, at);
                 for block in 0..layout.blocks() {
                     let slot = block * layout.block();
                     let lane = (block + layout.lanes() - diagonal) % layout.lanes();

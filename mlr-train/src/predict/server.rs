@@ -9,22 +9,24 @@
 //! | fold of Y over the blocks that are l apart | 0 | about (radix - 1) log(g/l) / log(radix) |
 //! | plus the intercept | 0 | none |
 
+use he_core::circuits::{fold, folds};
+use he_core::error::{Cause, Explain};
 use he_core::evaluator::{EvalError, Evaluator, Placement, scales_match};
 use rayon::prelude::*;
 use thiserror::Error;
 
 use super::job::Job;
-use crate::packing::folds;
+use super::layout::WeightsAt;
 
 /// What a [`Head`] may fail with.
-pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
+pub type SourceError = Cause;
 
 /// Why rows are not scored. Nothing is returned half-scored.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ScoreError {
     /// An operation on ciphertexts is refused.
-    #[error("{source}\n  at: {step}")]
+    #[error("an operation is refused")]
     Step {
         /// What was being computed.
         step: &'static str,
@@ -57,6 +59,22 @@ pub enum ScoreError {
     Model(String),
 }
 
+impl Explain for ScoreError {
+    fn inner(&self) -> Option<&dyn Explain> {
+        match self {
+            Self::Step { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
+    fn place(&self) -> Option<String> {
+        match self {
+            Self::Step { step, .. } => Some((*step).to_owned()),
+            _ => self.inner()?.place(),
+        }
+    }
+}
+
 /// One piece of the model as the server has it.
 #[derive(Debug)]
 pub enum Factor<P, C> {
@@ -75,7 +93,7 @@ pub trait Head<E: Evaluator>: Sync {
     ///
     /// # Errors
     /// A piece that is missing or cannot be encoded.
-    fn weights(&self, eval: &E, at: (usize, usize, usize)) -> Result<FactorOf<E>, ScoreError>;
+    fn weights(&self, eval: &E, at: WeightsAt) -> Result<FactorOf<E>, ScoreError>;
 
     /// Intercepts of an output.
     ///
@@ -123,7 +141,7 @@ pub fn score<E: Evaluator>(
                 .into_par_iter()
                 .map(|diagonal| {
                     Ok((
-                        diagonal_sum(job, eval, &rows, head, (output, diagonal))?,
+                        diagonal_sum(job, eval, &rows, head, output, diagonal)?,
                         diagonal,
                     ))
                 })
@@ -155,13 +173,19 @@ fn diagonal_sum<E: Evaluator>(
     eval: &E,
     rows: &[E::Ct],
     head: &dyn Head<E>,
-    (output, diagonal): (usize, usize),
+    output: usize,
+    diagonal: usize,
 ) -> Result<E::Ct, ScoreError> {
     let at = step("product of rows and weights");
     let mut plains = Vec::new();
-    let mut products = eval.accumulator();
+    let mut products = eval.product_sum();
     for (part, ct) in rows.iter().enumerate() {
-        match head.weights(eval, (output, diagonal, part))? {
+        let piece = WeightsAt {
+            output,
+            diagonal,
+            part,
+        };
+        match head.weights(eval, piece)? {
             Factor::Clear(plain) => plains.push((ct, plain)),
             Factor::Encrypted(weights) => {
                 let bound = job.program().bounds.weight;
@@ -172,12 +196,12 @@ fn diagonal_sum<E: Evaluator>(
                     job.weight_placement(),
                     bound,
                 )?;
-                eval.mul_acc(&mut products, ct, &weights).map_err(at)?;
+                eval.add_product(&mut products, ct, &weights).map_err(at)?;
             }
         }
     }
     let mut sum = if plains.is_empty() {
-        eval.finish(products).map_err(at)?
+        eval.relinearize_rescale(products).map_err(at)?
     } else {
         let terms: Vec<_> = plains.iter().map(|(ct, plain)| (*ct, plain)).collect();
         eval.dot_plain(&terms, job.score_placement().scale)
@@ -198,15 +222,11 @@ fn gather<E: Evaluator>(job: &Job, eval: &E, sums: &[(E::Ct, usize)]) -> Result<
     let mut sum = eval.rotate_each_and_sum(&terms)?;
     tighten(eval, &mut sum, job.score_bound())?;
     let stride = (layout.lanes() * block) as i64;
-    for stage in folds(
-        layout.blocks() / layout.lanes(),
-        stride,
-        job.program().radix,
-    ) {
-        sum = eval.rotate_sum(&sum, &stage)?;
-        tighten(eval, &mut sum, job.score_bound())?;
-    }
-    Ok(sum)
+    let count = layout.blocks() / layout.lanes();
+    let stages = folds(count, stride, job.program().radix);
+    fold(eval, sum, &stages, |sum, _| {
+        tighten(eval, sum, job.score_bound())
+    })
 }
 
 /// Declares `bound` if it says more than what is known already.

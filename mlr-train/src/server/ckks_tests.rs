@@ -1,9 +1,9 @@
-//! The training on ciphertexts, on a tiny insecure ring: errors within what the trace expects.
+//! The training on ciphertexts, on a tiny insecure ring: errors within what the simulator expects.
 
 use std::sync::Arc;
 
-use he_core::evaluator::{Ckks, Evaluator, Op};
-use he_core::holder::{SecretOpener, SecretSealer};
+use he_core::evaluator::{Ckks, CountedOp, Evaluator};
+use he_core::key_holder::{SecretKeyDecryptor, SecretKeyEncryptor};
 use he_core::rlwe::{Context, SecretKey};
 
 use super::tests::{CLIENT, PAPER, SERVER, program, reference, ring, samples};
@@ -31,21 +31,24 @@ fn training_on_ciphertexts_errs_as_expected() {
             ..program(shape, method, iterations, 8)
         };
         let (x, labels) = samples(shape);
-        let params = ring(Job::new(program.clone(), 512).unwrap().levels());
+        let params = ring(Job::new(program.clone(), 512).unwrap().levels().top());
         let (job, prediction) = fit_scales(&program, &params).unwrap();
         let context = Context::new(Arc::clone(&params)).unwrap();
         let key = Arc::new(SecretKey::generate(&context).unwrap());
-        let sealer = SecretSealer::new(Arc::clone(&key)).unwrap();
-        let opener = SecretOpener::new(Arc::clone(&key)).unwrap();
+        let encryptor = SecretKeyEncryptor::new(Arc::clone(&key)).unwrap();
+        let decryptor = SecretKeyDecryptor::new(Arc::clone(&key)).unwrap();
         let eval = Ckks::new(key.evaluation_keys(&prediction.keys).unwrap()).unwrap();
         let source: MemorySource<_> = Uploads::new(&job, x.view(), &labels)
             .unwrap()
-            .seal_all::<Ckks>(&sealer)
+            .encrypt_all::<Ckks>(&encryptor)
             .collect::<Result<_, _>>()
             .unwrap();
         let weights = train(&job, &eval, &source, &Unobserved).unwrap_or_else(|e| panic!("{e}"));
-        assert_eq!(eval.tally().total(Op::KeyProduct), prediction.key_products);
-        let opened = decrypt(&job, &eval, &opener, &weights).unwrap();
+        assert_eq!(
+            eval.tally().total(CountedOp::KeyProduct),
+            prediction.key_products
+        );
+        let opened = decrypt(&job, &eval, &decryptor, &weights).unwrap();
         let distance = (&opened.weights - &reference(&program, &x, &labels))
             .iter()
             .fold(0.0f64, |a, b| a.max(b.abs()));

@@ -1,19 +1,21 @@
 //! Why a training run stops.
 
+use he_core::error::{Cause, Class, Explain};
 use he_core::evaluator::{EvalError, Placement};
+use he_core::multiparty::MultipartyError;
 use thiserror::Error;
 
 use crate::packing::Upload;
 
 /// What a [`super::BlockSource`] may fail with.
-pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
+pub type SourceError = Cause;
 
 /// Why a training run stops. Nothing is returned half-trained.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TrainError {
     /// An operation on ciphertexts is refused.
-    #[error("{source}\n  at: iteration {iteration} of {iterations}, {step}")]
+    #[error("an operation is refused")]
     Step {
         /// Iteration, from 1.
         iteration: usize,
@@ -25,9 +27,7 @@ pub enum TrainError {
         source: EvalError,
     },
     /// The chain of moduli is too short for the job.
-    #[error(
-        "training needs {needed} levels, the parameters leave {available}\n  hint: plan with fewer iterations or a longer chain of moduli"
-    )]
+    #[error("training needs {needed} levels, the parameters leave {available}")]
     Levels {
         /// Levels of the job.
         needed: usize,
@@ -73,6 +73,30 @@ pub enum TrainError {
         /// What the state has.
         found: usize,
     },
+    /// The run stops where the weights need levels again.
+    #[error("the weights need a refresh after iteration {iteration}")]
+    Refresh {
+        /// Iterations done.
+        iteration: usize,
+    },
+    /// Refreshed weights stand elsewhere than the job says.
+    #[error("refreshed weights before iteration {iteration}: expected {}, found level {} and scale 2^{:.3}",
+        .expected.map_or_else(|| "none".to_owned(), |at| format!("level {} and scale 2^{:.3}", at.level, at.scale.log2())),
+        found.level, found.scale.log2())]
+    Refreshed {
+        /// Iteration that they are for, from 1.
+        iteration: usize,
+        /// What the job says, if it has a refresh there.
+        expected: Option<Placement>,
+        /// What a ciphertext says.
+        found: Placement,
+    },
+    /// What a joint key takes does not fit the parameters: proofs of uploads, or the noise of the opening.
+    #[error("under a joint key: {source}")]
+    Joint {
+        /// The refusal.
+        source: MultipartyError,
+    },
     /// The observer asked to stop.
     #[error("cancelled in iteration {iteration} of {iterations}")]
     Cancelled {
@@ -89,4 +113,44 @@ pub enum TrainError {
         /// Why.
         source: SourceError,
     },
+}
+
+impl Explain for TrainError {
+    fn inner(&self) -> Option<&dyn Explain> {
+        match self {
+            Self::Step { source, .. } => Some(source),
+            Self::Source { source, .. } => Some(source),
+            Self::Observer { source, .. } => Some(source),
+            Self::Joint { source } => Some(source),
+            _ => None,
+        }
+    }
+
+    fn place(&self) -> Option<String> {
+        match self {
+            Self::Step {
+                iteration,
+                iterations,
+                step,
+                ..
+            } => Some(format!("iteration {iteration} of {iterations}, {step}")),
+            _ => self.inner()?.place(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Levels { .. } => "plan with fewer iterations or a longer chain of moduli",
+            _ => return self.inner()?.hint(),
+        };
+        Some(hint.to_owned())
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Cancelled { .. } => Class::Interrupted,
+            // A full disk at a checkpoint is the machine's fault.
+            _ => self.inner().map_or(Class::Input, Explain::class),
+        }
+    }
 }

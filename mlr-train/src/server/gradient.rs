@@ -2,12 +2,16 @@
 
 use std::ops::Range;
 
-use he_core::evaluator::{EvalError, Evaluator};
+use he_core::circuits::{fold, folds};
+use he_core::evaluator::{EvalError, Evaluator, Op, Refusal};
 use rayon::prelude::*;
 
 use super::{At, ErrorSize, Run, TrainError};
-use crate::packing::{Arrangement, Upload, folds};
-use crate::plan::{BLOCKS_AT_ONCE, Job};
+use crate::job::Sizes;
+use crate::packing::{Upload, chunks};
+
+/// Blocks that are multiplied at once, with the weights and with their errors: weights and open sums are read and written once for all of them.
+pub(crate) const BLOCKS_AT_ONCE: usize = 4;
 
 impl<E: Evaluator> Run<'_, E> {
     /// sum_b conj(E_bk) X_bj for some classes and every column group, as open sums of products, blocks in order.
@@ -17,14 +21,14 @@ impl<E: Evaluator> Run<'_, E> {
         at: At,
         classes: usize,
         errors: F,
-    ) -> Result<Vec<E::Acc>, TrainError>
+    ) -> Result<Vec<E::ProductSum>, TrainError>
     where
         F: Fn(Range<usize>, &[Vec<E::Ct>]) -> Result<Vec<Vec<E::Ct>>, TrainError>,
     {
         let layout = self.job.layout();
-        let (blocks, groups) = (layout.blocks(), layout.groups());
+        let (blocks, groups) = (layout.blocks(), layout.column_groups());
         let mut sums: Vec<_> = (0..classes * groups)
-            .map(|_| self.eval.accumulator())
+            .map(|_| self.eval.product_sum())
             .collect();
         for first in (0..blocks).step_by(BLOCKS_AT_ONCE) {
             let some = first..blocks.min(first + BLOCKS_AT_ONCE);
@@ -35,7 +39,7 @@ impl<E: Evaluator> Run<'_, E> {
             let (left, right) = (columns(errors, classes), columns(data, groups));
             let [a, b] =
                 [&left, &right].map(|rows| rows.iter().map(Vec::as_slice).collect::<Vec<_>>());
-            let added = self.eval.mul_acc_all(&mut sums, &a, &b);
+            let added = self.eval.add_matrix_product(&mut sums, &a, &b);
             added.map_err(at.step("product of errors and data"))?;
             self.report(at, "scores and errors")?;
         }
@@ -47,39 +51,39 @@ impl<E: Evaluator> Run<'_, E> {
     pub(super) fn directions(
         &self,
         at: At,
-        sums: Vec<E::Acc>,
+        sums: Vec<E::ProductSum>,
         error: ErrorSize,
         curvature: &[E::Ct],
     ) -> Result<Vec<Vec<E::Ct>>, TrainError> {
         let layout = self.job.layout();
-        let groups = layout.groups();
+        let groups = layout.column_groups();
         let failed = at.step("sum over samples");
-        let flat: Vec<_> = match layout.arrangement() {
-            Arrangement::RowMajor => sums
-                .into_par_iter()
-                .enumerate()
-                .map(|(vector, sum)| self.direction(sum, error, curvature.get(vector % groups)))
-                .collect::<Result<_, _>>(),
-            Arrangement::Diagonal => self.turned_back(sums, error).and_then(|classes| {
+        let flat: Result<Vec<_>, _> = if layout.rotates_vectors() {
+            self.turned_back(sums, error).and_then(|classes| {
                 let folded = classes.into_par_iter();
                 let folded = folded.map(|ct| self.folded(ct, error, false));
                 folded.collect()
-            }),
-        }
-        .map_err(failed)?;
+            })
+        } else {
+            sums.into_par_iter()
+                .enumerate()
+                .map(|(vector, sum)| self.direction(sum, error, curvature.get(vector % groups)))
+                .collect()
+        };
+        let flat = flat.map_err(failed)?;
         self.report(at, "sums over samples")?;
-        Ok(by_class(flat, layout.parts()))
+        Ok(layout.ciphertexts_per_vector().cut(flat))
     }
 
     fn direction(
         &self,
-        sum: E::Acc,
+        sum: E::ProductSum,
         error: ErrorSize,
         curvature: Option<&E::Ct>,
     ) -> Result<E::Ct, EvalError> {
-        let mut ct = self.eval.finish(sum)?;
+        let mut ct = self.eval.relinearize_rescale(sum)?;
         let pairs = self.job.layout().blocks();
-        self.known(&mut ct, |job| job.partial_bound(error(job), pairs))?;
+        self.known(&mut ct, |sizes| sizes.partial(error.of(sizes), pairs))?;
         match curvature {
             None => self.folded(ct, error, false),
             Some(b) => {
@@ -90,42 +94,43 @@ impl<E: Evaluator> Run<'_, E> {
     }
 
     /// Sums over the rows that hold the same columns, and takes the real part. `scaled` says that the sums were multiplied with B.
-    fn folded(&self, mut ct: E::Ct, error: ErrorSize, scaled: bool) -> Result<E::Ct, EvalError> {
+    fn folded(&self, ct: E::Ct, error: ErrorSize, scaled: bool) -> Result<E::Ct, EvalError> {
         let (eval, layout) = (self.eval, self.job.layout());
-        let factor = |job: &Job| {
-            if scaled {
-                job.program().bounds.curvature
-            } else {
-                1.0
-            }
+        let factor = |sizes: &Sizes| {
+            if scaled { sizes.curvature() } else { 1.0 }
         };
         let (count, stride) = (layout.slots() / layout.period(), layout.period() as i64);
-        let mut pairs = layout.blocks() * layout.rows() / count;
-        for stage in folds(count, stride, self.job.program().radix) {
-            ct = eval.rotate_sum(&ct, &stage)?;
-            pairs *= stage.len();
-            self.known(&mut ct, |job| {
-                factor(job) * job.partial_bound(error(job), pairs)
-            })?;
-        }
-        // v + conj v is twice the real part: halved by relabelling.
+        let pairs = layout.blocks() * layout.rows() / count;
+        let stages = folds(count, stride, self.job.program().radix);
+        let ct = fold(eval, ct, &stages, |ct, terms| {
+            self.known(ct, |sizes| {
+                factor(sizes) * sizes.partial(error.of(sizes), pairs * terms)
+            })
+        })?;
+        // v + conj v is twice the real part: halved through the scale.
         let mut real = eval.add(&ct, &eval.conjugate(&ct)?)?;
-        eval.relabel(&mut real, 0.5)?;
-        self.known(&mut real, |job| factor(job) * job.total_bound(error(job)))?;
+        eval.scale_value(&mut real, 0.5)?;
+        self.known(&mut real, |sizes| {
+            factor(sizes) * sizes.total(error.of(sizes))
+        })?;
         Ok(real)
     }
 
     /// For every class the sum over j of its j-th sum of products turned back by j rows, in two steps: by j mod b rows, then by the rest.
-    fn turned_back(&self, sums: Vec<E::Acc>, error: ErrorSize) -> Result<Vec<E::Ct>, EvalError> {
+    fn turned_back(
+        &self,
+        sums: Vec<E::ProductSum>,
+        error: ErrorSize,
+    ) -> Result<Vec<E::Ct>, EvalError> {
         let (eval, layout) = (self.eval, self.job.layout());
-        let turns = Turns::new(layout.groups(), layout.row_length());
-        let giants: Vec<E::Ct> = by_class(sums, turns.small)
+        let turns = Turns::new(layout.column_groups(), layout.row_length());
+        let giants: Vec<E::Ct> = chunks(sums, turns.small)
             .into_par_iter()
             .map(|sums| {
                 let closed = sums.into_iter().map(|sum| {
-                    let mut ct = eval.finish(sum)?;
-                    self.known(&mut ct, |job| {
-                        job.partial_bound(error(job), layout.blocks())
+                    let mut ct = eval.relinearize_rescale(sum)?;
+                    self.known(&mut ct, |sizes| {
+                        sizes.partial(error.of(sizes), layout.blocks())
                     })?;
                     Ok(ct)
                 });
@@ -133,17 +138,17 @@ impl<E: Evaluator> Run<'_, E> {
                 let terms: Vec<_> = closed.iter().zip(turns.small_steps()).collect();
                 let mut sum = eval.rotate_each_and_sum(&terms)?;
                 let pairs = layout.blocks() * turns.small;
-                self.known(&mut sum, |job| job.partial_bound(error(job), pairs))?;
+                self.known(&mut sum, |sizes| sizes.partial(error.of(sizes), pairs))?;
                 Ok(sum)
             })
             .collect::<Result<_, EvalError>>()?;
-        by_class(giants, turns.large)
+        chunks(giants, turns.large)
             .into_par_iter()
             .map(|giants| {
                 let terms: Vec<_> = giants.iter().zip(turns.large_steps()).collect();
                 let mut sum = eval.rotate_each_and_sum(&terms)?;
-                let pairs = layout.blocks() * layout.groups();
-                self.known(&mut sum, |job| job.partial_bound(error(job), pairs))?;
+                let pairs = layout.blocks() * layout.column_groups();
+                self.known(&mut sum, |sizes| sizes.partial(error.of(sizes), pairs))?;
                 Ok(sum)
             })
             .collect()
@@ -158,13 +163,13 @@ impl<E: Evaluator> Run<'_, E> {
         look_ahead: &[Vec<E::Ct>],
     ) -> Result<Vec<Vec<E::Ct>>, TrainError> {
         let layout = self.job.layout();
-        if layout.arrangement() == Arrangement::RowMajor {
+        if !layout.rotates_vectors() {
             // One class may stand for all.
             let shared = look_ahead.len() == 1;
             let own = if shared { 0..1 } else { classes };
             return Ok(look_ahead[own].to_vec());
         }
-        let turns = Turns::new(layout.groups(), layout.row_length());
+        let turns = Turns::new(layout.column_groups(), layout.row_length());
         let rotated = |ct: &E::Ct| -> Result<Vec<E::Ct>, EvalError> {
             // The weights repeat after g rows, so turning on by j rows is turning back by g - j: the sums' keys serve here too.
             let digits = self.eval.hoist(ct)?;
@@ -181,7 +186,7 @@ impl<E: Evaluator> Run<'_, E> {
                 })
                 .collect::<Result<_, EvalError>>()?;
             let back: Vec<E::Ct> = back.into_iter().flatten().collect();
-            let groups = layout.groups();
+            let groups = layout.column_groups();
             Ok((0..groups)
                 .map(|j| back[(groups - j) % groups].clone())
                 .collect())
@@ -190,16 +195,14 @@ impl<E: Evaluator> Run<'_, E> {
             .iter()
             .map(|parts| match parts.as_slice() {
                 [ct] => rotated(ct),
-                _ => Err(EvalError::Empty {
-                    op: "rotation of the weights",
-                }),
+                _ => Err(Refusal::Empty.of(Op::Rotate)),
             })
             .collect();
         all.map_err(at.step("rotations of the weights"))
     }
 
     pub(super) fn load_curvature(&self, at: At) -> Result<Vec<E::Ct>, TrainError> {
-        (0..self.job.layout().groups())
+        (self.job.layout().ciphertexts_per_vector().indices())
             .map(|group| self.load(at, Upload::Curvature { group }))
             .collect()
     }
@@ -253,17 +256,4 @@ fn columns<T>(rows: Vec<Vec<T>>, count: usize) -> Vec<Vec<T>> {
             .for_each(|(column, x)| column.push(x));
     }
     columns
-}
-
-/// Consecutive items, `groups` to a class.
-pub(super) fn by_class<T>(flat: Vec<T>, groups: usize) -> Vec<Vec<T>> {
-    let mut rest = flat.into_iter();
-    let mut classes = Vec::new();
-    loop {
-        let class: Vec<T> = rest.by_ref().take(groups).collect();
-        if class.is_empty() {
-            return classes;
-        }
-        classes.push(class);
-    }
 }

@@ -1,8 +1,13 @@
 //! Progress, checkpoints, cancellation.
 
+use std::sync::Arc;
+
+use he_core::circuits::Refresh;
 use he_core::evaluator::Evaluator;
 
 use super::error::SourceError;
+use super::refresh::Refreshed;
+use super::state::State;
 
 /// Where a training run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,30 +22,6 @@ pub struct Progress {
     pub key_products: u64,
 }
 
-/// The iterates between two iterations, by class and column group. `look_ahead` may hold one class that all share.
-#[derive(Clone, Debug)]
-pub struct State<Ct> {
-    /// Iterations done.
-    pub done: usize,
-    /// V: where the next gradient is taken. Empty after the last iteration.
-    pub look_ahead: Vec<Vec<Ct>>,
-    /// W: the weights.
-    pub weights: Vec<Vec<Ct>>,
-    /// M = (Y - 1/2)^T X; empty for the paper's method and after the last iteration.
-    pub first_gradient: Vec<Vec<Ct>>,
-}
-
-impl<Ct> State<Ct> {
-    /// Applies `f` to every ciphertext: look-ahead weights, weights, first gradient.
-    pub(super) fn each_mut(&mut self, f: impl FnMut(&mut Ct)) {
-        let vectors = self.look_ahead.iter_mut().chain(&mut self.weights);
-        vectors
-            .chain(&mut self.first_gradient)
-            .flatten()
-            .for_each(f);
-    }
-}
-
 /// Watches a training run. Every method has a default that does nothing.
 pub trait Observer<E: Evaluator>: Sync {
     /// Called after every block of samples and every phase.
@@ -52,6 +33,24 @@ pub trait Observer<E: Evaluator>: Sync {
     /// Any error ends the run.
     fn iteration_done(&self, _state: &State<E::Ct>) -> Result<(), SourceError> {
         Ok(())
+    }
+
+    /// Asked where the levels end and the job has a refresh: W and V anew ([`Job::refreshed`](crate::job::Job::refreshed) says where they must
+    /// stand), or none, which ends the run with [`super::TrainError::Refresh`]; it goes on from the state with [`super::refresh::refreshed`].
+    ///
+    /// # Errors
+    /// Any error ends the run.
+    fn refresh(&self, _state: &State<E::Ct>) -> Result<Option<Refreshed<E::Ct>>, SourceError> {
+        Ok(None)
+    }
+
+    /// Asked where the job refreshes by bootstrapping: what does it, dropped when this refresh is done, so that its keys need memory no longer than
+    /// that. None ends the run with [`super::TrainError::Refresh`].
+    ///
+    /// # Errors
+    /// Any error ends the run.
+    fn bootstrap(&self) -> Result<Option<Arc<dyn Refresh<E>>>, SourceError> {
+        Ok(None)
     }
 
     /// Asked often; the run ends with [`super::TrainError::Cancelled`] once this is true.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use he_core::evaluator::Clear;
-use he_core::holder::ClearSealer;
+use he_core::key_holder::ClearHolder;
 use he_core::params::ParamsLiteral;
 use ndarray::{Array2, s};
 
@@ -86,18 +86,18 @@ fn the_paper_s_job_on_clear_slots_reaches_the_paper_s_accuracy() {
         request.parameters = Some(parameters());
         let plan = Plan::search(&request).unwrap();
         // Two data, two labels, one B, one start weight.
-        assert_eq!(plan.prediction().uploads, 6);
-        assert_eq!(plan.prediction().levels, 5 * iterations);
+        assert_eq!(plan.estimate().uploads, 6);
+        assert_eq!(plan.estimate().levels, 5 * iterations);
         let clear = Clear::new(plan.params().clone());
-        let sealer = ClearSealer(&clear);
+        let encryptor = ClearHolder(&clear);
         let uploads = Uploads::new(plan.job(), seen, &labels[..128]).unwrap();
         let source: MemorySource<_> = uploads
-            .seal_all::<Clear>(&sealer)
+            .encrypt_all::<Clear>(&encryptor)
             .collect::<Result<_, _>>()
             .unwrap();
         let weights = train(plan.job(), &clear, &source, &Unobserved);
         let weights = weights.unwrap_or_else(|e| panic!("{e}"));
-        let opened = decrypt(plan.job(), &clear, &sealer, &weights).unwrap();
+        let opened = decrypt(plan.job(), &clear, &encryptor, &weights).unwrap();
         let distance = largest(&(&opened.weights - &twin.weights[iterations - 1]));
         // Weights below 1 from sums of 128 f64 products: rounding stays far below.
         assert!(distance < 1e-9, "{distance}");

@@ -3,36 +3,32 @@
 use he_core::evaluator::{EvalError, Evaluator, Level};
 use rayon::prelude::*;
 
-use super::{ErrorSize, LABEL_BOUND, Run, State, TrainError};
-use crate::plan::{Job, Method};
+use super::{ErrorSize, Run, State, TrainError};
+use crate::job::{Labels, Sizes};
 
 /// W and V of one class and column group, V only if another iteration follows.
 type Pair<Ct> = (Ct, Option<Ct>);
 
 impl<E: Evaluator> Run<'_, E> {
-    /// One iteration. 4 levels, 5 with degree 5 or 7; one more for the paper's method.
+    /// One iteration. 4 levels, 5 with degree 5 or 7, 6 from degree 9 on; one more for the paper's method.
     pub(super) fn iterate(&self, state: State<E::Ct>) -> Result<State<E::Ct>, TrainError> {
         let at = self.at(state.done + 1);
-        let paper = matches!(self.job.program().method, Method::Paper { .. });
-        let level = state.look_ahead.iter().flatten().next();
-        let level = level.map_or(Level(0), |ct| self.eval.meta(ct).level);
+        let method = self.job.program().method;
         // Labels are masked to the level of the errors, which the polynomial leaves.
-        let spent = self.job.program().polynomial.levels();
-        let label_level = Level(level.0.saturating_sub(spent));
-        let (error, curvature): (ErrorSize, _) = if paper {
-            (
-                |job| job.sigmoid_bound() + LABEL_BOUND,
-                self.load_curvature(at)?,
-            )
+        let levels = self.job.levels().iteration(at.iteration);
+        let label_level = Level(levels.map_or(0, |levels| levels.errors.0 + 1));
+        let labelled = method.labels() == Labels::Every;
+        let (error, curvature) = if labelled {
+            (ErrorSize::Whole(at.iteration), self.load_curvature(at)?)
         } else {
-            (Job::sigmoid_bound, vec![])
+            (ErrorSize::Sigmoid(at.iteration), vec![])
         };
         let mut directions = Vec::new();
         for classes in self.passes() {
             let ahead = self.spread_weights(at, classes.clone(), &state.look_ahead)?;
             let sums = self.accumulate(at, classes.len(), |blocks, data| {
                 let labels = |block| self.labels(at, block, label_level);
-                let labels = paper.then(|| blocks.map(labels).collect::<Result<Vec<_>, _>>());
+                let labels = labelled.then(|| blocks.map(labels).collect::<Result<Vec<_>, _>>());
                 let labels = labels.transpose()?;
                 self.errors(at, classes.clone(), data, &ahead, labels.as_deref())
             })?;
@@ -67,7 +63,7 @@ impl<E: Evaluator> Run<'_, E> {
         })
     }
 
-    /// The recurrence of [`crate::plan::Step`]. The gain is a relabelling of D; everything else stands higher and is brought down by products
+    /// The recurrence of [`crate::job::Step`]. The gain goes into the scale of D; everything else stands higher and is brought down by products
     /// with constants that land at D's level and scale: no level is spent.
     fn update(
         &self,
@@ -77,7 +73,7 @@ impl<E: Evaluator> Run<'_, E> {
         mut direction: E::Ct,
     ) -> Result<Pair<E::Ct>, EvalError> {
         let eval = self.eval;
-        let step = self.job.program().steps[state.done];
+        let step = self.job.steps()[state.done];
         // One class may stand for all (the paper's start weights).
         fn of<T>(all: &[Vec<T>], class: usize, group: usize) -> &T {
             &all[class.min(all.len().saturating_sub(1))][group]
@@ -87,10 +83,10 @@ impl<E: Evaluator> Run<'_, E> {
             of(&state.weights, class, group),
         );
         let last = state.done + 1 == self.job.iterations();
-        eval.relabel(&mut direction, step.gain)?;
+        eval.scale_value(&mut direction, step.gain)?;
         let to = eval.meta(&direction).placement();
-        let paper = matches!(self.job.program().method, Method::Paper { .. });
-        let (base, other) = if paper {
+        let from_weights = self.job.program().method.steps_from_weights();
+        let (base, other) = if from_weights {
             (weights, ahead)
         } else {
             (ahead, weights)
@@ -100,8 +96,8 @@ impl<E: Evaluator> Run<'_, E> {
             let first = eval.mul_scalar(&m[group], step.gain, to)?;
             new = eval.add(&new, &first)?;
         }
-        self.known(&mut new, |job| job.program().bounds.weight)?;
-        if paper {
+        self.known(&mut new, Sizes::weight)?;
+        if from_weights {
             let mixed = self.mix(&new, other, step.momentum)?;
             return Ok((mixed, (!last).then_some(new)));
         }
@@ -113,64 +109,16 @@ impl<E: Evaluator> Run<'_, E> {
         Ok((new, mixed))
     }
 
-    /// (1 + momentum) new - momentum old, the first product by relabelling.
+    /// (1 + momentum) new - momentum old, the first product through the scale.
     fn mix(&self, new: &E::Ct, old: &E::Ct, momentum: f64) -> Result<E::Ct, EvalError> {
         let eval = self.eval;
         let mut mixed = new.clone();
         if momentum != 0.0 {
-            eval.relabel(&mut mixed, 1.0 + momentum)?;
+            eval.scale_value(&mut mixed, 1.0 + momentum)?;
             let to = eval.meta(&mixed).placement();
             mixed = eval.add(&mixed, &eval.mul_scalar(old, -momentum, to)?)?;
-            self.known(&mut mixed, |job| job.program().bounds.weight)?;
+            self.known(&mut mixed, Sizes::weight)?;
         }
         Ok(mixed)
-    }
-
-    /// Whether a saved state has the shape of one of this job's.
-    pub(super) fn check_state(&self, state: &State<E::Ct>) -> Result<(), TrainError> {
-        let layout = self.job.layout();
-        let classes = layout.shape().classes;
-        let check = |what, expected: usize, found: usize, good: bool| {
-            if good {
-                Ok(())
-            } else {
-                Err(TrainError::State {
-                    what,
-                    expected,
-                    found,
-                })
-            }
-        };
-        let iterations = self.job.iterations();
-        check(
-            "iterations",
-            iterations,
-            state.done,
-            state.done <= iterations,
-        )?;
-        let open = state.done < iterations;
-        let paper = matches!(self.job.program().method, Method::Paper { .. });
-        let shared = paper && state.done == 0;
-        let expected = if shared { 1 } else { classes };
-        let (ahead, first) = (
-            if open { expected } else { 0 },
-            if open && !paper { classes } else { 0 },
-        );
-        for (what, expected, vectors) in [
-            ("classes of weights", expected, &state.weights),
-            ("classes of look-ahead weights", ahead, &state.look_ahead),
-            (
-                "classes of the first gradient",
-                first,
-                &state.first_gradient,
-            ),
-        ] {
-            check(what, expected, vectors.len(), vectors.len() == expected)?;
-            for class in vectors {
-                let (parts, found) = (layout.parts(), class.len());
-                check("parts of a vector", parts, found, parts == found)?;
-            }
-        }
-        Ok(())
     }
 }

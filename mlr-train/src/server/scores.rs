@@ -2,13 +2,12 @@
 
 use std::ops::Range;
 
+use he_core::circuits::{fold, folds};
 use he_core::evaluator::{Evaluator, Level};
 use rayon::prelude::*;
 
-use super::gradient::by_class;
 use super::{At, Run, TrainError};
-use crate::packing::{Upload, folds};
-use crate::plan::Job;
+use crate::packing::{Upload, chunks};
 
 impl<E: Evaluator> Run<'_, E> {
     /// Products of the rows of some blocks with the weights of every vector in `weights`, vector by vector, not relinearised. No level, no key switch yet.
@@ -17,25 +16,26 @@ impl<E: Evaluator> Run<'_, E> {
         at: At,
         data: &[Vec<E::Ct>],
         weights: &[Vec<E::Ct>],
-    ) -> Result<Vec<E::Acc>, TrainError> {
+    ) -> Result<Vec<E::ProductSum>, TrainError> {
         let count = weights.len() * data.len();
-        let mut sums: Vec<_> = (0..count).map(|_| self.eval.accumulator()).collect();
+        let mut sums: Vec<_> = (0..count).map(|_| self.eval.product_sum()).collect();
         let [weights, data] =
             [weights, data].map(|rows| rows.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        let products = self.eval.mul_acc_all(&mut sums, &weights, &data);
+        let products = self.eval.add_matrix_product(&mut sums, &weights, &data);
         products.map_err(at.step("product of scores"))?;
         Ok(sums)
     }
 
     /// z_a + i z_b of every row in column 0, window sums across two samples elsewhere. 1 level, 1 + (column fold) key switches.
-    fn scores(&self, at: At, products: E::Acc) -> Result<E::Ct, TrainError> {
+    fn scores(&self, at: At, products: E::ProductSum) -> Result<E::Ct, TrainError> {
         let z = self
             .eval
-            .finish(products)
+            .relinearize_rescale(products)
             .map_err(at.step("product of scores"))?;
         let (p, radix) = (self.job.layout().row_length(), self.job.program().radix);
-        let folded = self.fold(z, &folds(p, 1, radix)).and_then(|mut z| {
-            self.known(&mut z, Job::score_bound)?;
+        let stages = folds(p, 1, radix);
+        let folded = fold(self.eval, z, &stages, |_, _| Ok(())).and_then(|mut z| {
+            self.known(&mut z, |sizes| sizes.score(at.iteration))?;
             Ok(z)
         });
         folded.map_err(at.step("sum of scores over columns"))
@@ -45,10 +45,11 @@ impl<E: Evaluator> Run<'_, E> {
     fn spread(&self, at: At, ct: E::Ct) -> Result<E::Ct, TrainError> {
         let (p, radix) = (self.job.layout().row_length(), self.job.program().radix);
         let meta = self.eval.meta(&ct);
-        let spread = self.fold(ct, &folds(p, -1, radix)).and_then(|mut ct| {
+        let stages = folds(p, -1, radix);
+        let spread = fold(self.eval, ct, &stages, |_, _| Ok(())).and_then(|mut ct| {
             // One column is not zero.
             self.eval.declare_bound(&mut ct, meta.bound)?;
-            self.eval.declare_typical(&mut ct, meta.typical)?;
+            self.eval.declare_rms(&mut ct, meta.rms)?;
             Ok(ct)
         });
         spread.map_err(at.step("spreading over columns"))
@@ -89,7 +90,7 @@ impl<E: Evaluator> Run<'_, E> {
                 self.spread(at, error)
             })
             .collect::<Result<_, TrainError>>()?;
-        Ok(by_class(errors, count))
+        Ok(chunks(errors, count))
     }
 
     /// Reads the labels of a block and readies them for rotation at `level`.
@@ -99,11 +100,11 @@ impl<E: Evaluator> Run<'_, E> {
         block: usize,
         level: Level,
     ) -> Result<Labels<E>, TrainError> {
-        let parts = 0..self.job.layout().label_parts();
+        let parts = self.job.layout().label_ciphertexts().indices();
         parts
             .map(|part| {
                 let ct = self.load(at, Upload::Labels { block, part })?;
-                let ready = self.eval.drop_to(&ct, level);
+                let ready = self.eval.drop_level(&ct, level);
                 ready
                     .and_then(|ct| self.eval.hoist(&ct))
                     .map_err(at.step("labels"))

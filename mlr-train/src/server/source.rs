@@ -1,13 +1,20 @@
 //! Where the server reads uploaded ciphertexts from.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use he_core::circuits::Refresh;
+use he_core::circuits::bootstrap::BootstrapPlan;
 use he_core::ckks::noise;
-use he_core::evaluator::{Evaluator, Trace, TraceCt};
+use he_core::evaluator::{Evaluator, SimulatedCt, Simulator};
+use he_core::params::Params;
 
 use super::error::SourceError;
+use super::observer::Observer;
+use super::refresh::Refreshed;
+use super::state::State;
+use crate::job::{Iterate, Job};
 use crate::packing::Upload;
-use crate::plan::Job;
 
 /// Uploaded ciphertexts, read one at a time: from files, from memory, or shapes alone. Every iteration reads all blocks in order.
 pub trait BlockSource<E: Evaluator>: Sync {
@@ -50,26 +57,80 @@ impl<E: Evaluator> BlockSource<E> for MemorySource<E::Ct> {
 /// Uploads of which only level, scale and bound exist.
 #[derive(Clone, Copy, Debug)]
 pub struct ShapeSource<'a> {
-    trace: &'a Trace,
+    simulator: &'a Simulator,
     job: &'a Job,
+    bootstrap: Option<&'a Arc<BootstrapPlan>>,
 }
 
 impl<'a> ShapeSource<'a> {
-    /// The uploads of `job` for `trace`.
-    pub fn new(trace: &'a Trace, job: &'a Job) -> Self {
-        Self { trace, job }
+    /// The uploads of `job` for `simulator`.
+    pub fn new(simulator: &'a Simulator, job: &'a Job) -> Self {
+        Self {
+            simulator,
+            job,
+            bootstrap: None,
+        }
+    }
+
+    /// The same for a job that is refreshed by a bootstrapping.
+    #[must_use]
+    pub fn with_bootstrap(self, bootstrap: Option<&'a Arc<BootstrapPlan>>) -> Self {
+        Self { bootstrap, ..self }
+    }
+
+    /// The simulator.
+    pub(crate) fn simulator(&self) -> &Simulator {
+        self.simulator
     }
 }
 
-impl BlockSource<Trace> for ShapeSource<'_> {
-    fn load(&self, upload: Upload) -> Result<TraceCt, SourceError> {
-        let n = self.trace.params().n();
-        let noise = if self.job.program().owners.public_key {
-            noise::fresh_public(n)
-        } else {
-            noise::fresh_secret(n)
+impl Observer<Simulator> for ShapeSource<'_> {
+    fn bootstrap(&self) -> Result<Option<Arc<dyn Refresh<Simulator>>>, SourceError> {
+        let plan = self.bootstrap.map(Arc::clone);
+        Ok(plan.map(|plan| plan as Arc<dyn Refresh<Simulator>>))
+    }
+
+    fn refresh(
+        &self,
+        state: &State<SimulatedCt>,
+    ) -> Result<Option<Refreshed<SimulatedCt>>, SourceError> {
+        let n = self.simulator.params().n();
+        let fresh = |of: Iterate| {
+            let meta = self.job.refreshed(state.done + 1, of, n);
+            let meta = meta.ok_or_else(|| "no refresh before this iteration".to_owned())?;
+            let each = || {
+                let fresh = self
+                    .simulator
+                    .fresh(meta.placement(), meta.bound, meta.noise);
+                fresh.map_err(SourceError::new)
+            };
+            let class = |groups: &Vec<SimulatedCt>| groups.iter().map(|_| each()).collect();
+            let all: Result<Vec<Vec<_>>, SourceError> = state.weights.iter().map(class).collect();
+            all
         };
+        Ok(Some(Refreshed {
+            look_ahead: fresh(Iterate::LookAhead)?,
+            weights: fresh(Iterate::Weights)?,
+        }))
+    }
+}
+
+/// The expected noise of every upload of `job`: what the plan reckons with, whatever a file says.
+pub fn upload_noise(job: &Job, params: &Params) -> f64 {
+    let owners = &job.program().owners;
+    match (owners.joint, owners.public_key) {
+        (Some(_), _) => noise::fresh_proved(params),
+        (None, true) => noise::fresh_public(params),
+        (None, false) => noise::fresh_secret(params.n()),
+    }
+}
+
+impl BlockSource<Simulator> for ShapeSource<'_> {
+    fn load(&self, upload: Upload) -> Result<SimulatedCt, SourceError> {
+        let noise = upload_noise(self.job, self.simulator.params());
         let (at, bound) = (self.job.placement(upload), self.job.bound(upload));
-        Ok(self.trace.seal(at, bound, noise)?)
+        self.simulator
+            .fresh(at, bound, noise)
+            .map_err(SourceError::new)
     }
 }

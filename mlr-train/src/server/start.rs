@@ -1,27 +1,27 @@
 //! The first iteration: unpacking the client's gradient, or computing it from labels, or the paper's start weights.
 
-use he_core::evaluator::{EvalError, Evaluator, Level};
+use he_core::circuits::{fold, folds};
+use he_core::evaluator::{EvalError, Evaluator};
 use rayon::prelude::*;
 
-use super::gradient::by_class;
-use super::{At, LABEL_BOUND, Run, State, TrainError};
-use crate::packing::{Arrangement, Upload, first_gradient_row, folds, row_indicator};
-use crate::plan::{FirstGradient, Method};
+use super::{At, ErrorSize, Run, State, TrainError};
+use crate::job::{FirstGradient, LABEL_SIZE, Sizes};
+use crate::packing::{Upload, first_gradient_row, row_indicator};
 
 impl<E: Evaluator> Run<'_, E> {
     /// The state from which [`Run::iterate`] goes on.
     pub(super) fn start(&self) -> Result<State<E::Ct>, TrainError> {
         let at = self.at(1);
-        match self.job.program().method {
-            Method::Whitened { first_gradient } => {
+        match self.job.program().method.first_gradient() {
+            Some(first_gradient) => {
                 let m = match first_gradient {
                     FirstGradient::Client => self.unpack(at)?,
                     FirstGradient::Server => self.label_gradient(at)?,
                 };
                 self.after_first_gradient(at, m)
             }
-            Method::Paper { .. } => {
-                let groups = 0..self.job.layout().groups();
+            None => {
+                let groups = self.job.layout().ciphertexts_per_vector().indices();
                 let start: Vec<_> = groups
                     .map(|group| self.load(at, Upload::Weights { group }))
                     .collect::<Result<_, _>>()?;
@@ -35,26 +35,29 @@ impl<E: Evaluator> Run<'_, E> {
         }
     }
 
-    /// W_1 = gain M from W_0 = V_0 = 0, and V_1 = (1 + momentum) W_1: by relabelling alone.
+    /// W_1 = gain M from W_0 = V_0 = 0, and V_1 = (1 + momentum) W_1: by scaling values alone.
     fn after_first_gradient(
         &self,
         at: At,
         mut m: Vec<Vec<E::Ct>>,
     ) -> Result<State<E::Ct>, TrainError> {
-        let step = self.job.program().steps[0];
+        let step = self.job.steps()[0];
         // Here, where the first gradient is still one with both of its multiples: they share its memory.
-        m.iter_mut().flatten().for_each(|ct| self.eval.settle(ct));
+        m.iter_mut()
+            .flatten()
+            .for_each(|ct| self.eval.canonicalize(ct));
         let scaled = |factor: f64, m: &[Vec<E::Ct>]| -> Result<Vec<Vec<E::Ct>>, EvalError> {
             let mut out = m.to_vec();
             for ct in out.iter_mut().flatten() {
-                self.eval.relabel(ct, factor)?;
-                self.known(ct, |job| job.program().bounds.weight)?;
+                self.eval.scale_value(ct, factor)?;
+                self.known(ct, Sizes::weight)?;
             }
             Ok(out)
         };
         let weights = scaled(step.gain, &m).map_err(at.step("first weights"))?;
         let look_ahead = if self.job.iterations() > 1 {
-            scaled(step.gain * (1.0 + step.momentum), &m).map_err(at.step("first weights"))?
+            let ahead = scaled(step.gain * (1.0 + step.momentum), &m);
+            self.lowered(ahead.map_err(at.step("first weights"))?, at)?
         } else {
             m.clear();
             vec![]
@@ -67,6 +70,20 @@ impl<E: Evaluator> Run<'_, E> {
         })
     }
 
+    /// Look-ahead weights at the level where the next iteration wants them: refreshes may want the first gradient higher.
+    fn lowered(&self, mut ahead: Vec<Vec<E::Ct>>, at: At) -> Result<Vec<Vec<E::Ct>>, TrainError> {
+        let Some(next) = self.job.levels().iteration(at.iteration + 1) else {
+            return Ok(ahead);
+        };
+        for ct in ahead.iter_mut().flatten() {
+            if self.eval.meta(ct).level > next.weights {
+                let lower = self.eval.drop_level(ct, next.weights);
+                *ct = lower.map_err(at.step("first weights"))?;
+            }
+        }
+        Ok(ahead)
+    }
+
     /// Every row vector of the packed first gradient in a ciphertext of its own, repeated in every row. 1 level; none in the diagonal
     /// arrangement, where nothing is packed.
     ///
@@ -74,16 +91,18 @@ impl<E: Evaluator> Run<'_, E> {
     /// over the period. Both use rotations that the fold over rows needs anyway.
     fn unpack(&self, at: At) -> Result<Vec<Vec<E::Ct>>, TrainError> {
         let layout = self.job.layout();
-        let mut packed: Vec<_> = (0..layout.gradient_parts())
+        let mut packed: Vec<_> = layout
+            .first_gradient_ciphertexts()
+            .indices()
             .map(|part| self.first_gradient_part(at, part))
             .collect::<Result<_, _>>()?;
-        if layout.arrangement() == Arrangement::Diagonal {
+        if !layout.packs_first_gradient() {
             // A class each, ready for use.
             for ct in &mut packed {
-                let known = self.known(ct, |job| job.total_bound(LABEL_BOUND));
+                let known = self.known(ct, |sizes| sizes.total(LABEL_SIZE));
                 known.map_err(at.step("first gradient"))?;
             }
-            return Ok(by_class(packed, 1));
+            return Ok(layout.ciphertexts_per_vector().cut(packed));
         }
         let flat = if layout.gradient_period() <= self.job.program().radix {
             self.unpack_by_rotations(&packed)
@@ -92,7 +111,7 @@ impl<E: Evaluator> Run<'_, E> {
         };
         let flat = flat.map_err(at.step("unpacking the first gradient"))?;
         self.report(at, "first gradient")?;
-        Ok(by_class(flat, layout.groups()))
+        Ok(layout.ciphertexts_per_vector().cut(flat))
     }
 
     /// One part of the packed first gradient, summed over the owners: M adds up. No level, no key switch.
@@ -102,8 +121,9 @@ impl<E: Evaluator> Run<'_, E> {
         for owner in 1..self.job.owner_rows().len() {
             let added = self.eval.add(&sum, &of(owner)?).and_then(|mut added| {
                 // The bound of an owner's part is that of the sum: the squares of a column add up too.
-                self.known(&mut added, |job| {
-                    job.bound(Upload::FirstGradient { owner, part })
+                self.known(&mut added, |sizes| {
+                    self.job
+                        .upload_size(sizes, Upload::FirstGradient { owner, part })
                 })?;
                 Ok(added)
             });
@@ -144,7 +164,7 @@ impl<E: Evaluator> Run<'_, E> {
             let mask = eval.plain(row_indicator(layout, row, period))?;
             let alone = eval.mul_plain(&packed[part], &mask, self.first_scale())?;
             // One row is not zero: the sum over the rows is as large as it.
-            self.fold(alone, &stages)
+            fold(eval, alone, &stages, |_, _| Ok(()))
         })
     }
 
@@ -154,13 +174,13 @@ impl<E: Evaluator> Run<'_, E> {
         F: Fn(usize, usize) -> Result<E::Ct, EvalError> + Sync,
     {
         let layout = self.job.layout();
-        (0..layout.vectors())
+        (layout.ciphertexts_per_matrix().indices())
             .into_par_iter()
             .map(|vector| {
-                let groups = layout.groups();
+                let groups = layout.column_groups();
                 let (part, row) = first_gradient_row(layout, vector / groups, vector % groups);
                 let mut ct = make(part, row)?;
-                self.known(&mut ct, |job| job.total_bound(LABEL_BOUND))?;
+                self.known(&mut ct, |sizes| sizes.total(LABEL_SIZE))?;
                 Ok(ct)
             })
             .collect()
@@ -172,20 +192,20 @@ impl<E: Evaluator> Run<'_, E> {
 
     /// M = (Y - 1/2)^T X from encrypted labels. 2 levels.
     fn label_gradient(&self, at: At) -> Result<Vec<Vec<E::Ct>>, TrainError> {
-        let top = self.job.levels();
+        let level = self.job.levels().labels();
         // Labels at this scale, times data, rescaled and halved by the real part, land at the planned scale.
         let data = f64::from(self.job.program().scales.data).exp2();
-        let scale = 0.5 * self.first_scale() * self.eval.params().q()[top - 1] as f64 / data;
+        let scale = 0.5 * self.first_scale() * self.eval.params().q()[level.0 - 1] as f64 / data;
         let mut directions = Vec::new();
         for classes in self.passes() {
             let sums = self.accumulate(at, classes.len(), |blocks, _| {
                 let errors = blocks.map(|block| {
-                    let labels = self.labels(at, block, Level(top))?;
+                    let labels = self.labels(at, block, level)?;
                     self.spread_labels(at, classes.clone(), &labels, scale)
                 });
                 errors.collect()
             })?;
-            directions.extend(self.directions(at, sums, |_| LABEL_BOUND, &[])?);
+            directions.extend(self.directions(at, sums, ErrorSize::Label, &[])?);
         }
         Ok(directions)
     }

@@ -1,10 +1,11 @@
 //! The training on clear slots equals the recurrence on matrices.
 
+use he_core::error::Report;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use he_core::evaluator::{Clear, Evaluator, Op, Trace};
-use he_core::holder::ClearSealer;
+use he_core::evaluator::{Clear, CountedOp, Evaluator, Simulator};
+use he_core::key_holder::ClearHolder;
 use he_core::params::{Params, ParamsLiteral};
 use ndarray::Array2;
 
@@ -16,7 +17,7 @@ use crate::client::encrypt::Uploads;
 use crate::data::{FeatureSet, TrainingSet};
 use crate::packing::{Arrangement, Shape};
 use crate::plan::{
-    Bounds, FirstGradient, Job, Method, Owners, Polynomial, Program, Scales, Step, fit_scales,
+    Bounds, FirstGradient, Job, Method, Owners, Polynomial, Program, Scales, fit_scales,
 };
 use crate::sigmoid::{Activation, Degree, OddPolynomial};
 
@@ -65,14 +66,14 @@ pub(super) fn program(
     let (x, _) = samples(shape);
     let curvature = paper::diagonal(&x).iter().fold(0.0f64, |a, &b| a.max(b));
     let schedule = Schedule::ladder(4.0, 6.0, iterations).unwrap();
-    let steps = match method {
-        Method::Whitened { .. } => Step::whitened(shape.samples, &schedule),
-        Method::Paper { .. } => Step::paper(shape.samples, iterations),
+    let schedule = match method {
+        Method::Whitened { .. } => schedule.steps().to_vec(),
+        Method::Paper { .. } => vec![1.0; iterations],
     };
     Program {
         shape,
         method,
-        steps,
+        schedule,
         polynomial: Polynomial::new(&polynomial()),
         bounds: Bounds {
             data: 1.0,
@@ -93,22 +94,18 @@ pub(super) fn program(
             curvature: 24,
         },
         owners: Owners::default(),
+        refresh: None,
     }
 }
 
 /// The clear twins' weights.
 pub(super) fn reference(program: &Program, x: &Array2<f64>, labels: &[u32]) -> Array2<f64> {
-    let Shape {
-        samples, classes, ..
-    } = program.shape;
-    let coefficients = program.polynomial.coefficients().to_vec();
-    let polynomial = OddPolynomial::from_coefficients(coefficients, 6.0).unwrap();
-    let activation = Activation::Polynomial(polynomial);
-    let iterations = program.steps.len();
+    let classes = program.shape.classes;
+    let activation = Activation::from(program.polynomial.polynomials().unwrap());
+    let iterations = program.schedule.len();
     match program.method {
         Method::Whitened { .. } => {
-            let gains = program.steps.iter().map(|s| s.gain * samples as f64);
-            let schedule = Schedule::new(gains.collect()).unwrap();
+            let schedule = Schedule::new(program.schedule.clone()).unwrap();
             let run = whitened::train(x.view(), labels, classes, &schedule, &activation);
             run.unwrap().last().clone()
         }
@@ -138,18 +135,18 @@ fn run(program: Program) -> Outcome {
     let shape = program.shape;
     let (x, labels) = samples(shape);
     let expected = reference(&program, &x, &labels);
-    let params = ring(Job::new(program.clone(), 512).unwrap().levels());
+    let params = ring(Job::new(program.clone(), 512).unwrap().levels().top());
     let fitted = fit_scales(&program, &params);
     let (job, _) = fitted.unwrap_or_else(|e| panic!("{shape:?}: {e:?}"));
     let clear = Clear::new(params);
-    let sealer = ClearSealer(&clear);
+    let encryptor = ClearHolder(&clear);
     let uploads = Uploads::new(&job, x.view(), &labels).unwrap();
     let source: MemorySource<_> = uploads
-        .seal_all::<Clear>(&sealer)
+        .encrypt_all::<Clear>(&encryptor)
         .collect::<Result<_, _>>()
         .unwrap();
     let weights = train(&job, &clear, &source, &Unobserved).unwrap_or_else(|e| panic!("{e}"));
-    let opened = decrypt(&job, &clear, &sealer, &weights).unwrap();
+    let opened = decrypt(&job, &clear, &encryptor, &weights).unwrap();
     let distance = (&opened.weights - &expected)
         .iter()
         .fold(0.0f64, |a, b| a.max(b.abs()));
@@ -302,16 +299,16 @@ fn the_trace_counts_what_the_training_does() {
     };
     for method in [CLIENT, SERVER, PAPER] {
         let out = run(program(shape, method, 2, 8));
-        let trace = Trace::new(ring(out.job.levels()));
+        let simulator = Simulator::new(ring(out.job.levels().top()));
         train(
             &out.job,
-            &trace,
-            &ShapeSource::new(&trace, &out.job),
+            &simulator,
+            &ShapeSource::new(&simulator, &out.job),
             &Unobserved,
         )
         .unwrap();
-        assert_eq!(trace.tally().rows(), out.clear.tally().rows());
-        assert!(trace.tally().total(Op::KeyProduct) > 0);
+        assert_eq!(simulator.tally().rows(), out.clear.tally().rows());
+        assert!(simulator.tally().total(CountedOp::KeyProduct) > 0);
     }
 }
 
@@ -337,11 +334,11 @@ fn a_resumed_run_ends_with_the_same_weights() {
     };
     let (x, labels) = samples(shape);
     let job = Job::new(program(shape, CLIENT, 3, 8), 512).unwrap();
-    let clear = Clear::new(ring(job.levels()));
-    let sealer = ClearSealer(&clear);
+    let clear = Clear::new(ring(job.levels().top()));
+    let encryptor = ClearHolder(&clear);
     let source: MemorySource<_> = Uploads::new(&job, x.view(), &labels)
         .unwrap()
-        .seal_all::<Clear>(&sealer)
+        .encrypt_all::<Clear>(&encryptor)
         .collect::<Result<_, _>>()
         .unwrap();
     let states = Mutex::default();
@@ -380,7 +377,7 @@ fn refusals_name_step_and_iteration() {
         classes: 3,
     };
     let job = Job::new(program(shape, CLIENT, 3, 8), 512).unwrap();
-    let short = Trace::new(ring(8));
+    let short = Simulator::new(ring(8));
     let error = train(&job, &short, &ShapeSource::new(&short, &job), &Unobserved).unwrap_err();
     assert!(matches!(
         error,
@@ -393,21 +390,33 @@ fn refusals_name_step_and_iteration() {
     let mut loud = program(shape, CLIENT, 2, 8);
     loud.scales.error = 60;
     let job = Job::new(loud, 512).unwrap();
-    let trace = Trace::new(ring(job.levels()));
-    let error = train(&job, &trace, &ShapeSource::new(&trace, &job), &Unobserved).unwrap_err();
-    insta::assert_snapshot!(error);
+    let simulator = Simulator::new(ring(job.levels().top()));
+    let error = train(
+        &job,
+        &simulator,
+        &ShapeSource::new(&simulator, &job),
+        &Unobserved,
+    )
+    .unwrap_err();
+    insta::assert_snapshot!(Report::of(&error));
     // An upload at another place than the plan's.
     let mut elsewhere = program(shape, CLIENT, 2, 8);
     elsewhere.scales.first = 33;
     let other = Job::new(elsewhere, 512).unwrap();
-    let error = train(&job, &trace, &ShapeSource::new(&trace, &other), &Unobserved).unwrap_err();
-    insta::assert_snapshot!(error);
+    let error = train(
+        &job,
+        &simulator,
+        &ShapeSource::new(&simulator, &other),
+        &Unobserved,
+    )
+    .unwrap_err();
+    insta::assert_snapshot!(Report::of(&error));
 }
 
 #[test]
 fn a_cancelled_run_says_so() {
     struct Stop;
-    impl super::Observer<Trace> for Stop {
+    impl super::Observer<Simulator> for Stop {
         fn cancelled(&self) -> bool {
             true
         }
@@ -418,7 +427,7 @@ fn a_cancelled_run_says_so() {
         classes: 3,
     };
     let job = Job::new(program(shape, CLIENT, 2, 8), 512).unwrap();
-    let trace = Trace::new(ring(job.levels()));
-    let error = train(&job, &trace, &ShapeSource::new(&trace, &job), &Stop).unwrap_err();
+    let simulator = Simulator::new(ring(job.levels().top()));
+    let error = train(&job, &simulator, &ShapeSource::new(&simulator, &job), &Stop).unwrap_err();
     assert!(matches!(error, TrainError::Cancelled { iteration: 1, .. }));
 }

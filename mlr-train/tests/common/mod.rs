@@ -23,7 +23,8 @@ pub(crate) fn squeezenet() -> Option<(Model, FeatureSet, FeatureSet)> {
     let test = rows("test_features.npy", "0..1000");
     let recipe = Recipe::Whitened {
         schedule: Schedule::new(vec![4.0, 4.0]).unwrap(),
-        polynomial: OddPolynomial::fit(Degree::Three, 6.0).unwrap(),
+        polynomials: OddPolynomial::fit(Degree::Three, 6.0).unwrap().into(),
+        rounding: None,
     };
     let prepared = Prepared::new(train.clone().try_into().unwrap(), recipe, 127, 0.03).unwrap();
     let (weights, intercept) = prepared

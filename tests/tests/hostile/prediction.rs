@@ -7,9 +7,9 @@ use crate::journey::JOB;
 use crate::prediction::{CLEAR, ENCRYPTED};
 use crate::program::{copy, done};
 
-const SERVER: &str = "predict-server --plan plan.json --eval-keys eval-keys --query query.enc --model model --out new.enc";
-const SEALED: &str = "predict-server --plan plan.json --eval-keys eval-keys --query query.enc --encrypted-model sealed.enc --out new.enc";
-const DECRYPT: &str = "predict-decrypt --plan plan.json --key keys/secret.key --query query.enc --scores scores.enc --out new.csv";
+const SERVER: &str = "predict score --plan plan.json --eval-keys eval-keys --query query.enc --model model --out new.enc";
+const SEALED: &str = "predict score --plan plan.json --eval-keys eval-keys --query query.enc --encrypted-model sealed.enc --out new.enc";
+const DECRYPT: &str = "predict decrypt --plan plan.json --key keys/secret.key --query query.enc --scores scores.enc --out new.csv";
 
 /// Replaces one file by another.
 fn instead(at: &Path, name: &str, by: &Path) {
@@ -53,13 +53,13 @@ fn predict_in_clear() {
 fn at_the_client() {
     let key = "--plan plan.json --key keys/secret.key";
     let encrypt: &'static str =
-        format!("predict-encrypt {key} --features bad.csv --out new.enc").leak();
-    let model: &'static str = format!("predict-encrypt {key} --model model --out new.enc").leak();
+        format!("predict encrypt {key} --features bad.csv --out new.enc").leak();
+    let model: &'static str = format!("predict encrypt {key} --model model --out new.enc").leak();
     let cases = [
         case(
             "a plan for rows of another width",
             |at| write_table(at, |rows| rows.iter_mut().for_each(|row| row.truncate(9))),
-            "predict-plan --model model --features bad.csv --out new.json",
+            "predict plan --model model --features bad.csv --out new.json",
         ),
         case(
             "rows of another width",
@@ -74,18 +74,18 @@ fn at_the_client() {
         case(
             "more rows than a batch",
             nothing,
-            "predict-encrypt --plan plan.json --key keys/secret.key --features rows.csv --out new.enc",
+            "predict encrypt --plan plan.json --key keys/secret.key --features rows.csv --out new.enc",
         ),
         case("a model where the plan has it in clear", nothing, model),
         case(
             "a plan for training",
             |at| instead(at, "plan.json", &JOB.client().join("plan.json")),
-            "predict-encrypt --plan plan.json --key keys/secret.key --features rows.csv --rows 0..9 --out new.enc",
+            "predict encrypt --plan plan.json --key keys/secret.key --features rows.csv --rows 0..9 --out new.enc",
         ),
         case(
             "the secret key of a training",
             |at| instead(at, "keys/secret.key", &JOB.client().join("keys/secret.key")),
-            "predict-encrypt --plan plan.json --key keys/secret.key --features rows.csv --rows 0..9 --out new.enc",
+            "predict encrypt --plan plan.json --key keys/secret.key --features rows.csv --rows 0..9 --out new.enc",
         ),
         case(
             "a plan with insecure parameters",
@@ -95,7 +95,7 @@ fn at_the_client() {
         case(
             "scores of other rows",
             |at| {
-                let again = "predict-encrypt --plan plan.json --key keys/secret.key --features rows.csv --rows 0..9 --out query.enc";
+                let again = "predict encrypt --plan plan.json --key keys/secret.key --features rows.csv --rows 0..9 --out query.enc";
                 std::fs::remove_file(at.join("query.enc")).unwrap();
                 done(at, &again.split(' ').collect::<Vec<_>>());
             },
@@ -223,7 +223,7 @@ fn at_the_server_with_an_encrypted_model() {
             |at| {
                 other_keys(at);
                 copy(&JOB.client().join("model"), &at.join("model"));
-                let seal = "predict-encrypt --plan plan.json --key other/secret.key --model model --out other.enc";
+                let seal = "predict encrypt --plan plan.json --key other/secret.key --model model --out other.enc";
                 done(at, &seal.split(' ').collect::<Vec<_>>());
                 instead(at, "sealed.enc", &at.join("other.enc"));
                 for folder in ["other", "other-keys", "model"] {

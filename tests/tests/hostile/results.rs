@@ -152,14 +152,15 @@ fn a_key_of_another_owner_opens_nothing_unnoticed() {
     let arguments: Vec<&str> = "decrypt --plan plan.json --key other/secret.key --private private --model model.enc --out new-model".split(' ').collect();
     let before = files(place.path());
     let outcome = velum(place.path(), &arguments);
-    assert_eq!(outcome.code, 3, "{outcome}");
-    let said = "this key did not make these ciphertexts";
+    // Refused by its name, before anything is opened with it.
+    assert_eq!(outcome.code, 1, "{outcome}");
+    let said = "that the private directory names, found the key";
     assert!(outcome.stderr.contains(said), "{outcome}");
-    assert!(outcome.stderr.contains("at: model.enc"), "{outcome}");
+    assert!(outcome.stderr.contains("at: other/secret.key"), "{outcome}");
     assert!(outcome.stderr.contains("hint: "), "{outcome}");
     let script = velum(place.path(), &[&["--json"], &arguments[..]].concat());
     let error = &script.json()["error"];
-    assert_eq!((script.code, &error["exit_code"]), (3, &3.into()));
+    assert_eq!((script.code, &error["exit_code"]), (1, &1.into()));
     assert!(
         error["message"].as_str().unwrap().contains(said),
         "{script}"

@@ -79,6 +79,99 @@ impl Setting {
             _ => ALL,
         }
     }
+
+    /// The words for `plan`, but lambda.
+    fn plan(&self) -> Vec<String> {
+        let iterations = self.steps.split(',').count().to_string();
+        [
+            ["--keep", self.keep],
+            ["--iterations", &iterations],
+            ["--steps", self.steps],
+            ["--range", self.range],
+        ]
+        .concat()
+        .into_iter()
+        .map(str::to_owned)
+        .collect()
+    }
+}
+
+/// How all owners of so many rows plan together.
+pub(super) fn wishes(samples: usize) -> Vec<String> {
+    let setting = Setting::of(samples);
+    let whitening = ["--lambda", setting.lambda].map(str::to_owned);
+    [setting.plan(), whitening.to_vec()].concat()
+}
+
+/// One whole run of one owner with so many rows, by the built-in rates.
+pub(super) fn alone(
+    velum: &Path,
+    folder: &Path,
+    samples: usize,
+    max_memory: &str,
+    place: &Path,
+) -> Result<Value> {
+    let data = Data::of(folder, samples)?;
+    let plan = [
+        Setting::of(samples).plan(),
+        vec!["--max-memory".to_owned(), max_memory.to_owned()],
+    ]
+    .concat();
+    let work = Work {
+        plan: plan.iter().map(String::as_str).collect(),
+        train: data.train(),
+        whitening: vec!["--lambda", Setting::of(samples).lambda],
+        test: data.test(),
+    };
+    Ok(summarise(&[once(velum, &work, place)?]))
+}
+
+/// Files of the features, and the rows that are trained on.
+struct Data {
+    train: [String; 2],
+    test: [String; 2],
+    rows: String,
+}
+
+impl Data {
+    fn of(folder: &Path, samples: usize) -> Result<Self> {
+        let path = |name: &str| text(&folder.join(name));
+        Ok(Self {
+            train: [path("train_features.npy")?, path("train_labels.npy")?],
+            test: [path("test_features.npy")?, path("test_labels.npy")?],
+            rows: format!("0..{samples}"),
+        })
+    }
+
+    fn train(&self) -> Vec<&str> {
+        let [features, labels] = &self.train;
+        vec![
+            "--features",
+            features,
+            "--labels",
+            labels,
+            "--rows",
+            &self.rows,
+        ]
+    }
+
+    fn test(&self) -> Vec<&str> {
+        let [features, labels] = &self.test;
+        vec!["--features", features, "--labels", labels]
+    }
+
+    /// What the accuracies of models in clear are found from.
+    fn trained_on(&self) -> Vec<&str> {
+        let [features, labels] = &self.train;
+        vec![
+            "--train-features",
+            features,
+            "--train-labels",
+            labels,
+            "--train-rows",
+            &self.rows,
+        ]
+    }
 }
 
 /// From this many rows on, accuracy is also measured by number of iterations, up to the most rows where that is quick.
@@ -152,48 +245,16 @@ fn one(
     setting: &Setting,
     scratch: &Path,
 ) -> Result<Value> {
-    let path = |name: &str| text(&folder.join(name));
-    let (features, labels) = (path("train_features.npy")?, path("train_labels.npy")?);
-    let (test_features, test_labels) = (path("test_features.npy")?, path("test_labels.npy")?);
-    let rows = format!("0..{samples}");
-    let steps = setting.steps;
-    let iterations = steps.split(',').count().to_string();
+    let data = Data::of(folder, samples)?;
+    let iterations = setting.steps.split(',').count();
+    let mut plan = setting.plan();
+    let limits = ["--max-memory", &given.max_memory, "--rates", rates];
+    plan.extend(limits.map(str::to_owned));
     let work = Work {
-        plan: vec![
-            "--keep",
-            setting.keep,
-            "--iterations",
-            &iterations,
-            "--steps",
-            steps,
-            "--range",
-            setting.range,
-            "--max-memory",
-            &given.max_memory,
-            "--rates",
-            rates,
-        ],
-        train: vec![
-            "--features",
-            &features,
-            "--labels",
-            &labels,
-            "--rows",
-            &rows,
-        ],
+        plan: plan.iter().map(String::as_str).collect(),
+        train: data.train(),
         whitening: vec!["--lambda", setting.lambda],
-        test: vec![
-            "--features",
-            &test_features,
-            "--labels",
-            &test_labels,
-            "--train-features",
-            &features,
-            "--train-labels",
-            &labels,
-            "--train-rows",
-            &rows,
-        ],
+        test: [data.test(), data.trained_on()].concat(),
     };
     let mut done = Vec::new();
     for k in 0..given.runs.get() {
@@ -210,7 +271,7 @@ fn one(
         // Datasets are large: one run's files at a time.
         std::fs::remove_dir_all(&place)?;
     }
-    let mut record = summarise(&done)?;
+    let mut record = summarise(&done);
     let bytes = record["predicted_peak_rss_bytes"].as_f64();
     record["predicted_peak_rss_mb"] = bytes.map(|bytes| bytes / 1e6).into();
     Ok(record)

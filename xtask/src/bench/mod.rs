@@ -1,9 +1,12 @@
 //! `cargo xtask bench`: measurements, kept as data that name the commit and the machine.
 
+mod bootstrap;
 mod extract;
+mod long;
 mod machine;
 mod mnist;
 mod ops;
+mod owners;
 mod paper;
 mod picture;
 mod predict;
@@ -33,6 +36,10 @@ pub(crate) enum Bench {
     },
     /// MNIST on features of a real network, encrypted, from 128 to 60,000 training rows: accuracy, time, memory, and what was predicted.
     Mnist(mnist::Mnist),
+    /// MNIST for as long as it pays: with and without refreshes of the weights, side by side.
+    Long(long::Long),
+    /// MNIST of several owners under a key that none of them holds, beside one owner with all rows.
+    Owners(owners::Owners),
     /// Images to features: speed and memory, on request beside torch.
     Extract(extract::Extract),
     /// Labels of 1,000 new rows: in clear, on encrypted rows with a clear and an encrypted model, and exactly.
@@ -50,6 +57,8 @@ pub(crate) enum Bench {
         #[arg(long)]
         exact: bool,
     },
+    /// Bootstrapping of weights at full size.
+    Bootstrap(bootstrap::Bootstrap),
     /// Single operations on ciphertexts.
     Ops {
         /// In turns with OpenFHE and tfhe-ntt, which are fetched into target/tmp; also counts instructions, if there is valgrind.
@@ -89,6 +98,16 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
             }
             write(given.json.as_deref(), &document)
         }
+        Bench::Long(given) => {
+            let results = long::run(given)?;
+            print!("{}", long::table(&results));
+            write(given.json.as_deref(), &document("long", results))
+        }
+        Bench::Owners(given) => {
+            let results = owners::run(given)?;
+            print!("{}", owners::table(&results));
+            write(given.json.as_deref(), &document("owners", results))
+        }
         Bench::Extract(given) => {
             let results = extract::run(given)?;
             print!("{}", table::extract(&results));
@@ -105,6 +124,11 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
             let mut document = document("predict", results);
             document["runs"] = runs.get().into();
             write(json.as_deref(), &document)
+        }
+        Bench::Bootstrap(given) => {
+            let results = bootstrap::run(given)?;
+            print!("{}", bootstrap::table(&results));
+            write(given.json.as_deref(), &document("bootstrap", results))
         }
         Bench::Ops { peers, json } => {
             let results = ops::run(*peers)?;

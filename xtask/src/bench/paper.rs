@@ -6,7 +6,8 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use velum_record::{Place, Record};
 
 use super::summary::{Run, summarise};
 use crate::cargo;
@@ -104,7 +105,7 @@ pub(super) fn run(features: &Path, runs: usize) -> Result<Value> {
             // Evaluation keys are large: one run's files at a time.
             std::fs::remove_dir_all(&place)?;
         }
-        results.insert(job.name.to_owned(), summarise(&done)?);
+        results.insert(job.name.to_owned(), summarise(&done));
     }
     Ok(Value::Object(results))
 }
@@ -129,7 +130,6 @@ pub(super) fn once(velum: &Path, work: &Work<'_>, place: &Path) -> Result<Run> {
     let (client, server) = (place.join("client"), place.join("server"));
     std::fs::create_dir_all(&client)?;
     std::fs::create_dir_all(&server)?;
-    let mut run = Run::new();
     let plan = [
         &work.plan[..],
         &work.train,
@@ -137,7 +137,7 @@ pub(super) fn once(velum: &Path, work: &Work<'_>, place: &Path) -> Result<Run> {
         &["--out", "plan.json"],
     ]
     .concat();
-    run.insert("plan", call(velum, &client, "plan", &plan)?);
+    let plan = said(velum, &client, "plan", &plan)?;
     let keygen = [
         "--plan",
         "plan.json",
@@ -146,7 +146,7 @@ pub(super) fn once(velum: &Path, work: &Work<'_>, place: &Path) -> Result<Run> {
         "--eval-keys",
         "eval-keys",
     ];
-    run.insert("keygen", call(velum, &client, "keygen", &keygen)?);
+    let keygen = said(velum, &client, "keygen", &keygen)?;
     let encrypt = [
         "--plan",
         "plan.json",
@@ -158,7 +158,7 @@ pub(super) fn once(velum: &Path, work: &Work<'_>, place: &Path) -> Result<Run> {
         "dataset",
     ];
     let encrypt = [&encrypt[..], &work.train, &work.whitening].concat();
-    run.insert("encrypt", call(velum, &client, "encrypt", &encrypt)?);
+    let encrypt = said(velum, &client, "encrypt", &encrypt)?;
 
     std::fs::copy(client.join("plan.json"), server.join("plan.json"))?;
     for name in ["eval-keys", "dataset"] {
@@ -176,9 +176,8 @@ pub(super) fn once(velum: &Path, work: &Work<'_>, place: &Path) -> Result<Run> {
         "model.enc",
     ];
     let start = Instant::now();
-    run.insert("train", call(velum, &server, "train", &train)?);
-    let seconds = start.elapsed().as_secs_f64();
-    run.insert("parent", json!({ "train_seconds": seconds }));
+    let train = said(velum, &server, "train", &train)?;
+    let train_seconds = start.elapsed().as_secs_f64();
     std::fs::rename(server.join("model.enc"), client.join("model.enc"))?;
 
     let decrypt = [
@@ -193,18 +192,30 @@ pub(super) fn once(velum: &Path, work: &Work<'_>, place: &Path) -> Result<Run> {
         "--out",
         "model",
     ];
-    run.insert("decrypt", call(velum, &client, "decrypt", &decrypt)?);
+    let decrypt = said(velum, &client, "decrypt", &decrypt)?;
     let evaluate = ["--model", "model", "--private", "private"];
     let evaluate = [&evaluate[..], &work.test].concat();
-    run.insert("evaluate", call(velum, &client, "evaluate", &evaluate)?);
-    Ok(run)
+    let evaluate = said(velum, &client, "evaluate", &evaluate)?;
+    Ok(Run {
+        plan,
+        keygen,
+        encrypt,
+        train,
+        train_seconds,
+        decrypt,
+        evaluate,
+    })
 }
 
-/// Refuses a folder that holds anything but `expected` (sorted).
+/// Refuses a folder that holds anything but `expected` (sorted), and records that a server may have.
 pub(super) fn only(folder: &Path, expected: &[&str]) -> Result<()> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
-        found.push(entry?.file_name().to_string_lossy().into_owned());
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !(name.ends_with(".record.json") && is_public(&entry.path())) {
+            found.push(name);
+        }
     }
     found.sort();
     if found != expected {
@@ -213,11 +224,31 @@ pub(super) fn only(folder: &Path, expected: &[&str]) -> Result<()> {
     Ok(())
 }
 
+fn is_public(record: &Path) -> bool {
+    let read = std::fs::read(record).ok();
+    let read = read.and_then(|text| Record::parse(&text).ok());
+    read.is_some_and(|record| record.did.place() == Place::Server)
+}
+
+/// Runs one verb in `folder` and reads what it said.
+pub(super) fn said<T: serde::de::DeserializeOwned>(
+    velum: &Path,
+    folder: &Path,
+    verb: &str,
+    arguments: &[&str],
+) -> Result<T> {
+    let value = call(velum, folder, verb, arguments)?;
+    serde_json::from_value(value).with_context(|| {
+        format!("velum {verb} --json printed another record than this build knows")
+    })
+}
+
 /// Runs one verb in `folder` and reads the object on its last line.
 pub(super) fn call(velum: &Path, folder: &Path, verb: &str, arguments: &[&str]) -> Result<Value> {
     let output = Command::new(velum)
         .current_dir(folder)
-        .args(["--json", "--quiet", "--no-progress", verb])
+        .args(["--json", "--quiet", "--no-progress"])
+        .args(verb.split(' '))
         .args(arguments)
         .output()
         .with_context(|| format!("cannot start {}", velum.display()))?;

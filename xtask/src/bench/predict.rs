@@ -6,9 +6,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
+use velum_record::client::Keygen;
+use velum_record::predict::{QueryEncrypted, ScorePlanned, Scored, ScoresOpened};
 
-use super::paper::{build, call, only};
+use super::paper::{build, call, only, said};
 use super::summary::median;
+
 /// Rows that the model is trained on, in clear, and rows that are predicted.
 const TRAIN_ROWS: &str = "0..4000";
 const TEST_ROWS: &str = "0..1000";
@@ -169,33 +172,34 @@ fn ckks(
         &[]
     };
     let plan = ["--model", model, "--out", "server/plan.json"];
-    let planned = call(
+    let planned: ScorePlanned = said(
         velum,
         place,
-        "predict-plan",
+        "predict plan",
         &[&plan[..], like, flag].concat(),
     )?;
     let key = ["--plan", "server/plan.json", "--key", "keys/secret.key"];
-    let keys = call(
+    let keys: Keygen = said(
         velum,
         place,
         "keygen",
         &[&key[..], &["--eval-keys", "server/eval-keys"]].concat(),
     )?;
     let query = ["--out", "query.enc"];
-    let sealed = call(
+    let sealed: QueryEncrypted = said(
         velum,
         place,
-        "predict-encrypt",
+        "predict encrypt",
         &[&key[..], rows, &query].concat(),
     )?;
     std::fs::copy(place.join("query.enc"), place.join("server/query.enc"))?;
     let mut expected = vec!["eval-keys", "plan.json", "query.enc"];
     let form: &[&str] = if encrypted {
         let out = ["--model", model, "--out", "server/model.enc"];
-        let made = call(velum, place, "predict-encrypt", &[&key[..], &out].concat())?;
-        figures.insert("model_bytes", number(&made, "upload_bytes")?);
-        figures.insert("model_encrypt_seconds", number(&made, "seconds")?);
+        let model = [&key[..], &out].concat();
+        let made: QueryEncrypted = said(velum, place, "predict encrypt", &model)?;
+        figures.insert("model_bytes", made.upload_bytes as f64);
+        figures.insert("model_encrypt_seconds", made.seconds);
         expected.insert(1, "model.enc");
         &["--encrypted-model", "model.enc"]
     } else {
@@ -214,30 +218,31 @@ fn ckks(
         "scores.enc",
     ];
     let start = Instant::now();
-    let scored = call(
+    let scored: Scored = said(
         velum,
         &server,
-        "predict-server",
+        "predict score",
         &[&files[..], form].concat(),
     )?;
     figures.insert("server_seconds", start.elapsed().as_secs_f64());
     let open = ["--query", "query.enc", "--scores", "server/scores.enc"];
-    let opened = call(velum, place, "predict-decrypt", &[&key[..], &open].concat())?;
-    for (name, object, source) in [
-        ("encrypt_seconds", &sealed, "seconds"),
-        ("upload_bytes", &sealed, "upload_bytes"),
-        ("upload_ciphertexts", &sealed, "upload_ciphertexts"),
-        ("compute_seconds", &scored, "compute_seconds"),
-        ("download_bytes", &scored, "download_bytes"),
-        ("key_switches", &scored, "key_switches"),
-        ("decrypt_seconds", &opened, "seconds"),
-        ("certified_bits", &opened, "certified_bits"),
-        ("eval_key_bytes", &keys, "eval_key_bytes"),
-        ("log_n", &planned, "log_n"),
-        ("log_qp", &planned, "log_qp"),
-        ("security_bits", &planned, "security_bits"),
+    let opened = call(velum, place, "predict decrypt", &[&key[..], &open].concat())?;
+    let table: ScoresOpened = serde_json::from_value(opened.clone())?;
+    for (name, value) in [
+        ("encrypt_seconds", sealed.seconds),
+        ("upload_bytes", sealed.upload_bytes as f64),
+        ("upload_ciphertexts", sealed.upload_ciphertexts as f64),
+        ("compute_seconds", scored.compute_seconds),
+        ("download_bytes", scored.download_bytes as f64),
+        ("key_switches", scored.key_switches as f64),
+        ("decrypt_seconds", table.seconds),
+        ("certified_bits", f64::from(table.certified_bits)),
+        ("eval_key_bytes", keys.eval_key_bytes as f64),
+        ("log_n", f64::from(planned.log_n)),
+        ("log_qp", planned.log_qp),
+        ("security_bits", f64::from(planned.security_bits)),
     ] {
-        figures.insert(name, number(object, source)?);
+        figures.insert(name, value);
     }
     total(figures);
     Ok(opened)
@@ -250,9 +255,13 @@ fn exact(
     (model, rows, like): (&str, &[&str], &[&str]),
     figures: &mut Figures,
 ) -> Result<Value> {
-    let step = |name: &'static str, parts: &[&[&str]]| {
-        let arguments = [&[name], &parts.concat()[..]].concat();
-        call(velum, place, "predict-exact", &arguments)
+    let step = |name: &str, parts: &[&[&str]]| {
+        call(
+            velum,
+            place,
+            &format!("predict exact {name}"),
+            &parts.concat(),
+        )
     };
     let plan = ["--plan", "server/plan.json"];
     let public = ["--public-key", "server/public.key"];

@@ -1,6 +1,6 @@
 //! `cargo xtask features`: building one package and building the workspace resolve the same features of every dependency.
 //!
-//! Where they differ, cargo compiles the dependency twice, and a package can pass its tests only because another package happens to
+//! So do building the program and testing the workspace. Where they differ, cargo compiles the dependency twice, and a package can pass its tests only because another package happens to
 //! switch a feature on. The remedy is to name the feature in `[workspace.dependencies]`, and to depend on it where it is missing.
 
 mod pins;
@@ -31,6 +31,9 @@ struct Difference {
     workspace: BTreeSet<String>,
 }
 
+/// The package whose program a newcomer builds before the tests.
+const PROGRAM: &str = "cli";
+
 /// Rounds of `--fix`: each pins what one package lacks, which changes what the packages above it resolve.
 const ROUNDS: usize = 3 * PACKAGES.len();
 
@@ -52,25 +55,53 @@ pub(crate) fn run(fix: bool) -> Result<()> {
     );
 }
 
-/// What would have to be pinned for every package to resolve as the workspace does.
+/// What would have to be pinned for every package to resolve as the workspace does, and for the program's libraries to be those of its tests.
 fn compare() -> Result<Pins> {
     let mut pins = Pins::default();
     for (view, edges, section) in VIEWS {
         let workspace = resolve(&["--workspace"], edges)?;
         for package in PACKAGES {
             let alone = resolve(&["--package", package], edges)?;
-            for difference in differences(&alone, &workspace) {
-                eprintln!(
-                    "features ({view}): {} in package {package}: alone [{}], in the workspace [{}]",
-                    difference.dependency,
-                    join(&difference.alone),
-                    join(&difference.workspace),
-                );
-                pins.add(package, section, &difference);
-            }
+            require_same(view, package, &alone, &workspace, |difference| {
+                pins.add(package, section, difference);
+            });
         }
     }
+    // Otherwise `cargo test` compiles again what the program was built from.
+    let [(_, build, section), (_, test, _)] = VIEWS;
+    let (alone, workspace) = (
+        resolve(&["--package", PROGRAM], build)?,
+        resolve(&["--workspace"], test)?,
+    );
+    require_same(
+        "build, then test",
+        PROGRAM,
+        &alone,
+        &workspace,
+        |difference| {
+            pins.add(PROGRAM, section, difference);
+        },
+    );
     Ok(pins)
+}
+
+/// Says every difference of a package from the workspace.
+fn require_same(
+    view: &str,
+    package: &str,
+    alone: &Resolution,
+    workspace: &Resolution,
+    mut pin: impl FnMut(&Difference),
+) {
+    for difference in differences(alone, workspace) {
+        eprintln!(
+            "features ({view}): {} in package {package}: alone [{}], in the workspace [{}]",
+            difference.dependency,
+            join(&difference.alone),
+            join(&difference.workspace),
+        );
+        pin(&difference);
+    }
 }
 
 fn resolve(selection: &[&str], edges: &str) -> Result<Resolution> {

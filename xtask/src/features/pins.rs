@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use super::Difference;
-use crate::cargo::PACKAGES;
+use crate::cargo::{PACKAGES, folder};
 
 /// Stands above the dependencies of a package that are there for their features alone.
 const MARK: &str = "# Not named in the code: pinned so that this package alone resolves the features of the whole workspace (`cargo xtask features`).";
@@ -70,7 +70,7 @@ impl Pins {
         };
         let mut names = BTreeSet::new();
         for ((_, section), lacking) in sections(package) {
-            edit(&root.join(package).join("Cargo.toml"), |text| {
+            edit(&root.join(folder(package)).join("Cargo.toml"), |text| {
                 lacking
                     .iter()
                     .fold(text, |text, name| in_package(&text, section, name))

@@ -1,8 +1,12 @@
 //! `cargo xtask tidy`: rules that the compiler does not know, as data ([`rules`]) and the code that applies them.
 
+mod chains;
+mod circles;
 mod dependencies;
+mod functions;
 mod layout;
 mod modules;
+mod paths;
 mod rules;
 mod source;
 
@@ -48,7 +52,10 @@ pub(crate) fn run() -> Result<()> {
     violations.extend(layout::forbidden_text(&files, rules::FORBIDDEN_TEXT));
     violations.extend(modules::unsafe_code(&files, rules::UNSAFE_ALLOWED));
     violations.extend(modules::names(&files, rules::FORBIDDEN_NAMES));
-    violations.extend(modules::chains(&files, rules::CHAINS));
+    violations.extend(chains::chains(&files, rules::CHAINS));
+    violations.extend(chains::table(&files, rules::CHAINS));
+    violations.extend(circles::circles(&files));
+    violations.extend(functions::functions(&files, rules::FUNCTIONS));
     for violation in &violations {
         eprintln!("tidy: {violation}");
     }

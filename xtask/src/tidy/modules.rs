@@ -1,8 +1,9 @@
 //! Rules on what the modules of a crate may name.
 
 use super::Violation;
-use super::rules::{Chain, ForbiddenNames};
-use super::source::{File, Path, code_of, paths, tokens, without_tests};
+use super::paths::{Path, paths};
+use super::rules::ForbiddenNames;
+use super::source::{File, Token, code_of, tokens, without_tests};
 
 /// `unsafe` outside the files whose path begins as one of `allowed`. Tests count too.
 pub(super) fn unsafe_code(files: &[File], allowed: &[&str]) -> Vec<Violation> {
@@ -25,16 +26,8 @@ pub(super) fn unsafe_code(files: &[File], allowed: &[&str]) -> Vec<Violation> {
     found
 }
 
-/// A product source file as a module: its paths without tests.
-struct Module {
-    file: String,
-    /// `he_core::evaluator::ckks`, in segments.
-    name: Vec<String>,
-    paths: Vec<Path>,
-}
-
-/// The modules of every crate's `src`, without test modules.
-fn modules(files: &[File]) -> Vec<Module> {
+/// The files of every crate's `src` with their code, test modules left out.
+pub(super) fn product(files: &[File]) -> Vec<(String, Vec<Token>)> {
     let mut found = Vec::new();
     let mut test_modules: Vec<Vec<String>> = Vec::new();
     for file in files {
@@ -42,19 +35,35 @@ fn modules(files: &[File]) -> Vec<Module> {
             continue;
         };
         let (kept, test_children) = without_tests(&tokens(&code_of(text)));
-        for child in test_children {
-            let mut path = name.clone();
-            path.push(child);
-            test_modules.push(path);
-        }
-        found.push(Module {
-            file: file.path.clone(),
-            name,
-            paths: paths(&kept),
-        });
+        let below = test_children
+            .into_iter()
+            .map(|child| [&name[..], &[child]].concat());
+        test_modules.extend(below);
+        found.push((name, file.path.clone(), kept));
     }
-    found.retain(|m| !test_modules.iter().any(|t| m.name.starts_with(t)));
-    found
+    found.retain(|(name, ..)| !test_modules.iter().any(|t| name.starts_with(t)));
+    let parts = |(_, path, kept)| (path, kept);
+    found.into_iter().map(parts).collect()
+}
+
+/// A product source file as a module: its paths without tests.
+pub(super) struct Module {
+    pub(super) file: String,
+    /// `he_core::evaluator::ckks`, in segments.
+    pub(super) name: Vec<String>,
+    pub(super) paths: Vec<Path>,
+}
+
+/// The modules of every crate's `src`, without test modules.
+pub(super) fn modules(files: &[File]) -> Vec<Module> {
+    let module = |(file, kept): (String, Vec<Token>)| {
+        Some(Module {
+            name: module_name(&file)?,
+            paths: paths(&kept),
+            file,
+        })
+    };
+    product(files).into_iter().filter_map(module).collect()
 }
 
 /// `he-core/src/evaluator/mod.rs` is `he_core::evaluator`; other files than modules have no name.
@@ -70,7 +79,7 @@ fn module_name(path: &str) -> Option<Vec<String>> {
     Some(name)
 }
 
-fn lies_in(module: &[String], ancestor: &str) -> bool {
+pub(super) fn lies_in(module: &[String], ancestor: &str) -> bool {
     let mut rest = module.iter();
     ancestor.split("::").all(|a| rest.next() == Some(&a.into()))
 }
@@ -105,63 +114,6 @@ pub(super) fn names(files: &[File], rules: &[ForbiddenNames]) -> Vec<Violation> 
     found
 }
 
-/// Uses of a module that stands below the user in its crate's chain.
-pub(super) fn chains(files: &[File], chains: &[Chain]) -> Vec<Violation> {
-    let mut found = Vec::new();
-    for module in modules(files) {
-        for chain in chains.iter().filter(|c| lies_in(&module.name, c.krate)) {
-            let Some(top) = module.name.get(1) else {
-                continue;
-            };
-            let Some(rank) = chain.modules.iter().position(|m| m == top) else {
-                found.push(Violation {
-                    at: module.file.clone(),
-                    found: format!("{top} has no place in the chain"),
-                    reason: format!("the chain is {}", chain.modules.join(", ")),
-                });
-                continue;
-            };
-            for path in &module.paths {
-                let Some(used) = top_level_module(&module.name, &path.segments) else {
-                    continue;
-                };
-                let excepted = chain
-                    .exceptions
-                    .iter()
-                    .any(|(from, to, _)| lies_in(&module.name, from) && *to == used);
-                let below = chain
-                    .modules
-                    .iter()
-                    .position(|m| *m == used)
-                    .is_some_and(|r| r > rank);
-                if below && !excepted {
-                    found.push(Violation {
-                        at: format!("{}:{}", module.file, path.line),
-                        found: format!("{top} uses {used}"),
-                        reason: format!(
-                            "each uses only what stands before it: {}",
-                            chain.modules.join(", ")
-                        ),
-                    });
-                }
-            }
-        }
-    }
-    found
-}
-
-/// The top-level module that `path`, written in `module`, leads to; `None` for paths that stay inside or leave the crate.
-fn top_level_module(module: &[String], path: &[String]) -> Option<String> {
-    let supers = path.iter().take_while(|s| *s == "super").count();
-    if path.first().is_some_and(|s| s == "crate") {
-        path.get(1).cloned()
-    } else if supers > 0 && supers == module.len() - 1 {
-        path.get(supers).cloned()
-    } else {
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{file, rules};
@@ -190,7 +142,10 @@ mod tests {
         for rule in rules::FORBIDDEN_NAMES {
             let path = format!(
                 "{}/inner.rs",
-                rule.module.replace('_', "-").replacen("::", "/src/", 1)
+                rule.module
+                    .replace('_', "-")
+                    .replacen("::", "/src/", 1)
+                    .replace("::", "/")
             );
             for name in rule.names {
                 for text in [
@@ -212,17 +167,23 @@ mod tests {
     }
 
     #[test]
-    fn the_client_may_name_sealer_and_opener_and_nothing_else_of_a_key_holder() {
+    fn the_client_may_name_encryptor_and_decryptor_and_nothing_else_of_a_key_holder() {
         let of = |text: &str| {
             names(
                 &[file("mlr-train/src/client/encrypt.rs", text)],
                 rules::FORBIDDEN_NAMES,
             )
         };
-        assert_eq!(of("use he_core::holder::{Opener, Sealer};"), vec![]);
-        assert_eq!(of("use he_core::holder;").len(), 1);
-        assert_eq!(of("use he_core::holder::*;").len(), 1);
-        assert_eq!(of("use he_core::holder::{Sealer, SecretSealer};").len(), 1);
+        assert_eq!(
+            of("use he_core::key_holder::{Decryptor, Encryptor};"),
+            vec![]
+        );
+        assert_eq!(of("use he_core::key_holder;").len(), 1);
+        assert_eq!(of("use he_core::key_holder::*;").len(), 1);
+        assert_eq!(
+            of("use he_core::key_holder::{Encryptor, SecretKeyEncryptor};").len(),
+            1
+        );
     }
 
     #[test]
@@ -232,53 +193,12 @@ mod tests {
                 "mlr-train/src/server/mod.rs",
                 "#[cfg(test)] mod tests; mod run;",
             ),
-            file("mlr-train/src/server/tests.rs", "use he_core::holder;"),
-            file("mlr-train/src/server/run.rs", "use he_core::holder;"),
+            file("mlr-train/src/server/tests.rs", "use he_core::key_holder;"),
+            file("mlr-train/src/server/run.rs", "use he_core::key_holder;"),
         ];
         assert_eq!(
             places(&names(&files, rules::FORBIDDEN_NAMES)),
             vec!["mlr-train/src/server/run.rs:1"]
         );
-    }
-
-    #[test]
-    fn a_use_of_what_stands_below_is_found() {
-        for chain in rules::CHAINS {
-            for (i, upper) in chain.modules.iter().enumerate() {
-                for lower in &chain.modules[i + 1..] {
-                    let down = file(
-                        &format!("he-core/src/{upper}/x.rs"),
-                        &format!("use crate::{lower}::Y;"),
-                    );
-                    let up = file(
-                        &format!("he-core/src/{lower}.rs"),
-                        &format!("use super::{upper}::Y;"),
-                    );
-                    assert_eq!(
-                        chains(&[down, up], rules::CHAINS).len(),
-                        1,
-                        "{upper} and {lower}"
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn relative_paths_and_strangers_are_seen() {
-        let relative = file(
-            "he-core/src/ring/basis.rs",
-            "fn f() { super::super::rlwe::g() }",
-        );
-        assert_eq!(
-            places(&chains(&[relative], rules::CHAINS)),
-            vec!["he-core/src/ring/basis.rs:1"]
-        );
-        let inside = file("he-core/src/ring/basis.rs", "use super::rlwe::X;");
-        assert_eq!(chains(&[inside], rules::CHAINS), vec![]);
-        let stranger = file("he-core/src/newcomer.rs", "");
-        assert_eq!(chains(&[stranger], rules::CHAINS).len(), 1);
-        let root = file("he-core/src/lib.rs", "pub use crate::evaluator::Evaluator;");
-        assert_eq!(chains(&[root], rules::CHAINS), vec![]);
     }
 }

@@ -1,7 +1,5 @@
 //! Rust source reduced to what the rules look at: code, without comments, text literals and test modules.
 
-use std::collections::BTreeSet;
-
 /// A file of the repository.
 #[derive(Clone, Debug)]
 pub(crate) struct File {
@@ -127,7 +125,7 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    fn is(&self, text: &str) -> bool {
+    pub(crate) fn is(&self, text: &str) -> bool {
         self.text == text
     }
 }
@@ -217,77 +215,6 @@ fn item_end(tokens: &[Token], start: usize) -> usize {
     tokens.len()
 }
 
-/// A path such as `crate::ring::Poly`, from a `use` or from an expression.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Path {
-    pub(crate) segments: Vec<String>,
-    pub(crate) line: usize,
-}
-
-/// Every path in the code; the trees of `use` are written out.
-pub(crate) fn paths(tokens: &[Token]) -> Vec<Path> {
-    let mut found = BTreeSet::new();
-    let mut i = 0;
-    while i < tokens.len() {
-        // `use<'a>` in a return type captures lifetimes and imports nothing.
-        if tokens[i].is("use") && !tokens.get(i + 1).is_some_and(|t| t.is("<")) {
-            i = use_tree(tokens, i + 1, &[], &mut found);
-        } else if is_name(&tokens[i]) {
-            let mut segments = vec![tokens[i].text.clone()];
-            let line = tokens[i].line;
-            while tokens.get(i + 1).is_some_and(|t| t.is("::"))
-                && tokens.get(i + 2).is_some_and(is_name)
-            {
-                segments.push(tokens[i + 2].text.clone());
-                i += 2;
-            }
-            found.insert(Path { segments, line });
-            i += 1;
-        } else {
-            i += 1;
-        }
-    }
-    found.into_iter().collect()
-}
-
-fn is_name(token: &Token) -> bool {
-    token
-        .text
-        .starts_with(|c: char| c.is_alphabetic() || c == '_')
-}
-
-/// Reads one branch of a `use` tree from `i`; returns the position of the token that ends it.
-fn use_tree(tokens: &[Token], mut i: usize, above: &[String], found: &mut BTreeSet<Path>) -> usize {
-    let mut segments = above.to_vec();
-    while let Some(token) = tokens.get(i) {
-        match token.text.as_str() {
-            "::" => i += 1,
-            "{" => {
-                i += 1;
-                while i < tokens.len() && !tokens[i].is("}") {
-                    i = use_tree(tokens, i, &segments, found);
-                    if tokens.get(i).is_some_and(|t| t.is(",")) {
-                        i += 1;
-                    } else if !tokens.get(i).is_some_and(|t| t.is("}")) {
-                        return i;
-                    }
-                }
-                return i + 1;
-            }
-            "as" => i += 2,
-            "," | "}" | ";" => break,
-            _ => {
-                segments.push(token.text.clone());
-                i += 1;
-            }
-        }
-    }
-    if let Some(line) = tokens.get(i.saturating_sub(1)).map(|t| t.line) {
-        found.insert(Path { segments, line });
-    }
-    i
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,13 +225,6 @@ mod tests {
             .map(|t| t.text.as_str())
             .collect::<Vec<_>>()
             .join(" ")
-    }
-
-    fn all_paths(source: &str) -> Vec<String> {
-        paths(&tokens(&code_of(source)))
-            .iter()
-            .map(|p| p.segments.join("::"))
-            .collect()
     }
 
     #[test]
@@ -330,17 +250,5 @@ mod tests {
         );
         let (_, modules) = without_tests(&tokens("#[cfg(test)] mod slow; mod fast;"));
         assert_eq!(modules, vec!["slow"]);
-    }
-
-    #[test]
-    fn use_trees_are_written_out() {
-        let found = all_paths("pub(crate) use a::{b, c::{self, D as E}, f::*}; g::h(); k");
-        for path in ["a::b", "a::c::self", "a::c::D", "a::f::*", "g::h", "k"] {
-            assert!(
-                found.iter().any(|p| p == path),
-                "{path} is missing in {found:?}"
-            );
-        }
-        assert!(!found.iter().any(|p| p == "E"));
     }
 }

@@ -5,12 +5,13 @@ use std::path::Path;
 use feature_extract::cnn::Extractor;
 use mlr_train::client::prepare::{Prepared, Recipe};
 use mlr_train::data::{Description, FeatureSet, RowSelection, read, write_bundle};
+use mlr_train::metrics;
 use mlr_train::model::{Model, Provenance};
 use ndarray::{Array2, Array3, Axis, concatenate};
 use rayon::prelude::*;
 
-use super::super::evaluate::{Others, evaluate};
-use crate::failure::Failure;
+use super::super::extract::Pictures;
+use crate::face::failure::Failure;
 
 /// 1,797 images of 8 x 8 pixels, label first (`cli/data/README.md`: source and licence).
 const IMAGES: &[u8] = include_bytes!("../../../data/digits.csv.gz");
@@ -30,7 +31,7 @@ pub(super) fn pixels(folder: &Path) -> Result<FeatureSet, Failure> {
 
 /// The images' features by velum-compact, as the directory that `extract` would write.
 pub(super) fn extract(pixels: &FeatureSet, out: &Path) -> Result<FeatureSet, Failure> {
-    let extractor = Extractor::compact()?;
+    let extractor = Extractor::compact().map_err(Pictures)?;
     let values = pixels
         .features()
         .iter()
@@ -42,7 +43,8 @@ pub(super) fn extract(pixels: &FeatureSet, out: &Path) -> Result<FeatureSet, Fai
     let found: Vec<Array2<f32>> = shares
         .into_par_iter()
         .map(|share| extractor.features_of(share))
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<_, _>>()
+        .map_err(Pictures)?;
     let found: Vec<_> = found.iter().map(|share| share.view()).collect();
     let features = concatenate(Axis(0), &found).map_err(internal)?;
     let labels = pixels.labels().to_vec();
@@ -63,9 +65,11 @@ fn internal(error: ndarray::ShapeError) -> Failure {
 /// Trains in clear on the rows `training` and returns the accuracy on the rows `testing`.
 pub(super) fn clear_accuracy(
     set: &FeatureSet,
-    (training, testing): (&RowSelection, &RowSelection),
+    training: &RowSelection,
+    testing: &RowSelection,
     recipe: &Recipe,
-    (keep, lambda): (usize, f64),
+    keep: usize,
+    lambda: f64,
 ) -> Result<f64, Failure> {
     let rows = set.select(training)?.try_into()?;
     let prepared = Prepared::new(rows, recipe.clone(), keep, lambda)?;
@@ -81,5 +85,7 @@ pub(super) fn clear_accuracy(
         certified_bits: None,
     };
     let model = Model::new(weights, intercept, None, provenance)?;
-    Ok(evaluate(&model, set.select(testing)?, &Others::default())?.accuracy)
+    let testing = set.select(testing)?;
+    let scores = model.scores(testing.features().view())?;
+    Ok(metrics::accuracy(scores.view(), testing.labels()))
 }

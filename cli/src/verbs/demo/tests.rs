@@ -1,7 +1,6 @@
 use mlr_train::data::{FeatureSet, RowSelection};
 
-use super::{KEEP, LAMBDA, STEPS, digits, plan, plan_args};
-use crate::features::FeatureArgs;
+use super::{KEEP, LAMBDA, digits, recipe};
 
 /// Pixels and features of the embedded images, and a folder that goes with them.
 fn sets() -> (FeatureSet, FeatureSet) {
@@ -9,15 +8,6 @@ fn sets() -> (FeatureSet, FeatureSet) {
     let pixels = digits::pixels(folder.path()).unwrap();
     let features = digits::extract(&pixels, &folder.path().join("features")).unwrap();
     (pixels, features)
-}
-
-fn args() -> crate::args::PlanArgs {
-    let none = FeatureArgs {
-        features: None,
-        labels: None,
-        rows: None,
-    };
-    plan_args(none, std::path::Path::new("plan.json"))
 }
 
 fn rows(text: String) -> RowSelection {
@@ -30,13 +20,12 @@ fn rows(text: String) -> RowSelection {
 #[test]
 fn features_are_worth_more_than_pixels() {
     let (pixels, features) = sets();
-    let recipe = plan::recipe(&args()).unwrap();
-    assert_eq!(STEPS.len(), args().iterations);
+    let recipe = recipe().unwrap();
     let mean = |set: &FeatureSet| {
         let accuracies = (0..5).map(|split| {
             let training = rows(format!("not every 5 offset {split}"));
             let testing = rows(format!("every 5 offset {split}"));
-            digits::clear_accuracy(set, (&training, &testing), &recipe, (KEEP, LAMBDA)).unwrap()
+            digits::clear_accuracy(set, &training, &testing, &recipe, KEEP, LAMBDA).unwrap()
         });
         accuracies.sum::<f64>() / 5.0
     };

@@ -1,95 +1,31 @@
-//! `predict-encrypt`: rows, or a model, as ciphertexts for `predict-server`.
+//! `predict encrypt`: rows, or a model, as ciphertexts for `predict score`.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
-use he_core::holder::SecretSealer;
-use mlr_train::model::Model;
-use mlr_train::predict::client::{Query, SealedModel};
-use serde::Serialize;
+use mlr_train::roles::client::scoring::encrypt::{self, QueryInput, What};
+use velum_record::predict::QueryEncrypted;
 
-use super::{load, require_width};
-use crate::artifacts::scoring::{self, Note, ScorePlanFile};
-use crate::artifacts::{directory, keys};
-use crate::console::{Console, Summary};
-use crate::failure::Failure;
-use crate::interrupt::Stoppable;
-use crate::prediction::PredictEncryptArgs;
+use crate::args::predict::encrypt::PredictEncryptArgs;
+use crate::face::console::{Console, Summary};
+use crate::face::failure::Failure;
+use crate::face::reporter::Reported;
 use crate::verbs::human_bytes;
 
-/// What was encrypted.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Encrypted {
-    seconds: f64,
-    /// None for a model.
-    rows: Option<usize>,
-    upload_ciphertexts: u64,
-    upload_bytes: u64,
-}
-
 /// Encrypts as the arguments say.
-pub(crate) fn run(args: &PredictEncryptArgs, console: &Console) -> Result<Encrypted, Failure> {
-    let started = console.seconds();
-    directory::require_parent(&args.out)?;
-    let plan = ScorePlanFile::read(&args.plan)?;
-    let job = plan.plan.job();
-    let context = plan.context()?;
-    let key = Arc::new(keys::read_secret(&args.key, &context)?);
-    let mut note = Note {
-        rows: None,
-        key: keys::key_fingerprint(&key)?,
-        query: None,
+pub(crate) fn run(args: &PredictEncryptArgs, console: &Console) -> Result<QueryEncrypted, Failure> {
+    let input = QueryInput {
+        plan: args.plan.clone(),
+        key: args.key.clone(),
+        what: match &args.model {
+            Some(model) => What::Model(model.clone()),
+            None => What::Rows(args.features.rows()?),
+        },
+        out: args.out.clone(),
     };
-    let sealer = SecretSealer::new(key)?;
-    let stop = Stoppable::begin();
-    let ciphertexts = if let Some(path) = &args.model {
-        let model = Model::read(path)?;
-        let sealed = SealedModel::new(job, &model)
-            .map_err(|error| Failure::from(error).at(path.display().to_string()))?;
-        let stage = console.stage("encrypt", plan.plan.forecast().model_ciphertexts);
-        scoring::write_model(
-            &args.out,
-            &plan,
-            &context,
-            &note,
-            (&sealed, &sealer),
-            (&stage, &stop),
-        )?;
-        plan.plan.forecast().model_ciphertexts
-    } else {
-        let rows = load(&args.features)?;
-        require_width(&rows, job.program().shape.features)?;
-        let query = Query::new(job, rows.features().view())
-            .map_err(|error| Failure::from(error).at(rows.source().display().to_string()))?;
-        note.rows = Some(rows.features().nrows());
-        let count = query.places().count() as u64;
-        let stage = console.stage("encrypt", count);
-        scoring::write_query(
-            &args.out,
-            &plan,
-            &context,
-            &note,
-            (&query, &sealer),
-            (&stage, &stop),
-        )?;
-        count
-    };
-    drop(stop);
-    console.note(&format!(
-        "client: {} goes to the server: ciphertexts and the number of rows; keep a copy of encrypted rows for predict-decrypt",
-        args.out.display()
-    ));
-    let length =
-        std::fs::metadata(&args.out).map_err(|error| Failure::io("read", &args.out, &error))?;
-    Ok(Encrypted {
-        seconds: console.seconds() - started,
-        rows: note.rows,
-        upload_ciphertexts: ciphertexts,
-        upload_bytes: length.len(),
-    })
+    Ok(encrypt::run(&input, &Reported::new(console))?)
 }
 
-impl Summary for Encrypted {
+impl Summary for QueryEncrypted {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
         let what = self
             .rows

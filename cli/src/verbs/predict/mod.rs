@@ -1,125 +1,89 @@
-//! `predict`: labels of new rows or pictures, by a model in clear. Its modules: the verbs that predict on encrypted rows.
+//! `predict`: labels of new rows or pictures, by a model in clear. Its modules: the steps of a prediction on encrypted rows.
 
 pub(crate) mod decrypt;
 pub(crate) mod encrypt;
+#[cfg(feature = "sunscreen")]
+pub(crate) mod exact;
+#[cfg(feature = "extract")]
+mod pictures;
 pub(crate) mod plan;
-pub(crate) mod server;
-pub(crate) mod table;
+pub(crate) mod score;
 
 use std::io::{self, Write};
+use std::path::Path;
 
-use mlr_train::data::Rows;
-use mlr_train::metrics;
-use mlr_train::model::Model;
-use serde::Serialize;
+use mlr_train::roles::client::{PredictInput, Predicted, Predictor};
 
-use crate::console::{Console, Summary};
-use crate::failure::Failure;
-use crate::features::FeatureArgs;
-use crate::prediction::PredictArgs;
-use table::Table;
+use crate::args::predict::{ClearArgs, PredictArgs, PredictStep};
+use crate::face::console::{Console, Summary};
+use crate::face::failure::Failure;
+use crate::face::reporter::Reported;
 
-/// What was predicted.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Predicted {
-    seconds: f64,
-    rows: usize,
-    features: usize,
-    classes: usize,
-    /// Where the rows have labels.
-    accuracy: Option<f64>,
-    /// None where they went to a file.
-    #[serde(flatten)]
-    table: Option<Table>,
+/// Does the step that the arguments name, or predicts in clear.
+pub(crate) fn run(name: &str, args: &PredictArgs, console: &Console) -> Result<(), Failure> {
+    match args {
+        PredictArgs::Clear(args) => console.finish(name, &in_clear(args, console)?),
+        PredictArgs::Step(PredictStep::Plan(args)) => {
+            console.finish(name, &plan::run(args, console)?)
+        }
+        PredictArgs::Step(PredictStep::Encrypt(args)) => {
+            console.finish(name, &encrypt::run(args, console)?)
+        }
+        PredictArgs::Step(PredictStep::Score(args)) => {
+            console.finish(name, &score::run(args, console)?)
+        }
+        PredictArgs::Step(PredictStep::Decrypt(args)) => {
+            console.finish(name, &decrypt::run(args, console)?)
+        }
+        #[cfg(feature = "sunscreen")]
+        PredictArgs::Step(PredictStep::Exact(args)) => {
+            console.finish(name, &exact::run(args, console)?)
+        }
+        #[cfg(not(feature = "sunscreen"))]
+        PredictArgs::Step(PredictStep::Exact(_)) => Err(super::without_exact()),
+    }
 }
 
 /// Predicts as the arguments say.
-pub(crate) fn run(args: &PredictArgs, console: &Console) -> Result<Predicted, Failure> {
-    let started = console.seconds();
-    table::require_place(args.table.out.as_deref())?;
-    let model = Model::read(&args.model)?;
-    let rows = match &args.images {
-        Some(_) => pictures(args, &model, console)?,
-        None => load(&args.features)?,
+fn in_clear(args: &ClearArgs, console: &Console) -> Result<Predicted, Failure> {
+    let input = PredictInput {
+        model: args.model.clone(),
+        top: args.table.top,
+        out: args.table.out.clone(),
     };
-    require_width(&rows, model.features())?;
-    let scores = model.scores(rows.features().view())?;
-    let table = Table::new(scores.view(), model.class_names(), args.table.top.get());
-    let accuracy = rows
-        .labels()
-        .map(|labels| metrics::accuracy(scores.view(), labels));
-    Ok(Predicted {
-        rows: rows.features().nrows(),
-        features: model.features(),
-        classes: model.classes(),
-        accuracy,
-        table: table.deliver(&args.table)?,
-        seconds: console.seconds() - started,
-    })
-}
-
-/// The chosen rows of `--features`, with or without labels.
-pub(crate) fn load<const REQUIRED: bool>(args: &FeatureArgs<REQUIRED>) -> Result<Rows, Failure> {
-    let path = args.path()?;
-    let rows = Rows::read(path, args.labels.as_deref())?;
-    let Some(chosen) = &args.rows else {
-        return Ok(rows);
-    };
-    rows.select(chosen)
-        .map_err(|error| Failure::from(error).at(format!("--rows of {}", path.display())))
-}
-
-/// Refuses rows of another width than the model's.
-pub(crate) fn require_width(rows: &Rows, expected: usize) -> Result<(), Failure> {
-    let found = rows.features().ncols();
-    if found == expected {
-        return Ok(());
+    let read = [
+        &args.images,
+        &args.features.features,
+        &args.features.labels,
+        &args.weights,
+    ];
+    let read: Vec<&Path> = read
+        .into_iter()
+        .filter_map(|path| path.as_deref())
+        .collect();
+    let predictor = Predictor::open(input, &read)?;
+    let reporter = Reported::quick(console);
+    match &args.images {
+        Some(images) => of_pictures(images, args, predictor, console),
+        None => Ok(predictor.run(&args.features.rows()?, &reporter)?),
     }
-    Err(Failure::input(format!(
-        "expected rows of {expected} features, found {found}"
-    ))
-    .at(rows.source().display().to_string())
-    .hint("extract the features with the architecture that the model was trained on"))
 }
 
-/// Features of pictures, by way of a directory that is gone afterwards.
+/// Predicts pictures by way of a directory that is gone afterwards.
 #[cfg(feature = "extract")]
-fn pictures(args: &PredictArgs, model: &Model, console: &Console) -> Result<Rows, Failure> {
-    use super::extract;
-    use crate::extraction::ExtractArgs;
-
-    let name = args.arch.as_deref().unwrap_or_default();
-    let found = extract::features_of(name)?;
-    if found != model.features() {
-        return Err(Failure::input(format!(
-            "expected a network of {} features, as the model was trained on, found {name}, which has {found}",
-            model.features()
-        ))
-        .at("--arch")
-        .hint("velum extract --list"));
-    }
-    let place = tempfile::tempdir().map_err(|error| {
-        Failure::io("create a directory", &std::env::temp_dir(), &error).hint_for_system()
-    })?;
-    let out = place.path().join("features");
-    let extraction = ExtractArgs {
-        list: false,
-        images: args.images.clone(),
-        labels: None,
-        arch: args.arch.clone(),
-        weights: args.weights.clone(),
-        normalisation: args.normalisation.clone(),
-        limit: None,
-        skip_bad: false,
-        resume: false,
-        out: Some(out.clone()),
-    };
-    extract::run(&extraction, &console.only_progress())?;
-    Ok(Rows::read(&out, None)?)
+fn of_pictures(
+    images: &Path,
+    args: &ClearArgs,
+    predictor: Predictor,
+    console: &Console,
+) -> Result<Predicted, Failure> {
+    let features = pictures::extract(images, args, predictor.model(), console)?;
+    let rows = mlr_train::roles::Rows::all(features.path());
+    Ok(predictor.run(&rows, &Reported::quick(console))?)
 }
 
 #[cfg(not(feature = "extract"))]
-fn pictures(_: &PredictArgs, _: &Model, _: &Console) -> Result<Rows, Failure> {
+fn of_pictures(_: &Path, _: &ClearArgs, _: Predictor, _: &Console) -> Result<Predicted, Failure> {
     Err(super::without_networks("predict --images"))
 }
 

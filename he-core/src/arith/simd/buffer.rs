@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
+use zeroize::Zeroize;
+
 /// Values in a cache line, which is also the widest vector.
 const LINE: usize = 8;
 
@@ -66,6 +68,8 @@ pub struct Buffer {
     /// Where the first whole line starts.
     start: usize,
     len: usize,
+    /// Wiped before anybody else gets the memory.
+    secret: bool,
 }
 
 impl Buffer {
@@ -86,7 +90,12 @@ impl Buffer {
         let memory = recycled.unwrap_or_else(|| vec![0.0; values]);
         // A line is eight values, and values are aligned: less than a line away.
         let start = memory.as_ptr().align_offset(LINE * size_of::<f64>()) % LINE;
-        Self { memory, start, len }
+        Self {
+            memory,
+            start,
+            len,
+            secret: false,
+        }
     }
 
     /// A copy of a slice.
@@ -97,6 +106,11 @@ impl Buffer {
         buffer
     }
 
+    /// From now on the memory, and that of every clone, is wiped when it is dropped.
+    pub fn keep_secret(&mut self) {
+        self.secret = true;
+    }
+
     /// Keeps the first `len` values.
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
@@ -105,13 +119,19 @@ impl Buffer {
 
 impl Clone for Buffer {
     fn clone(&self) -> Self {
-        Self::copy_of(self)
+        let mut copy = Self::copy_of(self);
+        copy.secret = self.secret;
+        copy
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let memory = std::mem::take(&mut self.memory);
+        let mut memory = std::mem::take(&mut self.memory);
+        if self.secret {
+            // All of it, also what was cut off.
+            memory.as_mut_slice().zeroize();
+        }
         if !memory.is_empty() {
             let surplus = pool().give(memory);
             drop(surplus);
@@ -160,6 +180,29 @@ mod tests {
         assert_eq!((second.as_ptr(), second.len()), (start, len));
         assert!(second.iter().all(|x| *x == 0.0));
         assert_ne!(second.clone().as_ptr(), start);
+    }
+
+    #[test]
+    fn secret_memory_is_wiped_before_it_is_reused() {
+        // A length that no other test uses.
+        let len = 8 * 1259;
+        for secret in [false, true] {
+            let mut first = Buffer::zero(len);
+            if secret {
+                first.keep_secret();
+            }
+            first.fill(7.0);
+            let mut copy = first.clone();
+            copy.truncate(1);
+            let starts = [first.as_ptr(), copy.as_ptr()];
+            drop((first, copy));
+            let next = [(); 2].map(|()| Buffer::scratch(len));
+            for buffer in &next {
+                assert!(starts.contains(&buffer.as_ptr()));
+                let expected = if secret { 0.0 } else { 7.0 };
+                assert!(buffer.iter().all(|x| *x == expected), "{secret}");
+            }
+        }
     }
 
     #[test]

@@ -2,47 +2,38 @@
 
 use std::arch::aarch64::*;
 use std::arch::asm;
-use std::ops::Range;
 
-use super::lanes::array4;
-use super::ntt::Inverse;
-use super::permute::{Gather, permute_gathered};
-use super::tail::{Rows, forward_split, inverse_split};
-use super::vector::{lanes, read, write};
-use super::{Kernel, Lanes, Machine};
-use crate::arith::NttTable;
-use crate::arith::permutation::Pattern;
+use super::gather::{Gather, permute_gathered};
+use super::lanes::{Lanes, array4};
+use super::machine::{ByLength, Kernel, Machine, Rows};
+use super::pattern::Pattern;
+use super::vector::{machine, read, write};
 
 /// Runs a kernel on NEON.
-///
-/// # Safety
-/// The CPU has NEON.
 #[target_feature(enable = "neon")]
-pub(super) unsafe fn run_neon<K: Kernel>(kernel: K) {
-    // SAFETY: the caller's promise; this function enables the instructions.
-    unsafe { kernel.run::<Neon>() }
+pub(super) fn run_neon<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Neon(()))
 }
 
-lanes!(
+machine!(
     /// Two lanes.
-    Neon, float64x2_t, 2, vdupq_n_f64,
+    Neon, NeonVector, float64x2_t, 2, vdupq_n_f64,
     vaddq_f64, vsubq_f64, vmulq_f64, fmadd, fmsub, fnmadd,
-    forward_split, inverse_split, false,
-    permute_gathered::<Self>, prefetch
+    permute_gathered, prefetch, rows
 );
 
 impl Rows for Neon {
     #[inline(always)]
-    unsafe fn load_rows(src: *const f64) -> [Self; 4] {
-        // SAFETY: the caller promises the instructions and the pointer.
+    unsafe fn load_rows(self, src: *const f64) -> [NeonVector; 4] {
+        // SAFETY: a machine exists only where its instructions do; the caller promises the pointer.
         unsafe {
             let columns = load_rows(src);
-            array4!(k => Self(columns[k]))
+            array4!(k => NeonVector(columns[k]))
         }
     }
     #[inline(always)]
-    unsafe fn store_rows(x: [Self; 4], dst: *mut f64) {
-        // SAFETY: a value exists only where the instructions do; the caller promises the pointer.
+    unsafe fn store_rows(self, x: [NeonVector; 4], dst: *mut f64) {
+        // SAFETY: as for `load_rows`.
         unsafe { store_rows(array4!(k => x[k].0), dst) }
     }
 }
@@ -71,9 +62,9 @@ fn fnmadd(a: float64x2_t, b: float64x2_t, c: float64x2_t) -> float64x2_t {
 
 impl Gather for Neon {
     #[inline(always)]
-    unsafe fn gather(src: *const f64, index: *const u8) -> Self {
-        // SAFETY: the caller's promise.
-        unsafe { Self(gather(src, index)) }
+    unsafe fn gather(self, src: *const f64, index: *const u8) -> NeonVector {
+        // SAFETY: a machine exists only where its instructions do; the caller's promise.
+        unsafe { NeonVector(gather(src, index)) }
     }
 }
 

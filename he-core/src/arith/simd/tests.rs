@@ -1,6 +1,8 @@
 //! Every operation of every instruction set against plain Rust, bit by bit.
 
-use super::*;
+use super::dispatch::{Level, run_available};
+use super::lanes::{Lanes, ROUND};
+use super::machine::{Kernel, Machine};
 
 /// All operations on three operands.
 struct Operations<'a> {
@@ -9,32 +11,30 @@ struct Operations<'a> {
 }
 
 impl Kernel for Operations<'_> {
+    type Output = ();
+
     #[inline(always)]
-    unsafe fn run<V: Machine>(self) {
+    fn run<M: Machine>(self, m: M) {
         let [a, b, c] = self.operands;
-        assert!(b.len() == a.len() && c.len() == a.len());
         assert!(a.len().is_multiple_of(8));
         let mut lanes = [0.0; 8];
-        for i in (0..a.len()).step_by(V::LANES) {
-            // SAFETY: the caller has the instructions; slices have whole vectors of at most 8 lanes.
-            unsafe {
-                let [x, y, z] = [a, b, c].map(|s| V::load(s.as_ptr().wrapping_add(i)));
-                let results = [
-                    x.add(y),
-                    x.sub(y),
-                    x.mul(y),
-                    x.mul_add(y, z),
-                    x.mul_sub(y, z),
-                    x.neg_mul_add(y, z),
-                ];
-                for (all, result) in self.results.iter_mut().zip(results) {
-                    result.store(lanes.as_mut_ptr());
-                    all.extend(lanes[..V::LANES].iter().map(|x| x.to_bits()));
-                    V::splat(7.0).store(lanes.as_mut_ptr());
-                    assert!(lanes[..V::LANES] == [7.0; 8][..V::LANES]);
-                }
-                V::prefetch(std::ptr::null());
+        for i in (0..a.len()).step_by(M::LANES) {
+            let [x, y, z] = [a, b, c].map(|s| m.load_from(&s[i..]));
+            let results = [
+                x.add(y),
+                x.sub(y),
+                x.mul(y),
+                x.mul_add(y, z),
+                x.mul_sub(y, z),
+                x.neg_mul_add(y, z),
+            ];
+            for (all, result) in self.results.iter_mut().zip(results) {
+                m.store_to(result, &mut lanes);
+                all.extend(lanes[..M::LANES].iter().map(|x| x.to_bits()));
+                m.store_to(m.splat(7.0), &mut lanes);
+                assert!(lanes[..M::LANES] == [7.0; 8][..M::LANES]);
             }
+            m.prefetch(std::ptr::null());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the instruction sets have in common: registers in memory, and both traits of vectors by intrinsics.
+//! What the instruction sets have in common: registers in memory, and both traits by intrinsics.
 
 /// A vector register in memory of any alignment. Plain reads and writes of it compile to one instruction in every
 /// profile; the load and store intrinsics are library calls with checks where debug assertions are on.
@@ -22,32 +22,21 @@ pub(super) unsafe fn write<T: Copy>(dst: *mut f64, x: T) {
     unsafe { (*dst.cast::<Unaligned<T>>()).0 = x }
 }
 
-/// [`Lanes`](super::Lanes) and [`Machine`](super::Machine) for a register, from the names of the functions that do the work. Each takes its operands in the order of the trait's.
-macro_rules! lanes {
-    ($(#[$doc:meta])* $name:ident, $register:ty, $lanes:literal, $splat:ident,
+/// A machine and its vectors, from the names of the functions that do the work. Each takes its
+/// operands in the order of the trait's.
+macro_rules! machine {
+    ($(#[$doc:meta])* $name:ident, $vector:ident, $register:ty, $lanes:literal, $splat:ident,
      $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $fmsub:ident, $fnmadd:ident,
-     $forward_tail:ident, $inverse_tail:ident, $whole:literal, $permute:path, $prefetch:ident) => {
+     $permute:ident, $prefetch:ident, $length:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
-        pub(super) struct $name($register);
+        pub(super) struct $name(());
 
-        impl Lanes for $name {
-            const LANES: usize = $lanes;
-            #[inline(always)]
-            unsafe fn splat(x: f64) -> Self {
-                // SAFETY: the caller promises the instructions.
-                unsafe { Self($splat(x)) }
-            }
-            #[inline(always)]
-            unsafe fn load(src: *const f64) -> Self {
-                // SAFETY: the caller promises the instructions and the pointer; unaligned load.
-                unsafe { Self(read(src)) }
-            }
-            #[inline(always)]
-            unsafe fn store(self, dst: *mut f64) {
-                // SAFETY: the caller promises the pointer; unaligned store.
-                unsafe { write(dst, self.0) }
-            }
+        /// Its register.
+        #[derive(Clone, Copy)]
+        pub(super) struct $vector($register);
+
+        impl Lanes for $vector {
             #[inline(always)]
             fn add(self, b: Self) -> Self {
                 // SAFETY: a value exists only where the instructions do.
@@ -81,32 +70,39 @@ macro_rules! lanes {
         }
 
         impl Machine for $name {
-            const WHOLE_TAIL: bool = $whole;
+            type Vector = $vector;
+
+            const LANES: usize = $lanes;
+
             #[inline(always)]
-            unsafe fn permute_group(src: *const f64, dst: *mut f64, pattern: &Pattern) {
-                // SAFETY: the caller's promise.
-                unsafe { $permute(src, dst, pattern) }
+            fn splat(self, x: f64) -> $vector {
+                // SAFETY: a machine exists only where its instructions do.
+                unsafe { $vector($splat(x)) }
             }
             #[inline(always)]
-            fn prefetch(src: *const f64) {
+            unsafe fn load(self, src: *const f64) -> $vector {
+                // SAFETY: the caller promises the pointer; unaligned load.
+                unsafe { $vector(read(src)) }
+            }
+            #[inline(always)]
+            unsafe fn store(self, x: $vector, dst: *mut f64) {
+                // SAFETY: the caller promises the pointer; unaligned store.
+                unsafe { write(dst, x.0) }
+            }
+            #[inline(always)]
+            fn prefetch(self, src: *const f64) {
                 $prefetch(src)
             }
             #[inline(always)]
-            unsafe fn forward_tail(table: &NttTable, x: *mut f64, groups: Range<usize>) {
+            unsafe fn permute_group(self, src: *const f64, dst: *mut f64, pattern: &Pattern) {
                 // SAFETY: the caller's promise.
-                unsafe { $forward_tail::<Self>(table, x, groups) }
+                unsafe { $permute(self, src, dst, pattern) }
             }
             #[inline(always)]
-            unsafe fn inverse_tail(
-                    job: &Inverse<'_>,
-                    from: *const f64,
-                    to: *mut f64,
-                    groups: Range<usize>,
-                ) {
-                // SAFETY: the caller's promise.
-                unsafe { $inverse_tail::<Self>(job, from, to, groups) }
+            fn by_length<K: ByLength>(self, kernel: K) {
+                kernel.$length(self);
             }
         }
     };
 }
-pub(super) use lanes;
+pub(super) use machine;

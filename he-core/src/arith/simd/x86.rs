@@ -1,74 +1,60 @@
 //! AVX2 with FMA, and AVX-512.
 
 use std::arch::x86_64::*;
-use std::ops::Range;
 
-use super::lanes::{array4, array8};
-use super::ntt::Inverse;
-use super::permute::{Gather, permute_gathered};
-use super::tail::{Blocks, Rows, forward_split, forward_whole, inverse_split, inverse_whole};
-use super::vector::{lanes, read, write};
-use super::{Kernel, Lanes, Machine};
-use crate::arith::NttTable;
-use crate::arith::permutation::{Pattern, reverse3};
+use super::gather::{Gather, permute_gathered};
+use super::lanes::{Lanes, array4, array8};
+use super::machine::{Blocks, ByLength, Kernel, Machine, Rows};
+use super::pattern::{Pattern, reverse3};
+use super::vector::{machine, read, write};
 
 /// Runs a kernel on AVX2.
-///
-/// # Safety
-/// The CPU has AVX2 and FMA.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn run_avx2<K: Kernel>(kernel: K) {
-    // SAFETY: the caller's promise; this function enables the instructions.
-    unsafe { kernel.run::<Avx2>() }
+pub(super) fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx2(()))
 }
 
 /// Runs a kernel on AVX-512.
-///
-/// # Safety
-/// The CPU has AVX-512 F and DQ, AVX2 and FMA.
 #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
-pub(super) unsafe fn run_avx512<K: Kernel>(kernel: K) {
-    // SAFETY: the caller's promise; this function enables the instructions.
-    unsafe { kernel.run::<Avx512>() }
+pub(super) fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512(()))
 }
 
-lanes!(
+machine!(
     /// Four lanes.
-    Avx2, __m256d, 4, _mm256_set1_pd,
+    Avx2, Avx2Vector, __m256d, 4, _mm256_set1_pd,
     _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_fmsub_pd, _mm256_fnmadd_pd,
-    forward_split, inverse_split, false,
-    permute_gathered::<Self>, prefetch
+    permute_gathered, prefetch, rows
 );
-lanes!(
+machine!(
     /// Eight lanes.
-    Avx512, __m512d, 8, _mm512_set1_pd,
+    Avx512, Avx512Vector, __m512d, 8, _mm512_set1_pd,
     _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_fmadd_pd, _mm512_fmsub_pd, _mm512_fnmadd_pd,
-    forward_whole, inverse_whole, true,
-    permute_avx512, prefetch
+    permute_avx512, prefetch, blocks
 );
 
 impl Rows for Avx2 {
     #[inline(always)]
-    unsafe fn load_rows(src: *const f64) -> [Self; 4] {
-        // SAFETY: the caller promises the instructions and the pointer.
+    unsafe fn load_rows(self, src: *const f64) -> [Avx2Vector; 4] {
+        // SAFETY: a machine exists only where its instructions do; the caller promises the pointer.
         unsafe {
             let rows = load_rows_avx2(src);
-            array4!(k => Self(rows[k]))
+            array4!(k => Avx2Vector(rows[k]))
         }
     }
     #[inline(always)]
-    unsafe fn store_rows(x: [Self; 4], dst: *mut f64) {
-        // SAFETY: a value exists only where the instructions do; the caller promises the pointer.
+    unsafe fn store_rows(self, x: [Avx2Vector; 4], dst: *mut f64) {
+        // SAFETY: as for `load_rows`.
         unsafe { store_rows_avx2(array4!(k => x[k].0), dst) }
     }
 }
 
 impl Blocks for Avx512 {
     #[inline(always)]
-    fn transpose(x: [Self; 8]) -> [Self; 8] {
-        // SAFETY: a value exists only where the instructions do.
+    fn transpose(self, x: [Avx512Vector; 8]) -> [Avx512Vector; 8] {
+        // SAFETY: a machine exists only where its instructions do.
         let rows = unsafe { transpose8(array8!(k => x[k].0)) };
-        array8!(k => Self(rows[k]))
+        array8!(k => Avx512Vector(rows[k]))
     }
 }
 
@@ -80,9 +66,9 @@ fn prefetch(src: *const f64) {
 
 impl Gather for Avx2 {
     #[inline(always)]
-    unsafe fn gather(src: *const f64, index: *const u8) -> Self {
-        // SAFETY: the caller's promise.
-        unsafe { Self(gather_avx2(src, index)) }
+    unsafe fn gather(self, src: *const f64, index: *const u8) -> Avx2Vector {
+        // SAFETY: a machine exists only where its instructions do; the caller's promise.
+        unsafe { Avx2Vector(gather_avx2(src, index)) }
     }
 }
 
@@ -114,14 +100,14 @@ fn shift(v: [__m512d; 8], mask: u8, by: usize) -> [__m512d; 8] {
 /// `src` is valid for reading and `dst` for writing a group.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
-unsafe fn permute_avx512(src: *const f64, dst: *mut f64, pattern: &Pattern) {
+unsafe fn permute_avx512(_: Avx512, src: *const f64, dst: *mut f64, pattern: &Pattern) {
     // SAFETY: the caller's promise; a pattern has eight lanes, and vectors stay in the group.
     unsafe {
-        let lanes: __m512i = read(pattern.lanes.as_ptr().cast());
+        let lanes: __m512i = read(pattern.lanes().as_ptr().cast());
         let v = array8!(k => _mm512_permutexvar_pd(lanes, read(src.wrapping_add(8 * reverse3(k)))));
-        let [one, two, four] = pattern.shifts;
+        let [one, two, four] = pattern.shifts();
         let v = shift(shift(shift(v, one, 1), two, 2), four, 4);
-        array8!(m => write(dst.wrapping_add(8 * usize::from(pattern.order[m])), v[m]));
+        array8!(m => write(dst.wrapping_add(8 * usize::from(pattern.order()[m])), v[m]));
     }
 }
 

@@ -168,7 +168,7 @@ fn sums_of_products_reduce_once() {
                 slices::dot(&m, true, &mut sum, &terms);
                 let mut one_by_one = start.clone();
                 for (a, b) in &terms {
-                    slices::mul_add_assign(&m, &mut one_by_one, a, b);
+                    slices::dot(&m, true, &mut one_by_one, &[(a, b)]);
                 }
                 for i in 0..100 {
                     let exact = terms

@@ -1,6 +1,7 @@
 //! Every instruction set of this machine gives the same bits.
 
-use super::super::simd::{self, *};
+use super::super::kernels::*;
+use super::super::simd::{Level, run_available};
 use super::*;
 
 #[test]
@@ -13,7 +14,7 @@ fn transforms_have_the_same_bits_on_every_path() {
                 let x: Vec<f64> = (0..table.n()).map(|_| rng.within(bound)).collect();
                 let run = |level| {
                     let mut y = x.clone();
-                    simd::run_available(
+                    run_available(
                         level,
                         Forward {
                             table: &table,
@@ -21,10 +22,13 @@ fn transforms_have_the_same_bits_on_every_path() {
                         },
                     );
                     let forward: Vec<u64> = y.iter().map(|v| v.to_bits()).collect();
-                    simd::run_available(
+                    run_available(
                         level,
                         InverseWhole {
-                            job: table.job(table.scale(1)),
+                            job: Inverse {
+                                table: &table,
+                                scale: table.scale(1),
+                            },
                             data: &mut y,
                         },
                     );
@@ -60,18 +64,21 @@ fn transforms_in_two_halves_have_the_bits_of_the_whole() {
             };
             let x: Vec<f64> = (0..n).map(|_| rng.within(table.input_limit())).collect();
             let scale = table.scale(rng.next() % table.modulus().value());
-            let job = table.job(scale);
+            let job = Inverse {
+                table: &table,
+                scale,
+            };
             let run = |level| {
                 let mut tiles = vec![0.0; n];
                 (0..n).for_each(|i| tiles[place(i)] = x[i]);
                 for tile in tiles.chunks_exact_mut(tile_len) {
                     let table = &table;
-                    simd::run_available(level, ForwardColumns { table, tile });
+                    run_available(level, ForwardColumns { table, tile });
                 }
                 let mut y = vec![0.0; n];
                 for (row, to) in y.chunks_exact_mut(row_len).enumerate() {
                     let (table, tiles) = (&table, &tiles[..]);
-                    simd::run_available(
+                    run_available(
                         level,
                         ForwardRow {
                             table,
@@ -89,7 +96,7 @@ fn transforms_in_two_halves_have_the_bits_of_the_whole() {
                     if from.is_some() {
                         data.fill(f64::NAN);
                     }
-                    simd::run_available(
+                    run_available(
                         level,
                         InverseRow {
                             job,
@@ -103,7 +110,7 @@ fn transforms_in_two_halves_have_the_bits_of_the_whole() {
                 let mut coefficients = vec![0.0; n];
                 let pairs = coefficients.chunks_exact_mut(tile_len);
                 for (to, from) in pairs.zip(tiles.chunks_exact(tile_len)) {
-                    simd::run_available(level, InverseColumns { job, from, to });
+                    run_available(level, InverseColumns { job, from, to });
                 }
                 let in_order: Vec<f64> = (0..n).map(|i| coefficients[place(i)]).collect();
                 (forward, bits_of(&in_order))
@@ -112,7 +119,7 @@ fn transforms_in_two_halves_have_the_bits_of_the_whole() {
             table.forward(&mut y);
             let forward = bits_of(&y);
             let data = &mut y[..];
-            simd::run_available(Level::Portable, InverseWhole { job, data });
+            run_available(Level::Portable, InverseWhole { job, data });
             let whole = (forward, bits_of(&y));
             for level in Level::available() {
                 assert!(run(level) == whole, "{level:?} log_n {log_n} bits {bits}");
@@ -130,7 +137,7 @@ macro_rules! same_bits {
             .fold(reference, |reference, level| {
                 let mut copy: Vec<f64> = $dst.to_vec();
                 let $out = &mut copy[..];
-                simd::run_available(level, $kernel);
+                run_available(level, $kernel);
                 let bits: Vec<u64> = copy.iter().map(|v| v.to_bits()).collect();
                 if let Some(reference) = &reference {
                     assert!(*reference == bits, "{level:?}");
@@ -182,8 +189,12 @@ fn permutations_are_automorphisms_on_every_path() {
                     let blocks = found.chunks_exact_mut(block);
                     let target = (0..n / block).find(|t| permutation.source_of_block(*t) == k);
                     let (target, dst) = blocks.enumerate().nth(target.unwrap()).unwrap();
-                    let dst = (dst, target * (block / 64));
-                    slices::permute(&modulus, accumulate, dst, (src, first), &permutation);
+                    let dst = slices::Groups {
+                        values: dst,
+                        first: target * (block / 64),
+                    };
+                    let src = slices::Groups { values: src, first };
+                    slices::permute(&modulus, accumulate, dst, src, &permutation);
                 }
                 assert_eq!(&found, wanted, "log_n {log_n} g {g}");
             }
@@ -246,11 +257,6 @@ fn kernels_have_the_same_bits_on_every_path() {
                 f: MulAssign { modulus },
                 dst,
                 src: [&b]
-            });
-            same_bits!(a, |dst| Map {
-                f: MulAdd { modulus },
-                dst,
-                src: [&b, &c]
             });
             same_bits!(a, |dst| Map {
                 f: AddScaled { modulus, constant },

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use super::CkksCt;
-use crate::evaluator::ledger::Ledger;
-use crate::evaluator::{EvalError, Meta};
-use crate::ring::{Ntt, Poly, tensor_products};
+use crate::evaluator::Level;
+use crate::ring::{Ntt, Poly, Ring, tensor_products};
 use crate::rlwe::{Ciphertext, at_level};
 
 /// Products that wait to be added at once, so that the sum is read and written once for all of them.
@@ -13,31 +11,34 @@ const WAITING: usize = 4;
 
 /// A sum of products `(a_0 b_0, a_0 b_1 + a_1 b_0, a_1 b_1)`. The last few products wait as pairs of ciphertexts, which share their data with the
 /// caller's.
-#[derive(Debug, Default)]
-pub struct CkksAcc(pub(super) Option<Sum>);
-
-/// A sum of at least one product.
 #[derive(Debug)]
-pub(super) struct Sum {
-    pub(super) meta: Meta,
+pub struct Products {
+    level: Level,
     waiting: Vec<(Arc<Ciphertext>, Arc<Ciphertext>)>,
     done: Option<[Poly<Ntt>; 3]>,
 }
 
-impl Sum {
-    pub(super) fn new(meta: Meta, a: &Arc<Ciphertext>, b: &Arc<Ciphertext>) -> Self {
+impl Products {
+    pub(super) fn none(level: Level) -> Self {
         Self {
-            meta,
-            waiting: vec![(Arc::clone(a), Arc::clone(b))],
+            level,
+            waiting: Vec::new(),
             done: None,
         }
     }
 
-    /// Adds another sum, whose level is not below this one's. `meta` is the ledger's word on both.
-    pub(super) fn merge(&mut self, meta: Meta, other: Self) {
-        self.meta = meta;
+    /// Adds a product of two ciphertexts, none of them below the sum's level.
+    pub(super) fn add(&mut self, a: &Arc<Ciphertext>, b: &Arc<Ciphertext>) {
+        self.waiting.push((Arc::clone(a), Arc::clone(b)));
+        if self.waiting.len() == WAITING {
+            self.flush();
+        }
+    }
+
+    /// Adds another sum, whose level is not below this one's.
+    pub(super) fn merge(&mut self, other: Self) {
         if let Some(more) = other.done {
-            let more = more.map(|d| at_level(d, meta.level.0));
+            let more = more.map(|d| at_level(d, self.level.0));
             match &mut self.done {
                 Some(done) => {
                     for (d, m) in done.iter_mut().zip(&more) {
@@ -47,11 +48,8 @@ impl Sum {
                 None => self.done = Some(more),
             }
         }
-        for pair in other.waiting {
-            self.waiting.push(pair);
-            if self.waiting.len() == WAITING {
-                self.flush();
-            }
+        for (a, b) in &other.waiting {
+            self.add(a, b);
         }
     }
 
@@ -61,7 +59,7 @@ impl Sum {
             return;
         };
         let ring = first.c0().ring();
-        let basis = ring.basis(self.meta.level.0);
+        let basis = ring.basis(self.level.0);
         let pairs = waiting.iter().map(|(a, b)| (components(a), components(b)));
         let (left, right) = pairs.unzip();
         let accumulate = self.done.is_some();
@@ -72,72 +70,33 @@ impl Sum {
     }
 
     /// The three components.
-    pub(super) fn finish(mut self) -> Option<[Poly<Ntt>; 3]> {
+    pub(super) fn finish(mut self, ring: &Arc<Ring>) -> [Poly<Ntt>; 3] {
         self.flush();
-        self.done
+        let zero = || [(); 3].map(|()| Poly::zero(ring, ring.basis(self.level.0)));
+        self.done.unwrap_or_else(zero)
     }
 }
 
-fn components(ct: &Arc<Ciphertext>) -> [&Poly<Ntt>; 2] {
+fn components(ct: &Ciphertext) -> [&Poly<Ntt>; 2] {
     [ct.c0(), ct.c1()]
 }
 
-/// The rows of every sum of a matrix product, with the sum.
-fn pairs<'a>(
-    sums: &'a [CkksAcc],
-    left: &'a [&'a [CkksCt]],
-    right: &'a [&'a [CkksCt]],
-) -> impl Iterator<Item = (&'a [CkksCt], &'a [CkksCt], &'a CkksAcc)> {
-    let rows = left.iter().flat_map(|a| right.iter().map(|b| (*a, *b)));
-    rows.zip(sums).map(|((a, b), sum)| (a, b, sum))
-}
-
-/// Whether there are products, and all sums are, or will be, at one level: a sum's is that of its first product.
-pub(super) fn stand_at_one_level(
-    sums: &[CkksAcc],
-    left: &[&[CkksCt]],
-    right: &[&[CkksCt]],
-) -> bool {
-    let mut levels = pairs(sums, left, right).map(|(a, b, sum)| {
-        let first = a.first()?.meta.level.min(b.first()?.meta.level);
-        Some(sum.0.as_ref().map_or(first, |sum| sum.meta.level))
-    });
-    let common = levels.next().flatten();
-    common.is_some() && levels.all(|level| level == common)
+/// Whether all sums are at one level.
+pub(super) fn stand_at_one_level(sums: &[&mut Products]) -> bool {
+    sums.windows(2).all(|pair| pair[0].level == pair[1].level)
 }
 
 /// `sums[i C + j] += sum_t left[i][t] right[j][t]` where [`stand_at_one_level`].
 pub(super) fn add_products(
-    ledger: &Ledger<'_>,
-    sums: &mut [CkksAcc],
-    left: &[&[CkksCt]],
-    right: &[&[CkksCt]],
-) -> Result<(), EvalError> {
-    let metas = pairs(sums, left, right).map(|(a, b, sum)| {
-        let start = sum.0.as_ref().map(|sum| sum.meta);
-        let sum = a.iter().zip(b).try_fold(start, |sum, (a, b)| {
-            let product = ledger.tensor(&a.meta, &b.meta)?;
-            let sum = sum.map_or(Ok(product), |sum| ledger.accumulate(&sum, &product));
-            sum.map(Some)
-        })?;
-        sum.ok_or(EvalError::Empty {
-            op: "product of ciphertexts",
-        })
-    });
-    let metas = metas.collect::<Result<Vec<_>, _>>()?;
-    let ring = left[0][0].data.c0().ring();
-    let accumulate = sums
-        .iter()
-        .any(|sum| matches!(&sum.0, Some(sum) if sum.done.is_some()));
+    ring: &Arc<Ring>,
+    sums: &mut [&mut Products],
+    left: &[Vec<&Arc<Ciphertext>>],
+    right: &[Vec<&Arc<Ciphertext>>],
+) {
+    let accumulate = sums.iter().any(|sum| sum.done.is_some());
     let mut open: Vec<&mut [Poly<Ntt>; 3]> = Vec::with_capacity(sums.len());
-    for (sum, meta) in sums.iter_mut().zip(metas) {
-        let basis = ring.basis(meta.level.0);
-        let sum = sum.0.get_or_insert_with(|| Sum {
-            meta,
-            waiting: Vec::new(),
-            done: None,
-        });
-        sum.meta = meta;
+    for sum in sums {
+        let basis = ring.basis(sum.level.0);
         open.push(sum.done.get_or_insert_with(|| {
             [(); 3].map(|()| match accumulate {
                 true => Poly::zero(ring, basis),
@@ -146,11 +105,10 @@ pub(super) fn add_products(
         }));
     }
     tensor_products(&mut open, accumulate, &rows(left), &rows(right));
-    Ok(())
 }
 
-fn rows<'a>(rows: &[&'a [CkksCt]]) -> Vec<Vec<[&'a Poly<Ntt>; 2]>> {
+fn rows<'a>(rows: &[Vec<&'a Arc<Ciphertext>>]) -> Vec<Vec<[&'a Poly<Ntt>; 2]>> {
     let rows = rows.iter();
-    rows.map(|row| row.iter().map(|ct| components(&ct.data)).collect())
+    rows.map(|row| row.iter().map(|ct| components(ct)).collect())
         .collect()
 }

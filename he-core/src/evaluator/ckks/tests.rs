@@ -6,9 +6,11 @@ use rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::ckks::noise;
-use crate::evaluator::{Clear, Op, Trace, conformance};
-use crate::holder::{
-    ClearSealer, Opener, PublicSealer, Sealer, SecretOpener, SecretSealer, TraceSealer,
+use crate::conformance;
+use crate::evaluator::{Clear, CountedOp, Evaluator, Meta, Simulator};
+use crate::key_holder::{
+    ClearHolder, Decryptor, Encryptor, PublicKeyEncryptor, SecretKeyDecryptor, SecretKeyEncryptor,
+    SimulatorEncryptor,
 };
 use crate::params::{KeySet, Params, ParamsLiteral};
 use crate::rlwe::{PublicKey, SecretKey};
@@ -21,8 +23,8 @@ const MEAN: f64 = 1.5;
 const SCALE: f64 = (1u64 << 36) as f64;
 
 struct Setup {
-    sealer: SecretSealer,
-    opener: SecretOpener,
+    encryptor: SecretKeyEncryptor,
+    decryptor: SecretKeyDecryptor,
     public: PublicKey,
     ev: Ckks,
 }
@@ -41,8 +43,8 @@ fn setup(literal: ParamsLiteral, secure: bool, rotations: &[usize]) -> Setup {
         rotations: rotations.iter().copied().collect(),
     };
     Setup {
-        sealer: SecretSealer::new(Arc::clone(&key)).unwrap(),
-        opener: SecretOpener::new(Arc::clone(&key)).unwrap(),
+        encryptor: SecretKeyEncryptor::new(Arc::clone(&key)).unwrap(),
+        decryptor: SecretKeyDecryptor::new(Arc::clone(&key)).unwrap(),
         public: key.public_key().unwrap(),
         ev: Ckks::new(key.evaluation_keys(&set).unwrap()).unwrap(),
     }
@@ -73,13 +75,13 @@ fn at(level: usize) -> Placement {
 }
 
 impl Setup {
-    fn seal(&self, slots: &[Complex64], level: usize) -> CkksCt {
-        self.sealer.seal(slots, at(level), 1.5).unwrap()
+    fn encrypt(&self, slots: &[Complex64], level: usize) -> CkksCt {
+        self.encryptor.encrypt(slots, at(level), 1.5).unwrap()
     }
 
     /// Decrypts and compares with the ledger's expectation, by [`WORST`] and [`MEAN`].
     fn check(&self, what: &str, ct: &CkksCt, expected: impl Fn(usize) -> Complex64) {
-        let slots = self.opener.open(ct).unwrap();
+        let slots = self.decryptor.decrypt(ct).unwrap();
         let meta = ct.meta();
         let squares = slots
             .iter()
@@ -105,7 +107,7 @@ fn every_level_rotates_conjugates_and_multiplies() {
     let n = s.ev.slots();
     let (x, y) = (random_slots(n, 1), random_slots(n, 2));
     for level in 1..=s.ev.params().max_level() {
-        let (a, b) = (s.seal(&x, level), s.seal(&y, level));
+        let (a, b) = (s.encrypt(&x, level), s.encrypt(&y, level));
         s.check("fresh", &a, |i| x[i]);
         let hoisted = s.ev.hoist(&a).unwrap();
         for k in ks {
@@ -145,18 +147,18 @@ fn sums_of_products_and_of_workers_relinearise_once() {
     let cts: Vec<_> = x
         .iter()
         .enumerate()
-        .map(|(i, x)| s.seal(x, if i == 0 { 2 } else { 2 + i % 3 }))
+        .map(|(i, x)| s.encrypt(x, if i == 0 { 2 } else { 2 + i % 3 }))
         .collect();
-    let (mut left, mut right) = (s.ev.accumulator(), s.ev.accumulator());
+    let (mut left, mut right) = (s.ev.product_sum(), s.ev.product_sum());
     for i in 0..11 {
         let half = if i < 5 { &mut left } else { &mut right };
-        s.ev.mul_acc(half, &cts[i], &cts[(i * i) % 11]).unwrap();
+        s.ev.add_product(half, &cts[i], &cts[(i * i) % 11]).unwrap();
     }
     s.ev.merge(&mut left, right).unwrap();
-    s.ev.merge(&mut left, s.ev.accumulator()).unwrap();
-    let sum = s.ev.finish(left).unwrap();
+    s.ev.merge(&mut left, s.ev.product_sum()).unwrap();
+    let sum = s.ev.relinearize_rescale(left).unwrap();
     assert_eq!(sum.meta().level, Level(1));
-    assert_eq!(s.ev.tally().total(Op::ModDown), 1);
+    assert_eq!(s.ev.tally().total(CountedOp::ModDown), 1);
     s.check("sum of products", &sum, |j| {
         (0..11).map(|i| x[i][j] * x[(i * i) % 11][j]).sum()
     });
@@ -170,7 +172,7 @@ fn all_sums_at_once_are_the_sums_one_by_one() {
     for (count, uneven) in [(0, false), (1, false), (19, false), (3, true)] {
         let row = |seed: u64, level: usize| -> Vec<CkksCt> {
             (0..count)
-                .map(|i| s.seal(&random_slots(n, seed + i), level))
+                .map(|i| s.encrypt(&random_slots(n, seed + i), level))
                 .collect()
         };
         let left = [
@@ -181,29 +183,32 @@ fn all_sums_at_once_are_the_sums_one_by_one() {
         let right = [row(400, 3), row(500, 3)];
         let [a, b] =
             [&left[..], &right[..]].map(|rows| rows.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        let empty = || -> Vec<_> { (0..6).map(|_| s.ev.accumulator()).collect() };
+        let empty = || -> Vec<_> { (0..6).map(|_| s.ev.product_sum()).collect() };
         let (mut together, mut apart) = (empty(), empty());
         // One sum is there before the others, and a product waits in it.
         for _ in 0..if count > 0 { 5 } else { 0 } {
             for sum in [&mut together[0], &mut apart[0]] {
-                s.ev.mul_acc(sum, &a[0][0], &b[0][0]).unwrap();
+                s.ev.add_product(sum, &a[0][0], &b[0][0]).unwrap();
             }
         }
         // Twice: the second products meet sums that are there.
         for _ in 0..2 {
-            s.ev.mul_acc_all(&mut together, &a, &b).unwrap();
+            s.ev.add_matrix_product(&mut together, &a, &b).unwrap();
             for (k, sum) in apart.iter_mut().enumerate() {
                 for (x, y) in a[k / 2].iter().zip(b[k % 2]) {
-                    s.ev.mul_acc(sum, x, y).unwrap();
+                    s.ev.add_product(sum, x, y).unwrap();
                 }
             }
         }
         for (x, y) in together.into_iter().zip(apart) {
             if count == 0 {
-                assert!(s.ev.finish(x).is_err());
+                assert!(s.ev.relinearize_rescale(x).is_err());
                 continue;
             }
-            let (x, y) = (s.ev.finish(x).unwrap(), s.ev.finish(y).unwrap());
+            let (x, y) = (
+                s.ev.relinearize_rescale(x).unwrap(),
+                s.ev.relinearize_rescale(y).unwrap(),
+            );
             assert_eq!(x.meta(), y.meta());
             assert!(canonical(&x) == canonical(&y));
         }
@@ -215,7 +220,7 @@ fn linear_operations_bring_operands_to_the_lower_level() {
     let s = small(&[2, 7]);
     let n = s.ev.slots();
     let (x, y, w) = (random_slots(n, 1), random_slots(n, 2), random_slots(n, 3));
-    let (a, b) = (s.seal(&x, 4), s.seal(&y, 2));
+    let (a, b) = (s.encrypt(&x, 4), s.encrypt(&y, 2));
     let p = s.ev.plain(w.clone()).unwrap();
     let ok = |r: Result<CkksCt, EvalError>| r.unwrap();
     s.check("sum", &ok(s.ev.add(&a, &b)), |i| x[i] + y[i]);
@@ -223,7 +228,7 @@ fn linear_operations_bring_operands_to_the_lower_level() {
     s.check("difference", &ok(s.ev.sub(&a, &b)), |i| x[i] - y[i]);
     s.check("difference", &ok(s.ev.sub(&b, &a)), |i| y[i] - x[i]);
     s.check("plain sum", &ok(s.ev.add_plain(&b, &p)), |i| y[i] + w[i]);
-    s.check("integer", &ok(s.ev.mul_small(&a, -3)), |i| -3.0 * x[i]);
+    s.check("integer", &ok(s.ev.mul_integer(&a, -3)), |i| -3.0 * x[i]);
     let landed = ok(s.ev.mul_scalar(&a, -0.37, at(1)));
     assert_eq!(landed.meta().placement(), at(1));
     s.check("constant", &landed, |i| -0.37 * x[i]);
@@ -241,8 +246,8 @@ fn linear_operations_bring_operands_to_the_lower_level() {
     s.check("rotations", &each, |i| {
         x[(i + 2) % n] + y[i] + x[(i + 7) % n] + y[(i + 2) % n]
     });
-    let mut lower = ok(s.ev.drop_to(&a, Level(0)));
-    s.ev.relabel(&mut lower, 0.25).unwrap();
+    let mut lower = ok(s.ev.drop_level(&a, Level(0)));
+    s.ev.scale_value(&mut lower, 0.25).unwrap();
     s.check("relabelled", &lower, |i| 0.25 * x[i]);
     s.check("untouched", &a, |i| x[i]);
 }
@@ -251,30 +256,48 @@ fn linear_operations_bring_operands_to_the_lower_level() {
 fn a_public_key_encrypts_and_a_bound_is_held() {
     let s = small(&[]);
     let x = random_slots(s.ev.slots(), 1);
-    let sealer = PublicSealer::new(Arc::new(s.public.clone())).unwrap();
-    let ct = sealer.seal(&x, at(3), 1.5).unwrap();
+    let encryptor = PublicKeyEncryptor::new(Arc::new(s.public.clone())).unwrap();
+    let ct = encryptor.encrypt(&x, at(3), 1.5).unwrap();
     assert!(ct.ciphertext().seed().is_none());
-    assert!(ct.meta().noise > 10.0 * s.seal(&x, 3).meta().noise);
+    assert!(ct.meta().noise > 10.0 * s.encrypt(&x, 3).meta().noise);
     s.check("public", &ct, |i| x[i]);
-    let refused = Sealer::<Ckks>::seal(&s.sealer, &x, at(3), 0.5);
+    let refused = Encryptor::<Ckks>::encrypt(&s.encryptor, &x, at(3), 0.5);
     assert!(matches!(
         refused,
-        Err(EvalError::BoundExceeded { declared: 0.5, .. })
+        Err(EvalError {
+            cause: Refusal::BoundExceeded { declared: 0.5, .. },
+            ..
+        })
     ));
-    let short = Sealer::<Ckks>::seal(&s.sealer, &x[1..], at(3), 1.5);
-    assert!(matches!(short, Err(EvalError::SlotCount { .. })));
-    let high = Sealer::<Ckks>::seal(&s.sealer, &x, at(9), 1.5);
-    assert!(matches!(high, Err(EvalError::LevelExhausted { .. })));
+    let short = Encryptor::<Ckks>::encrypt(&s.encryptor, &x[1..], at(3), 1.5);
+    assert!(matches!(
+        short,
+        Err(EvalError {
+            cause: Refusal::SlotCount { .. },
+            ..
+        })
+    ));
+    let high = Encryptor::<Ckks>::encrypt(&s.encryptor, &x, at(9), 1.5);
+    assert!(matches!(
+        high,
+        Err(EvalError {
+            cause: Refusal::LevelExhausted { .. },
+            ..
+        })
+    ));
 }
 
 #[test]
 fn missing_keys_and_foreign_operands_are_refused() {
     let s = small(&[1]);
     let x = random_slots(s.ev.slots(), 1);
-    let a = s.seal(&x, 2);
+    let a = s.encrypt(&x, 2);
     let none = Ckks::new(EvaluationKeys::new(s.ev.context())).unwrap();
     let missing = |r: Result<CkksCt, EvalError>, name: &str| match r {
-        Err(EvalError::MissingKey { wanted, .. }) => assert_eq!(wanted, name),
+        Err(EvalError {
+            cause: Refusal::MissingKey { wanted },
+            ..
+        }) => assert_eq!(wanted, name),
         other => panic!("expected a missing key, found {other:?}"),
     };
     missing(s.ev.rotate(&a, 3), "rotation by 3");
@@ -286,14 +309,26 @@ fn missing_keys_and_foreign_operands_are_refused() {
     let refused = other.ev.add(&a, &a);
     assert!(matches!(
         refused,
-        Err(EvalError::ForeignOperand { op: "sum" })
+        Err(EvalError {
+            op: Op::Add,
+            cause: Refusal::ForeignOperand
+        })
     ));
     assert!(matches!(
-        other.opener.open(&a),
-        Err(EvalError::ForeignOperand { .. })
+        other.decryptor.decrypt(&a),
+        Err(EvalError {
+            cause: Refusal::ForeignOperand,
+            ..
+        })
     ));
     let admitted = CkksCt::admit(other.ev.context(), a.ciphertext().clone(), a.meta());
-    assert!(matches!(admitted, Err(EvalError::ForeignOperand { .. })));
+    assert!(matches!(
+        admitted,
+        Err(EvalError {
+            cause: Refusal::ForeignOperand,
+            ..
+        })
+    ));
     let wrong_level = Meta {
         level: Level(1),
         ..a.meta()
@@ -302,21 +337,21 @@ fn missing_keys_and_foreign_operands_are_refused() {
 }
 
 /// A little of everything; the last ciphertext's metadata.
-fn program<E: Evaluator>(ev: &E, sealer: &impl Sealer<E>, x: &[Complex64]) -> (E::Ct, Meta) {
-    let a = sealer.seal(x, at(4), 1.5).unwrap();
+fn program<E: Evaluator>(ev: &E, encryptor: &impl Encryptor<E>, x: &[Complex64]) -> (E::Ct, Meta) {
+    let a = encryptor.encrypt(x, at(4), 1.5).unwrap();
     let p = ev.plain(x.to_vec()).unwrap();
-    let mut sum = ev.accumulator();
-    ev.mul_acc(&mut sum, &a, &a).unwrap();
-    ev.mul_acc(&mut sum, &a, &ev.conjugate(&a).unwrap())
+    let mut sum = ev.product_sum();
+    ev.add_product(&mut sum, &a, &a).unwrap();
+    ev.add_product(&mut sum, &a, &ev.conjugate(&a).unwrap())
         .unwrap();
-    let b = ev.finish(sum).unwrap();
+    let b = ev.relinearize_rescale(sum).unwrap();
     let scale = ev.meta(&b).scale;
     let b = ev
         .add_plain(&ev.mul_plain(&b, &p, scale).unwrap(), &p)
         .unwrap();
     let b = ev.add(&b, &ev.rotate_sum(&b, &[0, 1, 2]).unwrap()).unwrap();
     let c = ev
-        .rotate_each_and_sum(&[(&b, 2), (&ev.mul_small(&b, 2).unwrap(), 0)])
+        .rotate_each_and_sum(&[(&b, 2), (&ev.mul_integer(&b, 2).unwrap(), 0)])
         .unwrap();
     let d = ev.mul_scalar(&c, 0.125, at(1)).unwrap();
     let d = ev.sub(&d, &ev.rotate(&d, 1).unwrap()).unwrap();
@@ -328,15 +363,15 @@ fn program<E: Evaluator>(ev: &E, sealer: &impl Sealer<E>, x: &[Complex64]) -> (E
 fn trace_clear_and_ciphertexts_agree_on_a_program() {
     let s = small(&[1, 2]);
     let x = random_slots(s.ev.slots(), 5);
-    let (ct, meta) = program(&s.ev, &s.sealer, &x);
+    let (ct, meta) = program(&s.ev, &s.encryptor, &x);
     let params = Arc::clone(s.ev.context().params());
-    let (clear, trace) = (Clear::new(Arc::clone(&params)), Trace::new(params));
-    let (in_clear, clear_meta) = program(&clear, &ClearSealer(&clear), &x);
-    let (_, trace_meta) = program(&trace, &TraceSealer(&trace), &x);
+    let (clear, simulator) = (Clear::new(Arc::clone(&params)), Simulator::new(params));
+    let (in_clear, clear_meta) = program(&clear, &ClearHolder(&clear), &x);
+    let (_, trace_meta) = program(&simulator, &SimulatorEncryptor(&simulator), &x);
     assert_eq!((meta, meta), (clear_meta, trace_meta));
-    assert_eq!(s.ev.tally().rows(), trace.tally().rows());
+    assert_eq!(s.ev.tally().rows(), simulator.tally().rows());
     assert_eq!(s.ev.tally().rows(), clear.tally().rows());
-    assert!(trace.key_set().relinearise && trace.key_set().conjugate);
+    assert!(simulator.key_set().relinearise && simulator.key_set().conjugate);
     s.check("program", &ct, |i| in_clear.slots()[i]);
 }
 
@@ -346,7 +381,7 @@ fn many_threads_share_an_evaluator_and_its_plaintexts() {
     let s = small(&[1]);
     let n = s.ev.slots();
     let (x, w) = (random_slots(n, 1), random_slots(n, 2));
-    let (a, p) = (s.seal(&x, 3), s.ev.plain(w.clone()).unwrap());
+    let (a, p) = (s.encrypt(&x, 3), s.ev.plain(w.clone()).unwrap());
     let one = |i: usize| {
         let product =
             s.ev.mul_plain(&a, &p, SCALE * (1.0 + (i % 3) as f64))
@@ -372,12 +407,12 @@ fn a_secure_set_multiplies_and_rotates() {
     let s = setup(literal, true, &[3]);
     let n = s.ev.slots();
     let x = random_slots(n, 1);
-    let a = s.seal(&x, 2);
+    let a = s.encrypt(&x, 2);
     let product = s.ev.rotate(&s.ev.mul(&a, &a).unwrap(), 3).unwrap();
     s.check("product", &product, |i| x[(i + 3) % n] * x[(i + 3) % n]);
     // The error must not be far below the expectation either: that would be encryption without its noise.
     let rotated = s.ev.rotate(&a, 3).unwrap();
-    let slots = s.opener.open(&rotated).unwrap();
+    let slots = s.decryptor.decrypt(&rotated).unwrap();
     let mean: f64 = slots
         .iter()
         .enumerate()
@@ -400,17 +435,17 @@ fn the_conformance_suite_passes_and_agrees_with_the_trace() {
     let context = Context::new(Arc::clone(&params)).unwrap();
     let key = Arc::new(SecretKey::generate(&context).unwrap());
     let keys = key.evaluation_keys(&conformance::key_set(&params)).unwrap();
-    let sealer = SecretSealer::new(Arc::clone(&key)).unwrap();
-    let opener = SecretOpener::new(key).unwrap();
+    let encryptor = SecretKeyEncryptor::new(Arc::clone(&key)).unwrap();
+    let decryptor = SecretKeyDecryptor::new(key).unwrap();
     let noisy = conformance::Fidelity::Noisy;
-    let ours = conformance::run(&Ckks::new(keys).unwrap(), &sealer, &opener, noisy)
+    let ours = conformance::run(&Ckks::new(keys).unwrap(), &encryptor, &decryptor, noisy)
         .unwrap_or_else(|e| panic!("{e}"));
-    let trace = Trace::new(params);
-    let planned =
-        conformance::run_meta(&trace, &TraceSealer(&trace)).unwrap_or_else(|e| panic!("{e}"));
+    let simulator = Simulator::new(params);
+    let planned = conformance::run_meta(&simulator, &SimulatorEncryptor(&simulator))
+        .unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(ours.difference(&planned), None);
     let keyless = Ckks::new(EvaluationKeys::new(&context)).unwrap();
-    conformance::run_without_keys(&keyless, &sealer).unwrap_or_else(|e| panic!("{e}"));
+    conformance::run_without_keys(&keyless, &encryptor).unwrap_or_else(|e| panic!("{e}"));
 }
 
 #[test]
@@ -426,13 +461,13 @@ fn a_settled_ciphertext_has_the_residues_that_a_file_gives_back() {
     let slots: Vec<_> = (0..ev.slots())
         .map(|i| Complex64::new((i as f64).sin(), (i as f64).cos()))
         .collect();
-    let a = set.sealer.seal(&slots, at, 1.5).unwrap();
+    let a = set.encryptor.encrypt(&slots, at, 1.5).unwrap();
     let mut product = ev.mul(&a, &a).unwrap();
     // Some of 2^11 x 4 residues of a product lie beyond the balanced ones, or this test says nothing.
     let mut c = product.data.c1().clone();
     c.mul_integer(3);
     product.data = Arc::new(Ciphertext::new(c.clone(), c));
-    ev.settle(&mut product);
+    ev.canonicalize(&mut product);
     for poly in [product.data.c0(), product.data.c1()] {
         assert!(poly.is_balanced());
         let (ring, basis) = (poly.ring(), poly.basis());

@@ -103,15 +103,6 @@ fn strips_of<'a>(
 }
 
 impl Poly<Ntt> {
-    /// `self += a b`. For several products at once, [`inner_product_acc`](Self::inner_product_acc) is faster.
-    pub fn mul_acc(&mut self, a: &Self, b: &Self) {
-        self.check(a);
-        self.check(b);
-        self.each(1, |m, i, x| {
-            slices::mul_add_assign(m, x, a.limb(i), b.limb(i))
-        });
-    }
-
     /// `self += sum_i a_i b_i`. Each factor may live over more primes than `self` (a key at the top level,
     /// say): only the limbs of `self`'s primes are read.
     ///

@@ -40,7 +40,7 @@ fn check_products(log_n: u32) {
             for (t, term) in terms.iter().enumerate() {
                 let mut sum = Poly::zero(&ring, own);
                 for (d, digit) in digits.iter().enumerate() {
-                    sum.mul_acc(digit, &at(keys[t + first + d].clone()));
+                    sum.inner_product_acc(&[(digit, &at(keys[t + first + d].clone()))]);
                 }
                 expected.add_assign(&term.g.map_or(sum.clone(), |g| sum.automorphism(g)));
             }
@@ -91,13 +91,13 @@ fn quotients_are_products_that_are_divided() {
             };
             let [k0, k1] = product();
             let rescaled = [with_before(k0, &d0), with_before(k1, &d1)].map(|k| {
-                let mut quotient = k.mod_down_and_rescale();
+                let mut quotient = divided(k, 1);
                 quotient.add_assign(&c0);
                 quotient
                     .automorphism(GaloisElement::rotation(3, log_n))
                     .to_canonical()
             });
-            let plain = product().map(|k| k.mod_down().to_canonical());
+            let plain = product().map(|k| divided(k, 0).to_canonical());
             for digits in [Digits::Made(&digits), Digits::Of(&poly, 2)] {
                 let division = Division {
                     before: Some([&d0, &d1]),
@@ -118,7 +118,7 @@ fn quotients_are_products_that_are_divided() {
             let twice = gadget_product(Digits::Of(&poly, 2), &terms, Some(product()));
             let mut expected = product().map(|mut k| {
                 k.add_assign(&k.clone());
-                k.mod_down_and_rescale()
+                divided(k, 1)
             });
             expected[1].add_assign(&c1);
             let found = divide_polys(twice, &division);

@@ -13,6 +13,27 @@ use super::*;
 use crate::arith::ntt_primes;
 use crate::arith::tests::Stream;
 
+impl<R: Representation> Poly<R> {
+    /// From canonical residues, `[limb][N]`.
+    pub(crate) fn from_canonical(
+        ring: &Arc<Ring>,
+        basis: Basis,
+        residues: &[u64],
+    ) -> Result<Self, RingError> {
+        let mut poly = Self::zero(ring, basis);
+        for (limb, values) in residues.chunks_exact(ring.degree()).enumerate() {
+            poly.set_limb_canonical(limb, values)?;
+        }
+        Ok(poly)
+    }
+}
+
+/// The rounded quotient by the product `P` of the special primes, and with `chain_primes` 1 by the top prime too.
+fn divided(poly: Poly<Ntt>, chain_primes: usize) -> Poly<Ntt> {
+    let [quotient] = divide_polys([poly], &Division::by(chain_primes));
+    quotient
+}
+
 fn ring(log_n: u32, levels: usize, special: usize) -> Arc<Ring> {
     let q0 = ntt_primes(47, log_n, 1, &[]).unwrap();
     let mut chain = q0.clone();
@@ -112,11 +133,11 @@ fn mod_down_rounds_to_within_a_half() {
         .product();
     for level in 0..4 {
         let a = random(&ring, ring.extended_basis(level), 2);
-        let b = a.clone().mod_down();
+        let b = divided(a.clone(), 0);
         assert_eq!(b.basis(), ring.basis(level));
         assert_quotient(a.clone(), b, p.clone());
         if level > 0 {
-            let b = a.clone().mod_down_and_rescale();
+            let b = divided(a.clone(), 1);
             assert_eq!(b.basis(), ring.basis(level - 1));
             assert_quotient(a, b, &p * ring.q(level).value());
         }

@@ -73,3 +73,29 @@ fn samplers_have_their_moments() {
     let mean = uniform.limb(0).iter().sum::<f64>() / 4096.0 / ring.q(0).p();
     assert!(mean.abs() < 6.0 / 64.0 / 12f64.sqrt());
 }
+
+#[test]
+fn sparse_coefficients_are_as_many_as_asked_for_and_anywhere() {
+    let mut rng = ChaCha20Rng::seed_from_u64(9);
+    let once = sparse_ternary(1000, 32, &mut rng);
+    assert_eq!(hash(once.into_iter().map(|x| x as u64)), "c04f6f138ca82390");
+    let (mut signs, mut counts) = (0, [0f64; 8]);
+    for _ in 0..2000 {
+        let values = sparse_ternary(64, 32, &mut rng);
+        assert_eq!(values.iter().filter(|x| **x != 0).count(), 32);
+        assert!(values.iter().all(|x| x.abs() <= 1));
+        signs += values.iter().sum::<i64>();
+        for (k, x) in values.iter().enumerate() {
+            counts[k / 8] += x.abs() as f64;
+        }
+    }
+    // 64,000 signs, and 8,000 of them in each eighth: variances 64,000 and at most 4,000.
+    assert!((signs as f64).abs() < 6.0 * 64_000f64.sqrt());
+    assert!(
+        counts
+            .iter()
+            .all(|c| (c - 8_000.0).abs() < 6.0 * 4_000f64.sqrt())
+    );
+    assert_eq!(sparse_ternary(5, 0, &mut rng), [0; 5]);
+    assert!(sparse_ternary(5, 5, &mut rng).iter().all(|x| x.abs() == 1));
+}

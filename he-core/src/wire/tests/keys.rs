@@ -53,6 +53,38 @@ fn evaluation_keys_come_back_residue_by_residue() {
 }
 
 #[test]
+fn keys_without_a_seed_come_back_with_both_halves() {
+    let context = context();
+    let seeded = secret(&context)
+        .switching_key(KeyId::Relinearisation)
+        .unwrap();
+    let digits = seeded.b().len();
+    let a: Vec<_> = (0..digits).map(|d| seeded.a(d).clone()).collect();
+    let of = |id| SwitchingKey::from_halves(&context, id, seeded.b().to_vec(), a.clone()).unwrap();
+    let key = of(KeyId::Relinearisation);
+    let (_, bytes) = write_switching_key(vec![], "test", &context, &key).unwrap();
+    let length = Some(bytes.len() as u64);
+    let found = read_switching_key(&bytes[..], "test", length, &context, None).unwrap();
+    assert_eq!((found.id(), found.seed()), (KeyId::Relinearisation, None));
+    for (d, a) in a.iter().enumerate() {
+        assert_eq!(bits(&found.b()[d]), bits(&key.b()[d]));
+        assert_eq!(bits(found.a(d)), bits(a));
+    }
+    // A seeded file with the tag of this one, and the other way about: lengths say no before anything is allocated.
+    let seeded_bytes = key_file(&context, KeyId::Relinearisation);
+    for (bytes, tag) in [(seeded_bytes, 2), (bytes, 0)] {
+        let mut bytes = bytes;
+        bytes[56] = tag;
+        let error = read_switching_key(&bytes[..], "test", None, &context, None).unwrap_err();
+        assert!(matches!(error, WireError::Length { .. }), "{error}");
+    }
+    // Galois keys have seeds.
+    let galois = of(ids(&context)[1]);
+    let error = write_switching_key(vec![], "test", &context, &galois).unwrap_err();
+    assert!(matches!(error, WireError::Field { .. }), "{error}");
+}
+
+#[test]
 fn another_key_than_expected_is_refused() {
     let context = context();
     let [a, b, _] = ids(&context);
@@ -158,10 +190,26 @@ fn the_bytes_of_fixed_keys_never_change() {
     assert_eq!(
         [&frozen[0], &frozen[1], &frozen[2], &public],
         [
-            "c15a782dc4fa76e4040ef94fe27e68344a7fa3410d8bb968341c525116e1cfc5",
-            "15d4b1d83246b3ba8230761ac9d2ac905aa95b0e542806912aaef842640e4d87",
-            "8a39ddedddc4e0dae2074ec412a8e52f4caeabf347469d91a237128cfaf299a8",
-            "fdf31cf3f08d629c7849da7b10f6608f67287becf15f830939affc4383088be8"
+            "e8823e5c7fd0859c0aeff78a9354de77a61cc065d143a5405b137b74053f2ee3",
+            "e8d6a144cccd3d6add7104a5c996aae01afcce3bee166639fa69b1dd1ec9e36e",
+            "7a163d00a742bc43bc29b05da0148913d0e5a720bee7f777bfec0df104f7a86b",
+            "dc854c5f2dd3b2612ea08419a9d8503215090cf8c58609da2154a11171b9394b"
         ]
     );
+}
+
+/// Keys between rings are of a context of their own; a name is all that files know of it.
+#[test]
+fn keys_between_rings_are_named_in_the_header() {
+    let context = context();
+    for id in [KeyId::Enter, KeyId::Raise, KeyId::Leave] {
+        let key = secret(&context).switching_key(ids(&context)[0]).unwrap();
+        let key = SwitchingKey::from_seeded(&context, id, key.b().to_vec(), *key.seed().unwrap())
+            .unwrap();
+        let (_, bytes) = write_switching_key(vec![], "test", &context, &key).unwrap();
+        let found = read_switching_key(&bytes[..], "test", None, &context, Some(id)).unwrap();
+        assert_eq!(found.id(), id);
+        let other = Some(KeyId::Relinearisation);
+        assert!(read_switching_key(&bytes[..], "test", None, &context, other).is_err());
+    }
 }

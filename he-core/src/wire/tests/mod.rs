@@ -2,8 +2,10 @@
 
 mod ciphertexts;
 mod damage;
+mod disk;
 mod files;
 mod keys;
+mod multiparty;
 
 use std::sync::Arc;
 
@@ -44,7 +46,7 @@ fn meta(context: &Context, level: usize) -> Meta {
         level: Level(level),
         scale: 3e10,
         bound: 1.5,
-        typical: 1.5,
+        rms: 1.5,
         noise: noise::fresh_secret(context.params().n()),
     }
 }
@@ -107,8 +109,7 @@ fn ciphertext_file(context: &Arc<Context>) -> Vec<u8> {
     let mut writer = CiphertextWriter::new(
         vec![],
         "test",
-        &CIPHERTEXTS,
-        &[9; 32],
+        CIPHERTEXTS.bound_to(&[9; 32]),
         context,
         shapes,
         b"{\"note\":1}",
@@ -131,8 +132,7 @@ fn read_all(
         "test",
         length,
         LIMIT,
-        &CIPHERTEXTS,
-        &[9; 32],
+        CIPHERTEXTS.bound_to(&[9; 32]),
         context,
     )?;
     let mut all = vec![];

@@ -21,7 +21,8 @@ fn both_methods_go_there_and_back() {
     let whitening = Whitening::fit(&set, 3, 0.01).unwrap();
     let recipe = Recipe::Whitened {
         schedule: Schedule::ladder(4.0, 4.0, 2).unwrap(),
-        polynomial: OddPolynomial::fit(Degree::Three, 6.0).unwrap(),
+        polynomials: OddPolynomial::fit(Degree::Three, 6.0).unwrap().into(),
+        rounding: None,
     };
     for (coordinates, recipe, columns) in [
         (Coordinates::Whitened(Box::new(whitening)), recipe, 4),
@@ -57,7 +58,8 @@ fn a_plan_s_program_gives_back_its_recipe() {
     for (steps, iterations) in [(vec![4.0, 16.0, 12.5], 3), (vec![4.0], 1)] {
         let whitened = Recipe::Whitened {
             schedule: Schedule::new(steps).unwrap(),
-            polynomial: OddPolynomial::fit(Degree::Three, 5.5).unwrap(),
+            polynomials: OddPolynomial::fit(Degree::Three, 5.5).unwrap().into(),
+            rounding: None,
         };
         for recipe in [whitened, Recipe::Paper { iterations }] {
             let run = Prepared::new(set.clone(), recipe.clone(), 3, 0.01).unwrap();
@@ -67,7 +69,7 @@ fn a_plan_s_program_gives_back_its_recipe() {
             let mut program = Program {
                 shape: request.shape,
                 method: request.method,
-                steps: request.steps,
+                schedule: request.schedule,
                 polynomial: request.polynomial,
                 bounds: request.bounds,
                 arrangement: Arrangement::RowMajor,
@@ -81,9 +83,10 @@ fn a_plan_s_program_gives_back_its_recipe() {
                     curvature: 30,
                 },
                 owners: crate::plan::Owners::default(),
+                refresh: None,
             };
             assert_eq!(Recipe::of(&program), Some(recipe));
-            program.steps[0].momentum += 0.1;
+            program.schedule[0] = -1.0;
             assert_eq!(Recipe::of(&program), None);
         }
     }
@@ -101,18 +104,4 @@ fn bounds_are_powers_of_two_with_room() {
     };
     let unseen = Recipe::Paper { iterations: 2 }.request(shape, FirstGradient::Server, None);
     assert!(unseen.is_none());
-}
-
-#[test]
-fn the_twin_certifies_what_it_confirms_and_nothing_else() {
-    let twin = Array2::from_elem((2, 2), 0.5);
-    let opened = |difference: f64| Decrypted {
-        weights: &twin + difference,
-        replica_spread: 1e-9,
-        expected_error: 1e-3,
-    };
-    let bits = |difference| certified_by_twin(opened(difference), twin.view()).certified_bits();
-    // Eight times 2^-20 is 2^-17; far away, six times the expected 1e-3 stand.
-    assert!((bits((-20.0f64).exp2()) - 17.0).abs() < 1e-6);
-    assert_eq!(bits(0.3), opened(0.0).certified_bits());
 }

@@ -7,7 +7,7 @@ mod table;
 mod tfhe_ntt;
 mod worker;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -22,7 +22,7 @@ const FIELDS: [&str; 6] = ["op", "log_n", "limbs", "log_qp", "threads", "median_
 
 /// Our operations; with `peers` also ratios, limits of the machine, instruction counts, and whichever of the peers can be had.
 pub(super) fn run(peers: bool) -> Result<Value> {
-    let example = build()?;
+    let example = cargo::example("ops")?;
     let alone = cargo::output_of(Command::new(&example).arg("--json"))?;
     let mut results = json!({"operations": rows(&alone)?});
     let extras = cargo::output_of(Command::new(&example).arg("--extras"))?;
@@ -63,25 +63,6 @@ fn or_say(peer: &str, found: Result<Value>) -> Value {
         eprintln!("not compared with {peer}: {error:#}");
         Value::Null
     })
-}
-
-/// Builds the example and finds it.
-fn build() -> Result<PathBuf> {
-    let text = cargo::output_of(cargo::cargo().args([
-        "build",
-        "--quiet",
-        "--package",
-        "he-core",
-        "--example",
-        "ops",
-        "--message-format",
-        "json-render-diagnostics",
-    ]))?;
-    text.lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["kind"][0] == "example")
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .context("cargo named no executable of the example")
 }
 
 /// Reads one JSON object a line.

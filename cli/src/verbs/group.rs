@@ -1,0 +1,182 @@
+//! `group`: a member of a group on a board.
+
+mod consent;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mlr_train::group::board::FolderBoard;
+use mlr_train::group::charter::{Duty, Goal, Task, Wishes};
+use mlr_train::roles::group::create::{self, CreateInput, Created, Described};
+use mlr_train::roles::group::plans::Searched;
+use mlr_train::roles::group::run::{self, GroupRun};
+use mlr_train::roles::group::status::{self, Status};
+use mlr_train::roles::group::{Consent, GroupInput};
+
+use self::consent::ask;
+use crate::args::group::{GroupArgs, GroupCreateArgs, GroupRunArgs, GroupStep};
+use crate::face::console::{Console, Summary};
+use crate::face::failure::Failure;
+use crate::face::reporter::Reported;
+
+/// Bytes that one message of a group may have: an owner's upload of some hundred thousand rows.
+const MOST_BYTES: u64 = 64 << 30;
+
+/// Does what the arguments say.
+pub(crate) fn run(name: &str, args: &GroupArgs, console: &Console) -> Result<(), Failure> {
+    match &args.step {
+        GroupStep::Create(args) => console.finish(name, &create(args)?),
+        GroupStep::Run(args) => console.finish(name, &take_part(args, console)?),
+        GroupStep::Status(args) => {
+            let board = FolderBoard::open(&args.board)?;
+            console.finish(name, &status::run(&board, args.session.as_deref())?)
+        }
+    }
+}
+
+fn create(args: &GroupCreateArgs) -> Result<Created, Failure> {
+    let board = FolderBoard::open(&args.board)?;
+    let with = |cards: &[PathBuf], duty: Duty| -> Vec<(PathBuf, Vec<Duty>)> {
+        let one = |card: &PathBuf| (card.clone(), vec![duty]);
+        cards.iter().map(one).collect()
+    };
+    let mut members = with(&args.owner, Duty::Owner);
+    if let Some(server) = &args.server {
+        let receivers = match args.receiver.is_empty() {
+            true => &args.owner,
+            false => &args.receiver,
+        };
+        members.extend(with(receivers, Duty::Receiver));
+        members.push((server.clone(), vec![Duty::Server]));
+    }
+    let input = CreateInput {
+        members,
+        threshold: args.threshold.unwrap_or(args.owner.len()),
+        task: Task {
+            goal: match args.server {
+                Some(_) => Goal::Model,
+                None => Goal::Statistics,
+            },
+            purpose: args.purpose.clone(),
+            classes: classes(&args.classes),
+            features: args.width,
+            wishes: Wishes {
+                keep: args.keep,
+                lambda: args.lambda,
+            },
+            largest_sum: args.largest_sum,
+            most_bytes: MOST_BYTES,
+        },
+    };
+    Ok(create::run(&input, &board)?)
+}
+
+/// Names with commas between them, or how many.
+fn classes(text: &str) -> Vec<String> {
+    match text.parse::<usize>() {
+        Ok(count) => (0..count.min(1 << 13))
+            .map(|class| class.to_string())
+            .collect(),
+        Err(_) => text.split(',').map(|name| name.trim().to_owned()).collect(),
+    }
+}
+
+fn take_part(args: &GroupRunArgs, console: &Console) -> Result<GroupRun, Failure> {
+    let board = FolderBoard::open(&args.board)?;
+    let rows = match args.features.features {
+        Some(_) => Some(args.features.rows()?),
+        None => None,
+    };
+    let input = GroupInput {
+        key: args.key.clone(),
+        session: args.session.clone(),
+        sessions: args.sessions.clone(),
+        rows,
+        pooled: args.pooled.clone(),
+        model: args.model.clone(),
+        poll: Duration::try_from_secs_f64(args.poll)
+            .map_err(|error| Failure::input(error.to_string()).at("--poll"))?,
+        once: args.once,
+    };
+    let consent = |what: &Consent| ask(what, args.yes);
+    Ok(run::run(
+        &input,
+        &board,
+        &Searched,
+        &consent,
+        &Reported::new(console),
+    )?)
+}
+
+fn members(out: &mut dyn Write, members: &[Described]) -> io::Result<()> {
+    for member in members {
+        let duties = member.duties.join(", ");
+        writeln!(out, "  {} ({duties}): {}", member.name, member.fingerprint)?;
+    }
+    Ok(())
+}
+
+impl Summary for Created {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "session {}", self.session)?;
+        members(out, &self.members)?;
+        writeln!(
+            out,
+            "every member: velum group run --board {} --session {}",
+            self.board,
+            &self.session[..16]
+        )
+    }
+}
+
+impl Summary for GroupRun {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        let done = match self.steps.is_empty() {
+            true => "nothing was left to do".to_owned(),
+            false => self.steps.join(", "),
+        };
+        writeln!(out, "{}: {done}, in {:.1} s", self.party, self.seconds)?;
+        if let Some(pooled) = &self.pooled {
+            writeln!(out, "pooled statistics of all owners: {pooled}")?;
+        }
+        if let Some(model) = &self.model {
+            writeln!(out, "model: {model}")?;
+        }
+        if self.refused > 0 {
+            writeln!(out, "{} entries of the board were refused", self.refused)?;
+        }
+        Ok(())
+    }
+}
+
+impl Summary for Status {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "session {}: {}", self.session, self.purpose)?;
+        members(out, &self.members)?;
+        for step in &self.steps {
+            write!(out, "{}: {}", step.step, step.said.join(", "))?;
+            match step.missing.is_empty() {
+                true => writeln!(out)?,
+                false => writeln!(out, "; not yet {}", step.missing.join(", "))?,
+            }
+        }
+        for turn in &self.turns {
+            writeln!(out, "{} has to act: {}", turn.party, turn.step)?;
+        }
+        for refused in &self.refused {
+            writeln!(out, "refused: {refused}")?;
+        }
+        if self.altered > 0 {
+            writeln!(
+                out,
+                "{} messages were altered or are on their way",
+                self.altered
+            )?;
+        }
+        match self.done {
+            true => writeln!(out, "everybody has done all"),
+            false => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Options that would have no effect are refused.
+
+use crate::args::budget::LayoutName;
+use crate::args::plan::{
+    FirstGradientName, FitName, MethodName, PlanArgs, RefreshName, SigmoidName,
+};
+use crate::face::failure::Failure;
+
+/// Refuses what would have no effect beside the other options' values; [`crate::args::effects`] has refused what their presence shows.
+pub(super) fn refuse_without_effect(args: &PlanArgs) -> Result<(), Failure> {
+    let each = args.sigmoid == SigmoidName::Each;
+    if each && args.tune {
+        return Err(Failure::input(
+            "expected --sigmoid each without --tune, which chooses one polynomial for all iterations",
+        )
+        .at("arguments")
+        .hint("leave out --tune, or --sigmoid each"));
+    }
+    let needs = [
+        (
+            "--sigmoid each",
+            "--features",
+            each && args.features.features.is_none(),
+        ),
+        (
+            "--refresh-every",
+            "--refresh client or --refresh bootstrap",
+            args.refresh_every.is_some() && args.refresh == RefreshName::None,
+        ),
+    ];
+    if let Some((option, other, _)) = needs.iter().find(|(.., wrong)| *wrong) {
+        return Err(Failure::input(format!(
+            "expected {option} with {other} only: it has no effect here"
+        ))
+        .at("arguments")
+        .hint(format!("leave out {option}, or give {other}")));
+    }
+    refuse_foreign_to_paper(args)
+}
+
+/// Options of the whitened method say nothing to the paper's.
+fn refuse_foreign_to_paper(args: &PlanArgs) -> Result<(), Failure> {
+    if args.method == MethodName::Whitened {
+        return Ok(());
+    }
+    let diagonal = args.budget.layout == Some(LayoutName::Diagonal);
+    let client = args.first_gradient == Some(FirstGradientName::Client);
+    let given = [
+        ("--keep", args.keep.is_some()),
+        ("--lambda", args.lambda.is_some()),
+        ("--recipe", args.recipe.is_some()),
+        ("--steps", args.steps.is_some()),
+        ("--range", args.range.is_some()),
+        ("--degree", args.degree != 3),
+        ("--sigmoid each", args.sigmoid == SigmoidName::Each),
+        ("--refresh client", args.refresh == RefreshName::Client),
+        ("--fit minimax", args.fit == FitName::Minimax),
+        ("--layout diagonal", diagonal),
+        ("--stats", args.stats.is_some()),
+        ("--tune", args.tune),
+        ("--first-gradient client", client),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(Failure::input(format!(
+            "the paper's method is run as published: expected no {option}"
+        ))
+        .at("arguments")
+        .hint("leave it out, or use --method whitened")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,138 @@
+//! The linear equations that a proof is about.
+
+use std::sync::Arc;
+
+use super::super::session::absorb;
+use crate::ring::{Basis, Ntt, Poly, Ring};
+
+/// A factor of one column in one row.
+pub(crate) enum Factor<'a> {
+    /// 1.
+    One,
+    /// A public polynomial, over at least the relation's primes.
+    Times(&'a Poly<Ntt>),
+    /// The negative of one.
+    Minus(&'a Poly<Ntt>),
+    /// An integer, by its residues modulo the relation's primes.
+    Scalars(Vec<u64>),
+}
+
+/// y = A w: rows of a statement, columns of a witness.
+pub(crate) struct Relation<'a> {
+    ring: Arc<Ring>,
+    basis: Basis,
+    /// Says what the rows are; another relation has another.
+    name: &'static str,
+    rows: usize,
+    bounds: Vec<u64>,
+    terms: Vec<(usize, usize, Factor<'a>)>,
+}
+
+impl<'a> Relation<'a> {
+    /// No equation yet: `rows` of them over these primes, with columns of these bounds.
+    pub(crate) fn new(
+        name: &'static str,
+        ring: &Arc<Ring>,
+        basis: Basis,
+        rows: usize,
+        bounds: Vec<u64>,
+    ) -> Self {
+        Self {
+            ring: Arc::clone(ring),
+            basis,
+            name,
+            rows,
+            bounds,
+            terms: Vec::new(),
+        }
+    }
+
+    /// Column `c` of row `r` has this factor.
+    pub(crate) fn with(mut self, r: usize, c: usize, factor: Factor<'a>) -> Self {
+        self.terms.push((r, c, factor));
+        self
+    }
+
+    /// Rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The ring.
+    pub(crate) fn ring(&self) -> &Arc<Ring> {
+        &self.ring
+    }
+
+    /// The primes of its rows.
+    pub(crate) fn basis(&self) -> Basis {
+        self.basis
+    }
+
+    /// `A w`.
+    pub(super) fn apply(&self, w: &[Poly<Ntt>]) -> Vec<Poly<Ntt>> {
+        let zero = || Poly::zero(&self.ring, self.basis);
+        let mut out: Vec<Poly<Ntt>> = (0..self.rows).map(|_| zero()).collect();
+        for (r, c, factor) in &self.terms {
+            let (sum, w) = (&mut out[*r], &w[*c]);
+            match factor {
+                Factor::One => sum.add_assign(w),
+                Factor::Times(a) => sum.inner_product_acc(&[(*a, w)]),
+                Factor::Minus(a) => {
+                    let mut product = zero();
+                    product.inner_product_acc(&[(*a, w)]);
+                    sum.sub_assign(&product);
+                }
+                Factor::Scalars(scalars) => {
+                    let mut product = w.clone();
+                    product.mul_scalars(scalars);
+                    sum.add_assign(&product);
+                }
+            }
+        }
+        out
+    }
+
+    /// Integers as polynomials over the relation's primes.
+    pub(super) fn columns(
+        &self,
+        z: &[Vec<i128>],
+    ) -> Result<Vec<Poly<Ntt>>, crate::ring::RingError> {
+        z.iter()
+            .map(|z| Ok(Poly::from_wide(&self.ring, self.basis, z)?.into_ntt()))
+            .collect()
+    }
+
+    /// Hashes all of it.
+    pub(super) fn absorb(&self, hash: &mut blake3::Hasher) {
+        hash.update(&(self.name.len() as u64).to_le_bytes());
+        hash.update(self.name.as_bytes());
+        for number in [self.basis.level(), self.basis.limbs(), self.rows] {
+            hash.update(&(number as u64).to_le_bytes());
+        }
+        hash.update(&(self.bounds.len() as u64).to_le_bytes());
+        for bound in &self.bounds {
+            hash.update(&bound.to_le_bytes());
+        }
+        hash.update(&(self.terms.len() as u64).to_le_bytes());
+        for (r, c, factor) in &self.terms {
+            hash.update(&(*r as u64).to_le_bytes());
+            hash.update(&(*c as u64).to_le_bytes());
+            match factor {
+                Factor::One => {
+                    hash.update(&[0]);
+                }
+                Factor::Times(a) | Factor::Minus(a) => {
+                    hash.update(&[1 + u8::from(matches!(factor, Factor::Minus(_)))]);
+                    absorb(hash, *a);
+                }
+                Factor::Scalars(scalars) => {
+                    hash.update(&[3]);
+                    hash.update(&(scalars.len() as u64).to_le_bytes());
+                    for scalar in scalars {
+                        hash.update(&scalar.to_le_bytes());
+                    }
+                }
+            }
+        }
+    }
+}

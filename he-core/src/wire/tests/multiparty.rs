@@ -1,0 +1,198 @@
+use num_complex::Complex64;
+
+use super::*;
+use crate::multiparty::{
+    ActiveSet, Commitment, JointPublicKey, KeyItem, Opening, OpeningKey, OpeningSecurity, PartyId,
+    PartySecret, RefreshQuestion, Session, Smudging, UploadProver, UploadSize, UploadTerms,
+};
+use crate::ring::GaloisElement;
+
+fn session(id: u8) -> Arc<Session> {
+    let literal = ParamsLiteral {
+        log_n: 10,
+        q_bits: vec![48, 48, 40],
+        p_bits: vec![48, 48],
+        dnum: 3,
+    };
+    let params = Params::insecure_test(literal).unwrap();
+    let context = Context::new(Arc::new(params.for_parties(2).unwrap())).unwrap();
+    Session::new(&context, [id; 32], 1).unwrap()
+}
+
+fn party(session: &Session, index: u32) -> PartyId {
+    session.party(index).unwrap()
+}
+
+fn secrets(session: &Arc<Session>) -> Vec<PartySecret> {
+    let all = session.all();
+    all.map(|party| {
+        let seed = Zeroizing::new([party.index() as u8; 32]);
+        PartySecret::from_seed(session, party, seed).unwrap()
+    })
+    .collect()
+}
+
+/// What every message must refuse: another session, another party, and any damage.
+fn assert_bound<T>(bytes: &[u8], read: impl Fn(&[u8], &Session, PartyId) -> Result<T, WireError>) {
+    let (own, other) = (session(1), session(2));
+    let who = party(&own, 1);
+    assert!(read(bytes, &own, who).is_ok());
+    assert!(matches!(
+        read(bytes, &other, party(&other, 1)),
+        Err(WireError::Binding { .. })
+    ));
+    assert!(matches!(
+        read(bytes, &own, party(&own, 0)),
+        Err(WireError::Field { .. })
+    ));
+    for cut in [0, 55, 80, bytes.len() / 2, bytes.len() - 1] {
+        assert!(read(&bytes[..cut], &own, who).is_err());
+    }
+    let longer = [bytes, &[0]].concat();
+    assert!(read(&longer, &own, who).is_err());
+    let middle = bytes.len() / 2;
+    for at in [9, 12, 57, 64, middle, bytes.len() - 1] {
+        let mut bytes = bytes.to_vec();
+        bytes[at] ^= 4;
+        assert!(read(&bytes, &own, who).is_err(), "byte {at}");
+    }
+}
+
+#[test]
+fn key_shares_and_commitments_come_back() {
+    let session = session(1);
+    let secret = &secrets(&session)[1];
+    let g = GaloisElement::rotation(3, 10);
+    for share in [
+        secret.public_key_share().unwrap(),
+        secret.galois_share(g).unwrap(),
+        secret.relinearisation_one().unwrap(),
+    ] {
+        let (_, bytes) = write_key_share(vec![], "test", &session, &share).unwrap();
+        let item = share.item();
+        let found = read_key_share(Source::of("test", &bytes), &session, secret.party(), item);
+        assert_eq!(found.unwrap().digest(&session), share.digest(&session));
+        assert_eq!(KeyItem::from_code(item.code(), 10), Some(item));
+        assert_bound(&bytes, |bytes, session, party| {
+            read_key_share(Source::of("test", bytes), session, party, item)
+        });
+        let other = KeyItem::Galois(GaloisElement::rotation(4, 10));
+        let other = read_key_share(Source::of("test", &bytes), &session, secret.party(), other);
+        // A longer share is refused by its size, before its header is looked at.
+        assert!(matches!(
+            other,
+            Err(WireError::Field { .. } | WireError::TooLarge { .. })
+        ));
+    }
+    assert_eq!(KeyItem::from_code(6, 10), None);
+    assert_eq!(KeyItem::from_code((2048 << 1) | 1, 10), None);
+    let commitment = Commitment([7; 32]);
+    let (_, bytes) =
+        write_commitment(vec![], "test", &session, secret.party(), &commitment).unwrap();
+    assert_bound(&bytes, |bytes, session, party| {
+        read_commitment(Source::of("test", bytes), session, party)
+    });
+    let found = read_commitment(Source::of("test", &bytes), &session, secret.party());
+    assert_eq!(found.unwrap(), commitment);
+}
+
+#[test]
+fn shares_of_secrets_openings_and_refreshes_come_back_for_their_question() {
+    let session = session(1);
+    let secrets = secrets(&session);
+    let [p0, p1] = [0, 1].map(|i| party(&session, i));
+    let dealt: Vec<_> = secrets.iter().map(|s| s.deal().unwrap()).collect();
+    let (_, bytes) = write_dealt_share(vec![], "test", &session, &dealt[1][0]).unwrap();
+    let found = read_dealt_share(Source::of("test", &bytes), &session, p1, p0).unwrap();
+    assert_eq!(bits(found.value()), bits(dealt[1][0].value()));
+    assert!(read_dealt_share(Source::of("test", &bytes), &session, p1, p1).is_err());
+    assert_bound(&bytes, |bytes, session, from| {
+        read_dealt_share(Source::of("test", bytes), session, from, party(session, 0))
+    });
+
+    let own = [dealt[0][1].clone(), dealt[1][1].clone()];
+    let mut key = OpeningKey::from_dealt(&secrets[1], &own).unwrap();
+    let shares: Vec<_> = secrets
+        .iter()
+        .map(|s| s.public_key_share().unwrap())
+        .collect();
+    let public = JointPublicKey::from_shares(&session, &shares).unwrap();
+    let context = session.context();
+    let plain = Poly::zero(context.ring(), context.ring().basis(2));
+    let encrypt = || public.public_key().unwrap().encrypt(&plain).unwrap();
+    let active = ActiveSet::new(&session, vec![p1]).unwrap();
+    let smudging =
+        Smudging::for_noise(context.params(), 1e5, 1, OpeningSecurity::Statistical).unwrap();
+    let ask = || {
+        let cts = vec![encrypt()];
+        Opening::new(&session, cts, active.clone(), None, smudging).unwrap()
+    };
+    let (opening, other) = (ask(), ask());
+    let share = key.answer(&opening).unwrap();
+    let (_, bytes) = write_opening_share(vec![], "test", &session, &share).unwrap();
+    let found = read_opening_share(Source::of("test", &bytes), &session, &opening, p1).unwrap();
+    assert_eq!(bits(&found.parts()[0]), bits(&share.parts()[0]));
+    assert_bound(&bytes, |bytes, session, party| {
+        read_opening_share(Source::of("test", bytes), session, &opening, party)
+    });
+    let error = read_opening_share(Source::of("test", &bytes), &session, &other, p1).unwrap_err();
+    assert!(matches!(error, WireError::Multiparty { .. }), "{error}");
+
+    let ask = || RefreshQuestion::new(&session, encrypt(), 1e9, 2, active.clone()).unwrap();
+    let (question, other) = (ask(), ask());
+    let share = key.refresh(&question).unwrap();
+    let (_, bytes) = write_refresh_share(vec![], "test", &session, &share).unwrap();
+    let found = read_refresh_share(Source::of("test", &bytes), &session, &question, p1).unwrap();
+    assert_eq!(found.parts().map(bits), share.parts().map(bits));
+    assert_bound(&bytes, |bytes, session, party| {
+        read_refresh_share(Source::of("test", bytes), session, &question, party)
+    });
+    assert!(read_refresh_share(Source::of("test", &bytes), &session, &other, p1).is_err());
+}
+
+#[test]
+fn uploads_and_proofs_come_back_and_have_the_bytes_of_their_shape() {
+    let session = session(1);
+    let shares: Vec<_> = secrets(&session)
+        .iter()
+        .map(|s| s.public_key_share().unwrap())
+        .collect();
+    let public = Arc::new(JointPublicKey::from_shares(&session, &shares).unwrap());
+    let who = party(&session, 1);
+    let size = UploadSize {
+        level: 1,
+        count: 1,
+        bound: 4.0,
+        scale: 2f64.powi(40),
+    };
+    let terms = UploadTerms::new(&public, who, [3; 32], size).unwrap();
+    let mut prover = UploadProver::new(terms.clone()).unwrap();
+    let upload = prover.encrypt(&[Complex64::new(0.5, 0.25); 512]).unwrap();
+    let proof = prover.prove(|_| Ok(upload.clone())).unwrap();
+    let (_, bytes) = write_wide_ciphertext(vec![], "test", &session, who, 5, &upload).unwrap();
+    let read = |bytes: &[u8], session: &Session, party, index, level| {
+        read_wide_ciphertext(Source::of("test", bytes), session, party, index, level)
+    };
+    let found = read(&bytes, &session, who, 5, 1).unwrap();
+    assert_eq!(
+        [found.c0(), found.c1()].map(bits),
+        [upload.c0(), upload.c1()].map(bits)
+    );
+    assert!(read(&bytes, &session, who, 4, 1).is_err());
+    assert!(read(&bytes, &session, who, 5, 2).is_err());
+    assert_bound(&bytes, |bytes, session, party| {
+        read(bytes, session, party, 5, 1)
+    });
+
+    let shape = terms.shape();
+    // Messages of 42 bits: masks of more than one chunk.
+    assert!(shape.log_mask(3) >= 48);
+    let (_, bytes) = write_proof(vec![], "test", &session, (who, 0), shape, &proof).unwrap();
+    assert_eq!(bytes.len() as u64, shape.bytes() + 56 + 16 + 32);
+    let found = read_proof(Source::of("test", &bytes), &session, (who, 0), shape).unwrap();
+    assert_eq!(found, proof);
+    assert!(read_proof(Source::of("test", &bytes), &session, (who, 1), shape).is_err());
+    assert_bound(&bytes, |bytes, session, party| {
+        read_proof(Source::of("test", bytes), session, (party, 0), shape)
+    });
+}

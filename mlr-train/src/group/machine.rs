@@ -1,0 +1,359 @@
+//! Whose turn it is: a function of the charter, of what a member has said, and of the verified messages on the board.
+//!
+//! | step | who | when all of | it answers |
+//! |---|---|---|---|
+//! | agree | everybody | | the charter |
+//! | statistics | owners | agree | all agree |
+//! | plan | the first owner | statistics | all statistics |
+//! | accept | everybody | plan | the plan |
+//! | commit | owners | accept | all accept |
+//! | key-share | owners | commit | all commit |
+//! | relinearise | owners | key-share | all key-share |
+//! | deal | owners, unless all open | relinearise | all relinearise |
+//! | upload | owners | deal, or relinearise | all of these |
+//! | verdict | the server | upload | all uploads |
+//! | refresh-question-K, model | the server | verdict | the verdict |
+//! | refresh-share-K | owners | the question | the question |
+//! | ready | owners | model | the model |
+//! | question | the server | ready, of as many owners as the threshold says | these |
+//! | share | the owners that the question names | question | the question |
+//! | received | receivers | share, of these owners | all shares |
+//!
+//! A group for statistics ends with them: agree, statistics, received.
+//!
+//! Since a message answers the hash of all that it builds on, two members that were shown different messages find out at the next step. An owner that stays away after its upload is waited for by
+//! nobody, as long as enough others open; one that stays away before keeps the session from going on: the others begin a new one without it, and nothing of this one is of use there.
+
+use std::collections::BTreeSet;
+
+use super::charter::{Charter, Duty, Goal};
+use super::message::set_hash;
+use super::{GroupError, Message, Step};
+use crate::group::inbox::Inbox;
+
+/// What a member does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It is this member's turn.
+    Act(Step),
+    /// Others have to do something first.
+    Wait {
+        /// The step that is waited for.
+        step: Step,
+        /// Numbers of the members of whom one may say it.
+        of: Vec<usize>,
+        /// How many of them have to.
+        needed: usize,
+        /// How many all in all do that step.
+        all: usize,
+    },
+    /// This member has done all that is its to do.
+    Done,
+}
+
+/// What a member sees.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// The group.
+    pub charter: &'a Charter,
+    /// Number of the member.
+    pub me: usize,
+    /// All messages, its own among them.
+    pub inbox: &'a Inbox,
+}
+
+/// Steps that all senders do before the next begins, up to the uploads.
+fn preparation(charter: &Charter) -> Vec<Step> {
+    let mut steps = vec![
+        Step::Agree,
+        Step::Statistics,
+        Step::Plan,
+        Step::Accept,
+        Step::Commit,
+        Step::KeyShare,
+        Step::Relinearise,
+    ];
+    if !is_additive(charter) {
+        steps.push(Step::Deal);
+    }
+    steps.extend([Step::Upload, Step::Verdict]);
+    steps
+}
+
+/// Whether all owners open, so that nothing is dealt.
+pub(super) fn is_additive(charter: &Charter) -> bool {
+    charter.threshold() == charter.with(Duty::Owner).count()
+}
+
+impl View<'_> {
+    /// What comes next.
+    ///
+    /// # Errors
+    /// [`GroupError::Answers`], [`GroupError::Role`] of a message that builds on something else than what everybody sees: the group stops.
+    pub fn next(&self) -> Result<Next, GroupError> {
+        if self.charter.task().goal == Goal::Statistics {
+            return self.statistics();
+        }
+        for step in preparation(self.charter) {
+            if let Some(next) = self.at(step)? {
+                return Ok(next);
+            }
+        }
+        self.training()
+    }
+
+    /// A session that ends with the sums: whoever has them says so, and waits for nobody.
+    fn statistics(&self) -> Result<Next, GroupError> {
+        for step in [Step::Agree, Step::Statistics] {
+            if let Some(next) = self.at(step)? {
+                return Ok(next);
+            }
+        }
+        Ok(match self.has(Step::Received) {
+            true => Next::Done,
+            false => Next::Act(Step::Received),
+        })
+    }
+
+    /// Whether this member has said a step.
+    fn has(&self, step: Step) -> bool {
+        self.inbox.of(step, self.me).is_some()
+    }
+
+    fn is(&self, duty: Duty) -> bool {
+        self.charter.members()[self.me].is(duty)
+    }
+
+    /// A step that all its senders do: none once they have.
+    fn at(&self, step: Step) -> Result<Option<Next>, GroupError> {
+        let expected = self.answers(step);
+        for (member, message) in self.inbox.all(step) {
+            self.require(member, message, &expected)?;
+        }
+        let missing = self.inbox.missing(self.charter, step);
+        if missing.contains(&self.me) {
+            return Ok(Some(Next::Act(step)));
+        }
+        Ok((!missing.is_empty()).then(|| self.wait(step, missing)))
+    }
+
+    fn require(
+        &self,
+        member: usize,
+        message: &Message,
+        expected: &[u8; 32],
+    ) -> Result<(), GroupError> {
+        if message.answers() == expected {
+            return Ok(());
+        }
+        Err(GroupError::Answers {
+            sender: self.name(member),
+            step: message.step(),
+        })
+    }
+
+    fn name(&self, member: usize) -> String {
+        self.charter.members()[member].card.name().to_owned()
+    }
+
+    fn wait(&self, step: Step, of: Vec<usize>) -> Next {
+        let needed = of.len();
+        let all = self.charter.senders(step).len();
+        Next::Wait {
+            step,
+            of,
+            needed,
+            all,
+        }
+    }
+
+    /// Hash of what a message of this step answers.
+    #[must_use]
+    pub fn answers(&self, step: Step) -> [u8; 32] {
+        let before = match step {
+            Step::Agree => return self.charter.session(),
+            Step::Statistics => Step::Agree,
+            Step::Plan => Step::Statistics,
+            Step::Accept => Step::Plan,
+            Step::Commit => Step::Accept,
+            Step::KeyShare => Step::Commit,
+            Step::Relinearise => Step::KeyShare,
+            Step::Deal => Step::Relinearise,
+            Step::Upload if is_additive(self.charter) => Step::Relinearise,
+            Step::Upload => Step::Deal,
+            Step::Verdict => Step::Upload,
+            Step::RefreshQuestion(_) | Step::Model => Step::Verdict,
+            Step::RefreshShare(number) => Step::RefreshQuestion(number),
+            Step::Ready => Step::Model,
+            Step::Question => return self.ready_hash(&self.openers()),
+            Step::Share => Step::Question,
+            Step::Received if self.charter.task().goal == Goal::Statistics => Step::Statistics,
+            Step::Received => Step::Share,
+        };
+        self.inbox.hash(before)
+    }
+
+    /// From the verdict on.
+    fn training(&self) -> Result<Next, GroupError> {
+        let expected = self.answers(Step::Model);
+        for (member, message) in self.inbox.all(Step::Model) {
+            self.require(member, message, &expected)?;
+        }
+        if let Some(step) = self.refresh()? {
+            return Ok(step);
+        }
+        if self.inbox.all(Step::Model).next().is_none() {
+            return Ok(match self.is(Duty::Server) {
+                true => Next::Act(Step::Model),
+                false => self.wait(Step::Model, self.charter.senders(Step::Model)),
+            });
+        }
+        self.opening()
+    }
+
+    /// The first exchange that is not whole, unless the model is there.
+    fn refresh(&self) -> Result<Option<Next>, GroupError> {
+        let modelled = self.inbox.all(Step::Model).next().is_some();
+        for number in 0.. {
+            let (question, share) = (Step::RefreshQuestion(number), Step::RefreshShare(number));
+            if modelled || self.inbox.all(question).next().is_none() {
+                break;
+            }
+            let expected = self.answers(question);
+            for (member, message) in self.inbox.all(question) {
+                self.require(member, message, &expected)?;
+            }
+            if let Some(next) = self.at(share)? {
+                return Ok(Some(next));
+            }
+        }
+        Ok(None)
+    }
+
+    fn opening(&self) -> Result<Next, GroupError> {
+        let expected = self.answers(Step::Ready);
+        for (member, message) in self.inbox.all(Step::Ready) {
+            self.require(member, message, &expected)?;
+        }
+        let Some(active) = self.active()? else {
+            return Ok(self.before_question());
+        };
+        let expected = self.answers(Step::Share);
+        for (member, message) in self.inbox.all(Step::Share) {
+            if !active.contains(&member) {
+                let (sender, step) = (self.name(member), Step::Share);
+                return Err(GroupError::Role { sender, step });
+            }
+            self.require(member, message, &expected)?;
+        }
+        let has = |member: &usize| self.inbox.of(Step::Share, *member).is_some();
+        let missing: Vec<usize> = active.iter().copied().filter(|one| !has(one)).collect();
+        if missing.contains(&self.me) {
+            return Ok(Next::Act(Step::Share));
+        }
+        if !missing.is_empty() && (self.is(Duty::Receiver) || self.is(Duty::Server)) {
+            let (needed, all) = (missing.len(), active.len());
+            return Ok(Next::Wait {
+                step: Step::Share,
+                of: missing,
+                needed,
+                all,
+            });
+        }
+        match self.is(Duty::Receiver) && !self.has(Step::Received) {
+            true => Ok(Next::Act(Step::Received)),
+            false => Ok(Next::Done),
+        }
+    }
+
+    fn before_question(&self) -> Next {
+        if self.is(Duty::Owner) && !self.has(Step::Ready) {
+            return Next::Act(Step::Ready);
+        }
+        let ready = self.inbox.all(Step::Ready).count();
+        let threshold = self.charter.threshold();
+        if ready < threshold {
+            return Next::Wait {
+                step: Step::Ready,
+                of: self.inbox.missing(self.charter, Step::Ready),
+                needed: threshold - ready,
+                all: threshold,
+            };
+        }
+        match self.is(Duty::Server) && !self.has(Step::Question) {
+            true => Next::Act(Step::Question),
+            false => self.wait(Step::Question, self.charter.senders(Step::Question)),
+        }
+    }
+
+    /// Owners that the server would choose: the first of those that are ready.
+    #[must_use]
+    pub fn openers(&self) -> Vec<usize> {
+        let ready = self.inbox.all(Step::Ready).map(|(member, _)| member);
+        ready.take(self.charter.threshold()).collect()
+    }
+
+    fn ready_hash(&self, members: &[usize]) -> [u8; 32] {
+        let ready = members
+            .iter()
+            .filter_map(|member| self.inbox.of(Step::Ready, *member));
+        set_hash(ready)
+    }
+
+    /// The owners that open, once the server has chosen them.
+    ///
+    /// # Errors
+    /// [`GroupError::Answers`] for a choice of others than owners that are ready, or of another number.
+    pub fn active(&self) -> Result<Option<Vec<usize>>, GroupError> {
+        let Some((server, question)) = self.inbox.all(Step::Question).next() else {
+            return Ok(None);
+        };
+        let chosen: Vec<usize> = question.members().iter().map(|one| *one as usize).collect();
+        let different: BTreeSet<_> = chosen.iter().collect();
+        let ready = chosen
+            .iter()
+            .all(|member| self.inbox.of(Step::Ready, *member).is_some());
+        let fits = different.len() == chosen.len() && chosen.len() == self.charter.threshold();
+        if !ready && fits {
+            // Their words are on the way, or were deleted: nothing is answered before they are back.
+            return Ok(None);
+        }
+        if !fits || question.answers() != &self.ready_hash(&chosen) {
+            return Err(GroupError::Answers {
+                sender: self.name(server),
+                step: Step::Question,
+            });
+        }
+        Ok(Some(chosen))
+    }
+
+    /// Steps whose payloads this member needs before it acts.
+    #[must_use]
+    pub fn needs(&self, step: Step) -> Vec<Step> {
+        let mut steps = match step {
+            Step::Plan => vec![Step::Statistics],
+            Step::Accept if self.is(Duty::Owner) => vec![Step::Statistics, Step::Plan],
+            Step::Accept => vec![Step::Plan],
+            Step::Relinearise => vec![Step::Commit, Step::KeyShare],
+            Step::Upload => vec![Step::Deal],
+            Step::Verdict => vec![
+                Step::Commit,
+                Step::KeyShare,
+                Step::Relinearise,
+                Step::Upload,
+            ],
+            Step::RefreshShare(number) => vec![Step::RefreshQuestion(number)],
+            Step::Share => vec![Step::Model, Step::Question],
+            Step::Received if self.charter.task().goal == Goal::Statistics => {
+                vec![Step::Statistics]
+            }
+            Step::Received => vec![Step::Model, Step::Question, Step::Share],
+            _ => Vec::new(),
+        };
+        steps.retain(|one| *one != Step::Deal || !is_additive(self.charter));
+        steps
+    }
+}
+
+#[cfg(test)]
+mod tests;

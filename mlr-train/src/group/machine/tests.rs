@@ -1,0 +1,212 @@
+//! Whole sessions without computing: whose turn it is, who is waited for, what stops the group.
+
+use super::*;
+use crate::group::Identity;
+use crate::group::charter::tests::group;
+use crate::group::message::Draft;
+
+struct Session {
+    charter: Charter,
+    identities: Vec<Identity>,
+    inbox: Inbox,
+}
+
+impl Session {
+    fn new(owners: usize, threshold: usize) -> Self {
+        let (charter, identities) = group(owners, threshold);
+        Self {
+            charter,
+            identities,
+            inbox: Inbox::default(),
+        }
+    }
+
+    fn view(&self, me: usize) -> View<'_> {
+        View {
+            charter: &self.charter,
+            me,
+            inbox: &self.inbox,
+        }
+    }
+
+    fn next(&self, me: usize) -> Next {
+        self.view(me).next().unwrap()
+    }
+
+    fn message(&self, me: usize, step: Step, answers: [u8; 32], members: &[usize]) -> Message {
+        let draft = Draft {
+            session: &self.charter.session(),
+            step,
+            answers,
+            members: members.iter().map(|one| *one as u32).collect(),
+            files: Vec::new(),
+        };
+        Message::sign(draft, &self.identities[me]).unwrap()
+    }
+
+    fn say(&mut self, me: usize, step: Step) {
+        let view = self.view(me);
+        let members = match step {
+            Step::Question => view.openers(),
+            _ => Vec::new(),
+        };
+        let message = self.message(me, step, view.answers(step), &members);
+        self.inbox.take(&self.charter, message).unwrap();
+    }
+
+    /// Everybody but `gone` acts as long as anybody can; what each did last.
+    fn run(&mut self, gone: &[usize]) {
+        loop {
+            let members = 0..self.charter.members().len();
+            let mut acted = false;
+            for me in members.filter(|me| !gone.contains(me)) {
+                if let Next::Act(step) = self.next(me) {
+                    self.say(me, step);
+                    acted = true;
+                }
+            }
+            if !acted {
+                return;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_session_goes_through_all_steps_with_every_threshold() {
+    for (owners, threshold) in [(2, 2), (3, 2), (3, 3), (10, 4)] {
+        let mut session = Session::new(owners, threshold);
+        session.run(&[]);
+        for me in 0..=owners {
+            assert_eq!(session.next(me), Next::Done, "{me}");
+        }
+        let count = |step| session.inbox.all(step).count();
+        assert_eq!(count(Step::Agree), owners + 1);
+        assert_eq!(count(Step::Share), threshold);
+        assert_eq!(count(Step::Received), owners);
+        let dealt = if threshold == owners { 0 } else { owners };
+        assert_eq!(count(Step::Deal), dealt);
+    }
+}
+
+#[test]
+fn who_is_waited_for_is_named() {
+    let mut session = Session::new(5, 3);
+    session.run(&[1, 4]);
+    let waiting = |step, of: &[usize], needed, all| Next::Wait {
+        step,
+        of: of.to_vec(),
+        needed,
+        all,
+    };
+    assert_eq!(session.next(0), waiting(Step::Agree, &[1, 4], 2, 6));
+    session.run(&[1]);
+    assert_eq!(session.next(4), waiting(Step::Agree, &[1], 1, 6));
+    assert_eq!(session.next(1), Next::Act(Step::Agree));
+}
+
+#[test]
+fn owners_gone_after_their_upload_are_missed_by_nobody_if_enough_are_left() {
+    let mut session = Session::new(4, 2);
+    // Up to the model everybody is there.
+    while session.inbox.all(Step::Model).next().is_none() {
+        for me in 0..5 {
+            if let Next::Act(step) = session.next(me) {
+                session.say(me, step);
+            }
+        }
+    }
+    session.run(&[1, 2, 3]);
+    let Next::Wait { step, needed, .. } = session.next(0) else {
+        panic!("one of two opens nothing")
+    };
+    assert_eq!((step, needed), (Step::Ready, 1));
+    session.run(&[1, 2]);
+    assert_eq!(session.view(0).active().unwrap(), Some(vec![0, 3]));
+    assert_eq!(
+        [0, 3, 4].map(|me| session.next(me)),
+        [const { Next::Done }; 3]
+    );
+    // Who comes back later gets the model, and opens nothing.
+    assert_eq!(session.next(2), Next::Act(Step::Received));
+    session.run(&[]);
+    assert_eq!(session.inbox.all(Step::Share).count(), 2);
+}
+
+#[test]
+fn two_messages_for_one_step_stop_the_group() {
+    let mut session = Session::new(3, 2);
+    session.run(&[]);
+    let other = session.message(1, Step::KeyShare, [5; 32], &[]);
+    let error = session.inbox.take(&session.charter, other).unwrap_err();
+    assert!(matches!(error, GroupError::Equivocation { .. }));
+    let text = error.to_string();
+    assert!(
+        text.contains("member 1") && text.contains("key-share"),
+        "{text}"
+    );
+}
+
+#[test]
+fn messages_that_build_on_something_else_and_steps_of_others_stop_the_group() {
+    for step in [Step::Statistics, Step::KeyShare, Step::Upload, Step::Ready] {
+        let mut session = Session::new(3, 2);
+        while !matches!(session.next(0), Next::Act(next) if next == step) {
+            for me in 0..4 {
+                match session.next(me) {
+                    Next::Act(next) if next != step => session.say(me, next),
+                    _ => (),
+                }
+            }
+        }
+        let foreign = session.message(2, step, [5; 32], &[]);
+        session.inbox.take(&session.charter, foreign).unwrap();
+        let error = session.view(0).next().unwrap_err();
+        assert!(matches!(error, GroupError::Answers { .. }), "{error}");
+        assert!(error.to_string().contains("member 2"));
+    }
+    let mut session = Session::new(3, 2);
+    for (me, step) in [(1, Step::Plan), (0, Step::Model), (3, Step::Statistics)] {
+        let message = session.message(me, step, [5; 32], &[]);
+        let error = session.inbox.take(&session.charter, message).unwrap_err();
+        assert!(matches!(error, GroupError::Role { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_server_that_chooses_others_than_are_ready_is_not_answered() {
+    let mut session = Session::new(4, 2);
+    while session.inbox.all(Step::Ready).count() < 3 {
+        for me in [4, 0, 1, 2, 3] {
+            match session.next(me) {
+                Next::Act(Step::Question) => (),
+                Next::Act(Step::Ready) if me == 3 => (),
+                Next::Act(step) => session.say(me, step),
+                _ => (),
+            }
+        }
+    }
+    let ready = |session: &Session, chosen: &[usize]| session.view(0).ready_hash(chosen);
+    for (chosen, refused) in [
+        (vec![0], true),
+        (vec![0, 0], true),
+        (vec![0, 1, 2], true),
+        // Not ready: its word may be on the way.
+        (vec![0, 3], false),
+        (vec![0, 4], false),
+    ] {
+        let answers = ready(&session, &chosen);
+        let question = session.message(4, Step::Question, answers, &chosen);
+        let kept = session.inbox.clone();
+        session.inbox.take(&session.charter, question).unwrap();
+        match session.view(0).next() {
+            Err(error) => assert!(refused, "{chosen:?}: {error}"),
+            Ok(next) => assert!(!refused && !matches!(next, Next::Act(_)), "{chosen:?}"),
+        }
+        session.inbox = kept;
+    }
+    // Another hash than that of the chosen owners' words.
+    let question = session.message(4, Step::Question, [1; 32], &[0, 1]);
+    session.inbox.take(&session.charter, question).unwrap();
+    assert!(session.view(0).next().is_err());
+}

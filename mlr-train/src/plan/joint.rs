@@ -1,0 +1,178 @@
+//! What a job needs under a key that no party holds: proofs of uploads, noise of the opening, shares.
+
+use he_core::evaluator::{Level, Meta};
+use he_core::multiparty::{KeyItem, MultipartyError, Shape, Smudging, UploadSize};
+use he_core::params::{KeySet, Params};
+use he_core::rlwe::KeyId;
+use serde::{Deserialize, Serialize};
+
+use super::cost;
+use crate::job::{Job, ProofGroup};
+use crate::rounding::{self, Sizes};
+use crate::server::TrainError;
+
+/// Standard deviations that a coefficient's noise may have when it is asked whether the opened values fit their modulus.
+const NOISE_SIGMAS: f64 = 16.0;
+
+/// What the parties of a joint key do and get. All of it follows from program and parameters, and is checked against them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JointEstimate {
+    /// -log2 of the expected root mean square error of an opened weight, the mean of its replicas: that of the training and the noise of the opening, in hundredths of a bit, rounded
+    /// down.
+    pub opened_error_centibits: i64,
+    /// Bits behind the binary point that opened weights are certain of.
+    pub certain_bits: i32,
+    /// log2 of the standard deviation of the noise that a party adds to a coefficient when it opens.
+    pub noise_bits: u32,
+    /// Bytes of the largest proofs that an owner uploads.
+    pub proof_bytes: u64,
+    /// Bytes that uploads are larger by than ciphertexts without a proof: the special primes.
+    pub wide_bytes: u64,
+    /// Bytes of a party's shares of all keys.
+    pub key_share_bytes: u64,
+    /// Bytes of a party's share of the opening.
+    pub opening_share_bytes: u64,
+}
+
+impl JointEstimate {
+    /// Expected root mean square error of an opened weight.
+    pub fn opened_error(&self) -> f64 {
+        (-(self.opened_error_centibits as f64) / 100.0).exp2()
+    }
+
+    pub(super) fn agrees(&self, other: &Self) -> bool {
+        let near = |a: i64, b: i64| a.abs_diff(b) <= 1;
+        // Rounded logarithms may differ in their last digit between machines.
+        let same = Self {
+            opened_error_centibits: other.opened_error_centibits,
+            ..self.clone()
+        };
+        near(self.opened_error_centibits, other.opened_error_centibits) && same == *other
+    }
+}
+
+impl ProofGroup {
+    /// In the terms of the proof.
+    pub fn size(&self) -> UploadSize {
+        UploadSize {
+            level: self.level,
+            count: self.uploads.len(),
+            bound: self.bound,
+            scale: self.scale,
+        }
+    }
+}
+
+/// The shapes of the proofs of every owner: refused where the parameters have no room for one.
+pub(super) fn shapes(job: &Job, params: &Params) -> Result<Vec<Vec<Shape>>, TrainError> {
+    let owners = 0..job.owner_rows().len();
+    let owner = |owner| {
+        let groups = job.proofs_of(owner).into_iter();
+        groups.map(|group| group.size().shape(params)).collect()
+    };
+    let all: Result<_, MultipartyError> = owners.map(owner).collect();
+    all.map_err(|source| TrainError::Joint { source })
+}
+
+/// The noise of the one opening of weights with this expected raw noise: what every party of the job adds.
+///
+/// # Errors
+/// [`MultipartyError::NotJoint`]; [`MultipartyError::Room`].
+pub fn smudging(job: &Job, params: &Params, noise: f64) -> Result<Smudging, MultipartyError> {
+    let joint = job.joint().ok_or(MultipartyError::NotJoint)?;
+    let count = job.layout().ciphertexts_per_matrix().get();
+    Smudging::for_noise(params, noise, count, joint.opening.security())
+}
+
+/// Root mean square of what is left of the opening's noise in a weight: the real part of a slot has half of the mean square, and replicas err independently, since their embeddings are
+/// orthogonal.
+pub fn hidden(job: &Job, params: &Params, smudging: Smudging, scale: f64) -> f64 {
+    let parties = job.joint().map_or(1, |joint| joint.threshold as usize);
+    let replicas = (job.layout().slots() / job.layout().period()) as f64;
+    smudging.slot_noise(params, parties) / scale / (2.0 * replicas).sqrt()
+}
+
+/// What the joint key of `job` takes, whose weights end as `metas` say, with this expected error; none where one key holder has the key.
+pub(super) fn estimate(
+    job: &Job,
+    params: &Params,
+    keys: &KeySet,
+    metas: &[Meta],
+    error: f64,
+) -> Result<Option<JointEstimate>, TrainError> {
+    let Some(joint) = job.joint() else {
+        return Ok(None);
+    };
+    let refused = |source| TrainError::Joint { source };
+    let shapes = shapes(job, params)?;
+    let scale = metas
+        .iter()
+        .map(|meta| meta.scale)
+        .fold(f64::INFINITY, f64::min);
+    let noise = metas.iter().map(|meta| meta.scale).fold(0.0, f64::max) * error;
+    let smudging = smudging(job, params, noise).map_err(refused)?;
+    for meta in metas {
+        require_room(params, meta, joint.threshold, smudging).map_err(refused)?;
+    }
+    let hidden = hidden(job, params, smudging, scale);
+    let (proof_bytes, wide_bytes) = uploads(job, params, &shapes);
+    let opening = metas
+        .iter()
+        .map(|meta| cost::polynomial_bytes(params, meta.level));
+    Ok(Some(JointEstimate {
+        opened_error_centibits: (-100.0 * error.hypot(hidden).log2()).floor() as i64,
+        certain_bits: rounding::bits_opened(error, hidden, Sizes::Checked),
+        noise_bits: smudging.standard_deviation().log2().round() as u32,
+        proof_bytes,
+        wide_bytes,
+        key_share_bytes: key_share_bytes(params, keys),
+        opening_share_bytes: opening.sum(),
+    }))
+}
+
+/// Refuses an opening whose values, noise and shares' noise do not fit the modulus that is left.
+fn require_room(
+    params: &Params,
+    meta: &Meta,
+    threshold: u32,
+    smudging: Smudging,
+) -> Result<(), MultipartyError> {
+    let own = meta.bound * meta.scale + NOISE_SIGMAS * meta.noise / (params.n() as f64).sqrt();
+    let shares = f64::from(threshold) * smudging.log_bound().exp2();
+    let needed = 1.0 + (own + shares).log2();
+    let available = params.log_q(meta.level.0);
+    if needed < available {
+        return Ok(());
+    }
+    Err(MultipartyError::Room {
+        what: "weights and the noise of their opening",
+        needed,
+        available,
+    })
+}
+
+/// Bytes of the largest owner's proofs, and those that all uploads are larger by.
+fn uploads(job: &Job, params: &Params, shapes: &[Vec<Shape>]) -> (u64, u64) {
+    let proofs = shapes.iter().map(|own| own.iter().map(Shape::bytes).sum());
+    let special = cost::special_bytes(params);
+    let wide = job.uploads().count() as u64 * 2 * special;
+    (proofs.max().unwrap_or(0), wide)
+}
+
+/// Bytes of a party's shares of the public key and all evaluation keys.
+fn key_share_bytes(params: &Params, keys: &KeySet) -> u64 {
+    let full =
+        cost::polynomial_bytes(params, Level(params.max_level())) + cost::special_bytes(params);
+    let items = KeyId::all_of(keys, params.log_n())
+        .into_iter()
+        .flat_map(|id| match id {
+            KeyId::Galois(g) => vec![KeyItem::Galois(g)],
+            KeyId::Relinearisation => {
+                vec![KeyItem::RelinearisationOne, KeyItem::RelinearisationTwo]
+            }
+            _ => vec![],
+        });
+    let parts: usize = items.map(|item| item.parts(params)).sum();
+    (1 + parts as u64) * full
+}

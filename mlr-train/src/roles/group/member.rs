@@ -1,0 +1,127 @@
+//! What a member computes in each step: its own part, from what the others have said.
+
+use std::sync::Arc;
+
+use super::owner::Owner;
+use super::plans::{self, PLAN, Plans};
+use super::terms::{Consent, GroupInput, asked};
+use super::{pooled, receiver, server};
+use crate::artifacts::RunError;
+use crate::client::Statistics;
+use crate::group::charter::{Duty, Goal};
+use crate::group::{Step, Turn, Work};
+use crate::joint::Setting;
+use crate::roles::Rows;
+
+/// Asks before anything is said.
+type Ask<'a> = &'a dyn Fn(&Consent) -> Result<(), RunError>;
+
+/// A member's steps.
+pub(super) struct Member<'a> {
+    input: &'a GroupInput,
+    plans: &'a dyn Plans,
+    consent: Ask<'a>,
+    statistics: Option<Statistics>,
+    setting: Option<Arc<Setting>>,
+}
+
+impl<'a> Member<'a> {
+    pub(super) fn new(input: &'a GroupInput, plans: &'a dyn Plans, consent: Ask<'a>) -> Self {
+        Self {
+            input,
+            plans,
+            consent,
+            statistics: None,
+            setting: None,
+        }
+    }
+
+    fn rows(&self) -> Result<&Rows, RunError> {
+        self.input.rows.as_ref().ok_or_else(|| {
+            RunError::input("expected this owner's rows, found none").at("arguments")
+        })
+    }
+
+    /// This owner's statistics, computed once a process.
+    fn own(&mut self, turn: &Turn<'_>) -> Result<Statistics, RunError> {
+        if let Some(own) = &self.statistics {
+            return Ok(own.clone());
+        }
+        let own = pooled::own(self.rows()?, turn)?;
+        self.statistics = Some(own.clone());
+        Ok(own)
+    }
+
+    fn own_if_owner(&mut self, turn: &Turn<'_>) -> Result<Option<Statistics>, RunError> {
+        match turn.view.charter.members()[turn.view.me].is(Duty::Owner) {
+            true => self.own(turn).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// The session of the plan that this member has accepted.
+    fn setting(&mut self, turn: &Turn<'_>) -> Result<Arc<Setting>, RunError> {
+        if let Some(setting) = &self.setting {
+            return Ok(Arc::clone(setting));
+        }
+        let plan = self.plans.read(&turn.own()?.join(PLAN))?;
+        let setting = Arc::new(Setting::new(plan, turn.session)?);
+        self.setting = Some(Arc::clone(&setting));
+        Ok(setting)
+    }
+
+    /// A step from the commitments on.
+    fn joint(&mut self, turn: &mut Turn<'_>) -> Result<(), RunError> {
+        let setting = self.setting(turn)?;
+        match turn.step {
+            Step::Commit => Owner::at(&setting, turn)?.commit(turn),
+            Step::KeyShare => Owner::at(&setting, turn)?.key_share(turn),
+            Step::Relinearise => Owner::at(&setting, turn)?.relinearise(turn),
+            Step::Deal => Owner::at(&setting, turn)?.deal(turn),
+            Step::Upload => Owner::at(&setting, turn)?.upload(self.rows()?, turn),
+            Step::Share => Owner::at(&setting, turn)?.share(turn),
+            Step::Verdict => server::verdict(&setting, turn),
+            Step::Model => server::model(&setting, turn),
+            Step::Question => server::question(&setting, turn),
+            Step::Received => receiver::receive(&setting, turn, &self.input.model),
+            step => Err(RunError::input(format!(
+                "expected a step that this version knows, found \"{step}\""
+            ))
+            .at("the board")
+            .hint("all members need a version that knows it: begin a new session")),
+        }
+    }
+}
+
+impl Work for Member<'_> {
+    fn perform(&mut self, turn: &mut Turn<'_>) -> Result<(), RunError> {
+        let goal = turn.view.charter.task().goal;
+        match turn.step {
+            Step::Agree => {
+                // Whatever is wrong with the rows is said before anybody is kept waiting.
+                self.own_if_owner(turn)?;
+                (self.consent)(&asked(turn.view.charter))
+            }
+            Step::Statistics => {
+                let own = self.own(turn)?;
+                pooled::say(&own, turn)
+            }
+            Step::Received if goal == Goal::Statistics => {
+                let own = self.own(turn)?;
+                let all = pooled::total(&own, turn)?;
+                pooled::keep(&all, turn, &self.input.pooled)
+            }
+            Step::Plan => {
+                let own = self.own(turn)?;
+                plans::make(&own, turn, self.plans)
+            }
+            Step::Accept => {
+                let own = self.own_if_owner(turn)?;
+                plans::accept(own.as_ref(), turn, self.plans)
+            }
+            // That it is there is all there is to say.
+            Step::Ready => Ok(()),
+            _ => self.joint(turn),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Names of what lies in payloads, and what several members read of them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::artifacts::RunError;
+use crate::files::{self, Access, FileError, Outputs};
+use crate::group::charter::Duty;
+use crate::group::seal::Binding;
+use crate::group::{Step, Turn};
+use crate::joint::Setting;
+use crate::joint::question::{self, Asked, QuestionFiles};
+
+/// Names in payloads.
+pub(super) const COMMITMENT: &str = "commitment";
+pub(super) const SHARES: &str = "shares";
+pub(super) const UPLOAD: &str = "upload";
+pub(super) const SHARE: &str = "share.sealed";
+pub(super) const MODEL: &str = "model.enc";
+pub(super) const QUESTION: &str = "question";
+/// In the model's payload, and in a member's own folder.
+pub(super) const JOINT_KEY: &str = "joint.key";
+
+/// Names in a member's own folder: its result is being written, so what stands in its place since is this session's.
+pub(super) const POOLING: &str = "pooling";
+pub(super) const RECEIVING: &str = "receiving";
+/// Larger files are no share of any ring.
+pub(super) const LARGEST_SHARE: u64 = 1 << 30;
+
+/// Puts a file into the payload of this turn.
+pub(super) fn put(turn: &Turn<'_>, name: &str, content: &[u8]) -> Result<(), RunError> {
+    let path = turn.out.join(name);
+    fs::write(&path, content).map_err(|error| RunError::io("write", &path, &error))
+}
+
+/// Takes the place of a member's result: `free` refuses what stands there, unless this session has taken it before, in a process that ended too early. That is what is returned.
+pub(super) fn take(
+    turn: &Turn<'_>,
+    marker: &str,
+    free: impl FnOnce(&mut Outputs) -> Result<(), FileError>,
+) -> Result<bool, RunError> {
+    let marker = turn.own()?.join(marker);
+    if marker.exists() {
+        return Ok(true);
+    }
+    free(&mut Outputs::default())?;
+    files::write_atomic(&marker, b"", Access::Private)?;
+    Ok(false)
+}
+
+pub(super) fn binding<'a>(turn: &'a Turn<'_>, step: Step, sender: usize) -> Binding<'a> {
+    Binding {
+        session: &turn.session,
+        step,
+        sender: &turn.view.charter.members()[sender].card,
+    }
+}
+
+/// A part of every owner's payload of a step, in the owners' order.
+pub(super) fn of_owners(turn: &Turn<'_>, step: Step, name: &str) -> Vec<PathBuf> {
+    let owners = turn.view.charter.with(Duty::Owner);
+    owners
+        .map(|owner| turn.payload(step, owner).join(name))
+        .collect()
+}
+
+/// The server's question, which is about the model that it posted and the owners that it named.
+pub(super) fn asked(
+    setting: &Setting,
+    turn: &Turn<'_>,
+    joint_key: &Path,
+) -> Result<Asked, RunError> {
+    let charter = turn.view.charter;
+    let server = charter.senders(Step::Model).first().copied().unwrap_or(0);
+    let files = QuestionFiles {
+        joint_key: joint_key.to_owned(),
+        model: turn.payload(Step::Model, server).join(MODEL),
+        question: turn.payload(Step::Question, server).join(QUESTION),
+    };
+    let asked = question::read(setting, &files)?;
+    let named = turn.view.active()?.unwrap_or_default();
+    let named = named.iter().filter_map(|member| charter.owner(*member));
+    let mut named: Vec<u32> = named.map(|owner| owner as u32).collect();
+    named.sort_unstable();
+    let mut found = asked.parties();
+    found.sort_unstable();
+    if named == found {
+        return Ok(asked);
+    }
+    Err(RunError::unverified(format!(
+        "expected a question to owners {named:?}, as the server's message says, found one to {found:?}"
+    ))
+    .at("the question")
+    .hint("nothing was answered: the server's tool is of another version, or the server cheats"))
+}

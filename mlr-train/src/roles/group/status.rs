@@ -1,0 +1,110 @@
+//! `group status`: who has said what, for anybody who can read the board.
+
+use serde::Serialize;
+
+use super::create::{Described, described};
+use super::{choose, names};
+use crate::artifacts::RunError;
+use crate::canonical::hex;
+use crate::group::Step;
+use crate::group::board::Board;
+use crate::group::charter::Charter;
+use crate::group::inbox::Inbox;
+use crate::group::machine::{Next, View};
+
+/// What lies on a board.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Status {
+    /// The session in hex.
+    pub session: String,
+    /// What it is for, in words.
+    pub purpose: String,
+    /// Who takes part.
+    pub members: Vec<Described>,
+    /// Who has said what, step by step.
+    pub steps: Vec<Said>,
+    /// Members whose turn it is, and what they do next.
+    pub turns: Vec<Turn>,
+    /// Entries that were refused, and why.
+    pub refused: Vec<String>,
+    /// Messages that are not what their names say.
+    pub altered: usize,
+    /// Entries that are nothing of velum's.
+    pub foreign: usize,
+    /// Whether everybody has done all.
+    pub done: bool,
+}
+
+/// Who has said a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Said {
+    /// The step.
+    pub step: String,
+    /// Who has.
+    pub said: Vec<String>,
+    /// Who has not.
+    pub missing: Vec<String>,
+}
+
+/// Whose turn it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Turn {
+    /// Who.
+    pub party: String,
+    /// What.
+    pub step: String,
+}
+
+/// Reads a board.
+///
+/// # Errors
+/// No charter, or several; what stops the group, by name; the board's.
+pub fn run(board: &dyn Board, session: Option<&str>) -> Result<Status, RunError> {
+    let charter = choose(board, session, |_| true)?;
+    let listing = board.list()?;
+    let mut inbox = Inbox::default();
+    inbox.update(&charter, board, &listing)?;
+    let mut turns = Vec::new();
+    let mut done = true;
+    for me in 0..charter.members().len() {
+        let view = View {
+            charter: &charter,
+            me,
+            inbox: &inbox,
+        };
+        let next = view.next()?;
+        done &= next == Next::Done;
+        if let Next::Act(step) = next {
+            turns.push(Turn {
+                party: charter.members()[me].card.name().to_owned(),
+                step: step.to_string(),
+            });
+        }
+    }
+    let refused = inbox.refused().iter();
+    Ok(Status {
+        session: hex(&charter.session()),
+        purpose: charter.task().purpose.clone(),
+        members: described(&charter),
+        steps: said(&charter, &inbox),
+        turns,
+        refused: refused
+            .map(|one| format!("{}: {}", one.name, one.why))
+            .collect(),
+        altered: inbox.altered().count(),
+        foreign: listing.foreign,
+        done,
+    })
+}
+
+fn said(charter: &Charter, inbox: &Inbox) -> Vec<Said> {
+    let one = |step: &Step| {
+        let said: Vec<usize> = inbox.all(*step).map(|(member, _)| member).collect();
+        Said {
+            step: step.to_string(),
+            said: names(charter, &said),
+            missing: names(charter, &inbox.missing(charter, *step)),
+        }
+    };
+    inbox.steps().map(|step| one(&step)).collect()
+}

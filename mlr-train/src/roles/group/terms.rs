@@ -1,0 +1,80 @@
+//! What a member is given and what it agrees to.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::create::described;
+use super::names;
+use crate::canonical::hex;
+use crate::group::charter::{Charter, Duty, Goal};
+use crate::roles::Rows;
+
+/// What [`run`](super::run::run) needs.
+#[derive(Clone, Debug)]
+pub struct GroupInput {
+    /// The party's secret file.
+    pub key: PathBuf,
+    /// First digits of the session, if the board has several.
+    pub session: Option<String>,
+    /// The folder of this party's sessions.
+    pub sessions: PathBuf,
+    /// An owner's rows.
+    pub rows: Option<Rows>,
+    /// Where the pooled statistics go, where the group is for them.
+    pub pooled: PathBuf,
+    /// Where the model goes, where this member receives it.
+    pub model: PathBuf,
+    /// How long it waits between two looks at the board.
+    pub poll: Duration,
+    /// Whether to end where others have to do something first.
+    pub once: bool,
+}
+
+/// What a member is asked before anything is revealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consent {
+    /// The session in hex.
+    pub session: String,
+    /// What is agreed to, line by line.
+    pub lines: Vec<String>,
+}
+
+/// What a member agrees to.
+pub(super) fn asked(charter: &Charter) -> Consent {
+    let mut lines = vec![format!("purpose: {}", charter.task().purpose)];
+    for member in described(charter) {
+        lines.push(format!(
+            "{} ({}): {}",
+            member.name,
+            member.duties.join(", "),
+            member.fingerprint
+        ));
+    }
+    lines.push(
+        "revealed to all owners: rows of each owner; the sums over all owners of rows of each class, features, and products of two features"
+            .to_owned(),
+    );
+    match charter.with(Duty::Owner).count() {
+        2 => lines.push(
+            "of two owners each learns the other's sums: they are the total less its own"
+                .to_owned(),
+        ),
+        owners => lines.push(format!(
+            "nobody learns another owner's sums, unless {} of the {owners} owners are in league",
+            owners - 1
+        )),
+    }
+    if charter.task().goal == Goal::Model {
+        let receivers: Vec<usize> = charter.with(Duty::Receiver).collect();
+        lines.push(format!(
+            "revealed to {}: the model, and the map that whitens; any {} owners open it together",
+            names(charter, &receivers).join(", "),
+            charter.threshold()
+        ));
+        lines.push("revealed to the server: sizes, the plan, rows of each owner; it must compute what the plan says: nobody can check that it does".to_owned());
+    }
+    Consent {
+        session: hex(&charter.session()),
+        lines,
+    }
+}

@@ -1,0 +1,87 @@
+//! Plans of tests for a joint key: a small ring that is labelled as what it is, everything else as in a plan of `velum plan --stats --parties`.
+
+use std::sync::Arc;
+
+use he_core::params::{Params, ParamsLiteral};
+
+use crate::artifacts::PlanFile;
+use crate::client::{PrivateFile, Statistics};
+use crate::job::{Bounds, FirstGradient, Job, Joint, Method, Owners, Polynomial, Program, Scales};
+use crate::packing::{Arrangement, Shape};
+use crate::plan::{Plan, fit_scales};
+use crate::sigmoid::{Degree, OddPolynomial};
+
+/// Features of a row: with the constant, three column groups of eight.
+pub(super) const FEATURES: usize = 19;
+pub(super) const CLASSES: usize = 10;
+pub(super) const SCHEDULE: [f64; 2] = [4.0, 8.0];
+const LAMBDA: f64 = 0.01;
+
+/// The map of pooled statistics, with all axes.
+pub(super) fn map_of(pooled: &Statistics) -> PrivateFile {
+    PrivateFile {
+        whitening: pooled.whitening(FEATURES, LAMBDA).unwrap(),
+        class_names: pooled.class_names().map(<[String]>::to_vec),
+        description: pooled.description().clone(),
+        features_hash: pooled.hash(),
+        source: "pooled".into(),
+    }
+}
+
+/// A plan for owners of so many rows, whose data lie in this arrangement.
+pub(super) fn small_plan(
+    rows: &[usize],
+    map: &PrivateFile,
+    joint: Joint,
+    arrangement: Arrangement,
+) -> PlanFile {
+    let cubic = OddPolynomial::fit(Degree::Three, 6.0).unwrap();
+    let program = Program {
+        shape: Shape {
+            samples: rows.iter().sum(),
+            columns: FEATURES + 1,
+            classes: CLASSES,
+        },
+        method: Method::Whitened {
+            first_gradient: FirstGradient::Client,
+        },
+        schedule: SCHEDULE.to_vec(),
+        polynomial: Polynomial::new(&cubic),
+        bounds: Bounds {
+            data: 8.0,
+            column_rms: 1.0,
+            data_rms: 1.0,
+            score: 12.0,
+            weight: 16.0,
+            curvature: 1.0,
+        },
+        arrangement,
+        row_length: 8,
+        classes_per_pass: CLASSES,
+        radix: 4,
+        scales: Scales {
+            data: 30,
+            first: 30,
+            error: 30,
+            curvature: 30,
+        },
+        owners: Owners {
+            rows: rows.to_vec(),
+            whitening: Some(map.whitening_hash().to_hex().to_string()),
+            public_key: true,
+            joint: Some(joint),
+        },
+        refresh: None,
+    };
+    let levels = Job::new(program.clone(), 512).unwrap().levels().top();
+    let literal = ParamsLiteral {
+        log_n: 10,
+        q_bits: [vec![47], vec![40; levels]].concat(),
+        p_bits: vec![48, 48],
+        dnum: levels as u32 + 1,
+    };
+    let params = Params::insecure_test(literal.clone()).unwrap();
+    let params = Arc::new(params.for_parties(joint.parties).unwrap());
+    let (job, _) = fit_scales(&program, &params).unwrap();
+    PlanFile::new(Plan::insecure_test(job.program().clone(), literal).unwrap())
+}

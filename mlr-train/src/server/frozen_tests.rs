@@ -1,0 +1,155 @@
+//! What trainings on ciphertexts gave when these hashes were taken, they give for ever: residue by residue.
+
+use std::sync::Arc;
+
+use he_core::ckks::encode::Encoder;
+use he_core::ckks::{noise, plaintext};
+use he_core::evaluator::{Ckks, CkksCt, Meta};
+use he_core::rlwe::{Context, SecretKey};
+use ndarray::s;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::tests::{CLIENT, PAPER, SERVER, program, ring, samples};
+use super::{MemorySource, Unobserved, train};
+use crate::client::encrypt::Uploads;
+use crate::packing::{Arrangement, Shape, Upload};
+use crate::plan::{Job, Owners, Polynomial, Program, Scales, estimate_job};
+use crate::sigmoid::{Degree, OddPolynomial};
+
+const SHAPE: Shape = Shape {
+    samples: 90,
+    columns: 11,
+    classes: 3,
+};
+
+/// The jobs by name.
+fn jobs() -> Vec<(&'static str, Program)> {
+    let (row, diagonal) = (Arrangement::RowMajor, Arrangement::Diagonal);
+    let make = |method, arrangement, row_length, iterations| Program {
+        arrangement,
+        scales: if method == PAPER {
+            Scales {
+                data: 32,
+                first: 42,
+                error: 38,
+                curvature: 46,
+            }
+        } else {
+            Scales {
+                data: 36,
+                first: 34,
+                error: 34,
+                curvature: 30,
+            }
+        },
+        ..program(SHAPE, method, iterations, row_length)
+    };
+    let passes = |program| Program {
+        classes_per_pass: 2,
+        ..program
+    };
+    let owners = |program| Program {
+        owners: Owners {
+            rows: vec![50, 40],
+            ..Owners::default()
+        },
+        ..program
+    };
+    let degree = |degree, program| Program {
+        polynomial: Polynomial::new(&OddPolynomial::fit(degree, 6.0).unwrap()),
+        ..program
+    };
+    let (five, seven) = (Degree::Five, Degree::Seven);
+    vec![
+        ("rows, one group", make(CLIENT, row, 16, 3)),
+        ("rows, passes", passes(make(CLIENT, row, 4, 3))),
+        ("rows, labels, owners", owners(make(SERVER, row, 4, 2))),
+        (
+            "rows, owners, passes",
+            passes(owners(make(CLIENT, row, 8, 2))),
+        ),
+        ("diagonals, one group", make(CLIENT, diagonal, 16, 3)),
+        ("diagonals, passes", passes(make(CLIENT, diagonal, 4, 3))),
+        (
+            "diagonals, labels, owners",
+            owners(make(SERVER, diagonal, 4, 2)),
+        ),
+        ("diagonals, many groups", make(CLIENT, diagonal, 1, 2)),
+        ("rows, degree 5", degree(five, make(CLIENT, row, 8, 2))),
+        ("rows, degree 7", degree(seven, make(SERVER, row, 4, 2))),
+        (
+            "diagonals, degree 7",
+            degree(seven, make(CLIENT, diagonal, 4, 2)),
+        ),
+        ("the paper's", make(PAPER, row, 16, 2)),
+        (
+            "the paper's, groups, passes",
+            passes(make(PAPER, row, 4, 2)),
+        ),
+    ]
+}
+
+/// Encrypts with randomness that depends on the upload's name alone.
+fn sealed(key: &SecretKey, uploads: &Uploads<'_>, job: &Job, upload: Upload) -> CkksCt {
+    let context = key.context();
+    let (at, bound) = (job.placement(upload), job.bound(upload));
+    let encoder = Encoder::new(context.params().log_n()).unwrap();
+    let slots = uploads.slots(upload);
+    let plain = plaintext::encode(&encoder, context.ring(), at.level.0, &slots, at.scale).unwrap();
+    let name = format!("{upload:?}");
+    let mut rng = StdRng::from_seed(*blake3::hash(name.as_bytes()).as_bytes());
+    let ct = key.encrypt_insecure_test_rng(&plain, &mut rng).unwrap();
+    let meta = Meta {
+        level: at.level,
+        scale: at.scale,
+        bound,
+        rms: bound,
+        noise: noise::fresh_secret(context.params().n()),
+    };
+    CkksCt::admit(context, ct, meta).unwrap()
+}
+
+/// A hash of the trained weights' coefficients, which no order of a transform's output enters.
+fn weights_hash(program: Program) -> String {
+    let (x, labels) = samples(SHAPE);
+    let params = ring(Job::new(program.clone(), 512).unwrap().levels().top());
+    let job = Job::new(program, 512).unwrap();
+    let keys = estimate_job(&job, &params)
+        .unwrap_or_else(|e| panic!("{e:?}"))
+        .keys;
+    let context = Context::new(params).unwrap();
+    let key = Arc::new(SecretKey::from_seed(&context, [7; 32].into()).unwrap());
+    let (mut begin, mut all) = (0, Vec::new());
+    for (owner, rows) in job.owner_rows().into_iter().enumerate() {
+        let own = begin..begin + rows;
+        let uploads = Uploads::of_owner(&job, owner, x.slice(s![own.clone(), ..]), &labels[own]);
+        let uploads = uploads.unwrap();
+        all.extend(
+            job.uploads_of(owner)
+                .map(|u| (u, sealed(&key, &uploads, &job, u))),
+        );
+        begin += rows;
+    }
+    let source: MemorySource<_> = all.into_iter().collect();
+    let eval = Ckks::new(key.evaluation_keys(&keys).unwrap()).unwrap();
+    let weights = train(&job, &eval, &source, &Unobserved).unwrap_or_else(|e| panic!("{e:?}"));
+    let mut hash = blake3::Hasher::new();
+    for ct in weights.iter().flatten() {
+        for half in [ct.ciphertext().c0(), ct.ciphertext().c1()] {
+            for residue in half.clone().into_coeff().to_canonical() {
+                hash.update(&residue.to_le_bytes());
+            }
+        }
+    }
+    hash.finalize().to_hex()[..32].to_owned()
+}
+
+#[test]
+fn the_weights_ciphertexts_are_frozen() {
+    let found: Vec<String> = jobs()
+        .into_iter()
+        .map(|(name, program)| format!("{} {name}", weights_hash(program)))
+        .collect();
+    insta::assert_snapshot!(found.join("\n"));
+}

@@ -1,0 +1,324 @@
+//! Training for as long as it pays: 60,000 rows of MNIST with and without refreshes of the weights, end to end on ciphertexts.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::paper::{build, call};
+
+/// Options of `bench long`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Long {
+    /// A directory with {train,test}_{features,labels}.npy.
+    #[arg(long, value_name = "DIR")]
+    features: PathBuf,
+    /// Training rows, from the first.
+    #[arg(long, value_name = "N", default_value = "60000")]
+    samples: usize,
+    /// Ways to refresh the weights.
+    #[arg(
+        long,
+        value_name = "WAY,..",
+        value_delimiter = ',',
+        default_value = "none,client,bootstrap"
+    )]
+    ways: Vec<String>,
+    /// Iterations of a run that is refreshed.
+    #[arg(long, value_name = "T", default_value = "10")]
+    iterations: usize,
+    /// Degree of the polynomials of a run that is refreshed.
+    #[arg(long, value_name = "K", default_value = "13")]
+    degree: u32,
+    /// Largest memory of the server.
+    #[arg(long, value_name = "SIZE", default_value = "5GB")]
+    max_memory: String,
+    /// Largest memory of a server that bootstraps: its levels make every ciphertext larger.
+    #[arg(long, value_name = "SIZE", default_value = "6GB")]
+    max_memory_bootstrap: String,
+    /// Where the results go, besides the table.
+    #[arg(long, value_name = "OUT")]
+    pub(super) json: Option<PathBuf>,
+}
+
+/// The exit code of a training that waits for a refresh.
+const WAITS: i32 = 4;
+/// Steps in units of 1/rows: the first one, and all later ones.
+const STEPS: [&str; 2] = ["4", "16"];
+const COMMON: [&str; 4] = ["--keep", "511", "--lambda", "0.0001"];
+/// Without refreshes: what `bench mnist` does with all rows.
+const NONE: [&str; 6] = ["--iterations", "3", "--steps", "4,16,16", "--range", "7"];
+
+/// Arguments that name files, one of each verb's.
+const PLAN: [&str; 2] = ["--plan", "plan.json"];
+const KEY: [&str; 2] = ["--key", "keys/secret.key"];
+const PRIVATE: [&str; 2] = ["--private", "private"];
+
+/// Runs every way; the results by way.
+pub(super) fn run(given: &Long) -> Result<Value> {
+    let folder = given
+        .features
+        .canonicalize()
+        .with_context(|| format!("cannot find the features {}", given.features.display()))?;
+    let velum = build(&[])?;
+    let mut results = Map::new();
+    for way in &given.ways {
+        let place = tempfile::Builder::new()
+            .prefix("velum-bench-long-")
+            .tempdir()?;
+        let bench = Bench {
+            given,
+            velum: &velum,
+            folder: &folder,
+            place: place.path(),
+        };
+        let record = bench
+            .way(way)
+            .with_context(|| format!("refresh by {way}"))?;
+        results.insert(way.clone(), record);
+    }
+    Ok(Value::Object(results))
+}
+
+struct Bench<'a> {
+    given: &'a Long,
+    velum: &'a Path,
+    folder: &'a Path,
+    place: &'a Path,
+}
+
+/// What the training and its refreshes took.
+#[derive(Default)]
+struct Trained {
+    /// What the last process printed.
+    last: Value,
+    seconds: f64,
+    refreshes: u64,
+    refresh_seconds: f64,
+    refresh_bytes: u64,
+}
+
+impl Bench<'_> {
+    fn path(&self, name: &str) -> Result<String> {
+        let path = self.folder.join(name);
+        let text = path.to_str().context("expected a path in UTF-8")?;
+        Ok(text.to_owned())
+    }
+
+    fn way(&self, way: &str) -> Result<Value> {
+        let (client, server) = (self.place.join("client"), self.place.join("server"));
+        std::fs::create_dir_all(&client)?;
+        std::fs::create_dir_all(&server)?;
+        let (features, labels) = (
+            self.path("train_features.npy")?,
+            self.path("train_labels.npy")?,
+        );
+        let rows = format!("0..{}", self.given.samples);
+        let rows = [
+            "--features",
+            &features,
+            "--labels",
+            &labels,
+            "--rows",
+            &rows,
+        ];
+        let steps = vec![STEPS[1]; self.given.iterations - 1];
+        let steps = [&STEPS[..1], &steps].concat().join(",");
+        let (iterations, degree) = (
+            self.given.iterations.to_string(),
+            self.given.degree.to_string(),
+        );
+        let refreshed = [
+            "--iterations",
+            &iterations,
+            "--steps",
+            &steps,
+            "--sigmoid",
+            "each",
+            "--degree",
+            &degree,
+            "--refresh",
+            way,
+        ];
+        let wishes: &[&str] = if way == "none" { &NONE } else { &refreshed };
+        let memory = if way == "bootstrap" {
+            &self.given.max_memory_bootstrap
+        } else {
+            &self.given.max_memory
+        };
+        let limit = ["--max-memory", memory, "--out", "plan.json"];
+        let call = |folder: &Path, verb, arguments: &[&[&str]]| {
+            call(self.velum, folder, verb, &arguments.concat())
+        };
+        let plan = call(&client, "plan", &[&rows, &COMMON, wishes, &limit])?;
+        let keygen = call(
+            &client,
+            "keygen",
+            &[&PLAN, &KEY, &["--eval-keys", "eval-keys"]],
+        )?;
+        let encrypt = call(
+            &client,
+            "encrypt",
+            &[&PLAN, &KEY, &PRIVATE, &["--out", "dataset"], &rows],
+        )?;
+        std::fs::copy(client.join("plan.json"), server.join("plan.json"))?;
+        for name in ["eval-keys", "dataset"] {
+            std::fs::rename(client.join(name), server.join(name))?;
+        }
+        let trained = self.train(&client, &server)?;
+        std::fs::rename(server.join("model.enc"), client.join("model.enc"))?;
+        let model = ["--model", "model.enc", "--out", "model"];
+        let decrypt = call(&client, "decrypt", &[&PLAN, &KEY, &PRIVATE, &model])?;
+        let (test, truth) = (
+            self.path("test_features.npy")?,
+            self.path("test_labels.npy")?,
+        );
+        let evaluate = [
+            "--model",
+            "model",
+            "--private",
+            "private",
+            "--features",
+            &test,
+            "--labels",
+            &truth,
+            "--train-features",
+            &features,
+            "--train-labels",
+            &labels,
+            "--train-rows",
+            rows[5],
+        ];
+        let evaluate = call(&client, "evaluate", &[&evaluate])?;
+        Ok(json!({
+            "accuracy_encrypted": evaluate["accuracy"],
+            "accuracy_clear": evaluate["accuracy_clear"],
+            "accuracy_client_only": evaluate["accuracy_client_only"],
+            "accuracy_best_clear": evaluate["accuracy_best_clear"],
+            "max_weight_error": decrypt["max_weight_error"],
+            "iterations": plan["iterations"],
+            "log_n": plan["log_n"],
+            "log_qp": plan["log_qp"],
+            "security_bits": plan["security_bits"],
+            "levels": plan["levels"],
+            "refresh_every": plan["refresh_every"],
+            "failure_log2": plan["bootstrap"]["failure_log2"],
+            "predicted_weight_error": plan["predicted_weight_error"],
+            "predicted_train_seconds": plan["predicted_train_seconds"],
+            "predicted_peak_rss_bytes": plan["server_memory_bytes"],
+            "upload_bytes": encrypt["upload_bytes"],
+            "eval_key_bytes": keygen["eval_key_bytes"],
+            "encrypt_seconds": encrypt["seconds"],
+            "clear_train_seconds": encrypt["clear_train_seconds"],
+            "train_seconds": trained.seconds,
+            "peak_rss_mb": trained.last["peak_rss_mb"],
+            // The server does those of a bootstrapping by itself, within its time.
+            "refreshes": plan["refreshes"],
+            "answered": trained.refreshes,
+            "refresh_seconds": trained.refresh_seconds,
+            "refresh_bytes": trained.refresh_bytes,
+        }))
+    }
+
+    /// Trains, process by process, and answers every request.
+    fn train(&self, client: &Path, server: &Path) -> Result<Trained> {
+        let mut done = Trained::default();
+        let first = [
+            "--eval-keys",
+            "eval-keys",
+            "--dataset",
+            "dataset",
+            "--out",
+            "model.enc",
+        ];
+        let answer = client.join("answer");
+        let again = [
+            "--resume",
+            "--refreshed",
+            answer.to_str().context("expected a path in UTF-8")?,
+        ];
+        let mut go_on: &[&str] = &[];
+        loop {
+            let start = Instant::now();
+            let output = Command::new(self.velum)
+                .current_dir(server)
+                .args(["--json", "--quiet", "--no-progress", "train"])
+                .args([&PLAN[..], &first, go_on].concat())
+                .output()?;
+            done.seconds += start.elapsed().as_secs_f64();
+            match output.status.code() {
+                Some(0) => {
+                    let text = String::from_utf8_lossy(&output.stdout);
+                    let line = text.lines().last().unwrap_or_default();
+                    done.last = serde_json::from_str(line)?;
+                    return Ok(done);
+                }
+                Some(WAITS) => {}
+                _ => bail!(
+                    "velum train ended with {}\n{}",
+                    output.status,
+                    String::from_utf8_lossy(&output.stderr)
+                ),
+            }
+            std::fs::copy(server.join("model.enc.refresh"), client.join("request"))?;
+            let files = ["--request", "request", "--out", "answer"];
+            let start = Instant::now();
+            let arguments = [&PLAN[..], &KEY, &PRIVATE, &files].concat();
+            let refreshed = call(self.velum, client, "refresh", &arguments)?;
+            done.refresh_seconds += start.elapsed().as_secs_f64();
+            done.refreshes += 1;
+            let bytes = |name: &str| refreshed[name].as_u64().unwrap_or(0);
+            done.refresh_bytes += bytes("request_bytes") + bytes("answer_bytes");
+            eprintln!("refreshed before iteration {}", refreshed["before"]);
+            go_on = &again;
+        }
+    }
+}
+
+/// A line for each way.
+pub(super) fn table(results: &Value) -> String {
+    let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+    let mut out = format!(
+        "{:<10}{:>5}{:>12}{:>12}{:>12}{:>11}{:>12}{:>12}{:>12}\n",
+        "refresh",
+        "T",
+        "encrypted",
+        "clear twin",
+        "best clear",
+        "server",
+        "memory",
+        "refreshes",
+        "bytes"
+    );
+    for (way, record) in results.as_object().into_iter().flatten() {
+        let percent = |name: &str| format!("{:.2} %", 100.0 * number(&record[name]));
+        out += &format!(
+            "{way:<10}{:>5}{:>12}{:>12}{:>12}{:>11}{:>12}{:>12}{:>12}\n",
+            record["iterations"].to_string(),
+            percent("accuracy_encrypted"),
+            percent("accuracy_clear"),
+            percent("accuracy_best_clear"),
+            format!("{:.1} s", number(&record["train_seconds"])),
+            format!("{:.0} MB", number(&record["peak_rss_mb"])),
+            record["refreshes"].to_string(),
+            format!("{:.1} MB", number(&record["refresh_bytes"]) / 1e6),
+        );
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_a_line_for_each_way() {
+        let record = json!({"iterations": 10, "accuracy_encrypted": 0.9825, "refreshes": 9});
+        let table = table(&json!({"none": record, "client": record}));
+        assert_eq!(table.lines().count(), 3);
+        assert!(table.contains("98.25 %"), "{table}");
+    }
+}
