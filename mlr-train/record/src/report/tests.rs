@@ -312,7 +312,7 @@ fn two_classes_have_a_curve_and_thresholds() {
         "0.3125 (chosen)",
         // Of 1,000 rows of the class all, of the others three in four.
         "100.00 % (99.62 to 100.00)",
-        "75.00 % (72.23 to 77.58)",
+        "75.00 % (72.22 to 77.58)",
         "80.0 %",
     ] {
         assert!(page.contains(text), "{text} is missing");
