@@ -225,7 +225,7 @@ fn hints_of_encryption_help() {
     follow(
         at,
         &format!("encrypt --plan plan.json --key keys/secret.key {to} --owner 1"),
-        "leave both out",
+        "leave them out",
         &format!("encrypt --plan plan.json --key keys/secret.key {to}"),
     );
     for call in [

@@ -259,7 +259,7 @@ impl Owners {
         done(self.0.path(), arguments)
     }
 
-    fn encrypt<'a>(&self, owner: &'a str, features: &'a str) -> [&'a str; 13] {
+    fn encrypt<'a>(&self, owner: &'a str, features: &'a str) -> [&'a str; 14] {
         let [key, map] = ["public.key", "map"];
         let out = if owner == "1" { "from-1" } else { "from-2" };
         [
@@ -270,6 +270,7 @@ impl Owners {
             key,
             "--whitening",
             map,
+            "--trust-key-holder",
             "--owner",
             owner,
             "--features",

@@ -91,6 +91,7 @@ const ENCRYPT: &[&str] = &[
     "public.key",
     "--whitening",
     "map.safetensors",
+    "--trust-key-holder",
 ];
 
 const TRAIN: &[&str] = &["train", "--plan", "plan.json", "--eval-keys", "eval-keys"];
@@ -170,6 +171,13 @@ fn two_owners_train_the_model_of_all_rows() {
     refused("server", &[TRAIN, &twice, &out].concat(), "found two");
     let own = ["--features", digits, "--rows", "0..700", "--out", "new"];
     refused("a", &[ENCRYPT, &own].concat(), "--owner");
+    let unsaid: Vec<&str> = [ENCRYPT, &own, &["--owner", "1"]]
+        .concat()
+        .into_iter()
+        .filter(|word| *word != "--trust-key-holder")
+        .collect();
+    refused("a", &unsaid, "--trust-key-holder goes on");
+    assert!(!parties.at("a").join("new").exists());
     let third = [ENCRYPT, &own, &["--owner", "3"]].concat();
     refused("a", &third, "from 1 to 2");
     let fewer = ["--features", digits, "--rows", "0..600", "--out", "new"];

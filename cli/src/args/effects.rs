@@ -131,7 +131,7 @@ mod tests {
         ("keygen", "public_key"),
         (
             "encrypt",
-            "key public_key expect_key labels rows recipe lambda owner whitening private",
+            "key public_key trust_key_holder expect_key labels rows recipe lambda owner whitening private",
         ),
         ("train", "resume refreshed"),
         ("decrypt", "private whitening open_again"),

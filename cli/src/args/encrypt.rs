@@ -44,6 +44,9 @@ pub struct EncryptArgs {
     /// The whitening map that several owners share, as `plan --stats` wrote it.
     #[arg(long, value_name = "FILE")]
     pub whitening: Option<PathBuf>,
+    /// One of several owners under another's public key: go on although its holder could read these rows. `velum group` needs no such trust.
+    #[arg(long, requires = "public_key")]
+    pub trust_key_holder: bool,
     /// Where the client's own data goes: a new directory that never leaves this machine. Not for several owners.
     #[arg(long, value_name = "DIR")]
     pub private: Option<PathBuf>,

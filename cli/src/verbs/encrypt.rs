@@ -32,6 +32,7 @@ pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<Encrypted, Fa
         expected_key: args.expect_key.clone(),
         owner: args.owner,
         whitening: args.whitening.clone(),
+        trust_key_holder: args.trust_key_holder,
         private: args.private.clone(),
         out: args.out.clone(),
     };

@@ -81,6 +81,7 @@ pub fn run(
         recipe: planning.recipe_file.clone(),
         owner: None,
         whitening: None,
+        trust_key_holder: false,
         expected_key: Some(keys.key.clone()),
         private: Some(folder.private()),
         out: folder.dataset(),

@@ -42,6 +42,8 @@ pub struct EncryptInput {
     pub owner: Option<usize>,
     /// The whitening map that several owners share.
     pub whitening: Option<PathBuf>,
+    /// Whether this one of several owners trusts whoever holds the secret half of a public key: it can read the rows.
+    pub trust_key_holder: bool,
     /// The fingerprint that the key must have, hex; its first 16 digits are enough.
     pub expected_key: Option<String>,
     /// Where the client's own data goes: a new directory. Not for several owners.

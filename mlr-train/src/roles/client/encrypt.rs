@@ -29,12 +29,12 @@ pub fn run(input: &EncryptInput, reporter: &dyn Reporter) -> Result<Encrypted, R
     if owners.whitening.is_some() {
         return owner::encrypt::run(input, &plan, reporter);
     }
-    if input.whitening.is_some() || input.owner.is_some() {
+    if input.whitening.is_some() || input.owner.is_some() || input.trust_key_holder {
         return Err(RunError::input(
-            "expected a plan for several owners with --whitening and --owner, found one for one owner",
+            "expected a plan for several owners with --whitening, --owner and --trust-key-holder, found one for one owner",
         )
         .at(input.plan.display().to_string())
-        .hint("plan with --stats, or leave both out"));
+        .hint("plan with --stats, or leave them out"));
     }
     let private = private_place(input)?;
     let lambda = recipe::lambda(input, &plan, reporter)?;

@@ -12,7 +12,7 @@ use crate::files::Outputs;
 use crate::files::{Access, NewDirectory};
 use crate::joint::party::rows::OwnRows;
 use crate::roles::upload::{
-    EncryptInput, encryptor, inputs, record_of, refuse_options, require_expected_key,
+    EncryptInput, EncryptionKey, encryptor, inputs, record_of, refuse_options, require_expected_key,
 };
 use crate::roles::{Reporter, RunError, keep};
 
@@ -33,6 +33,7 @@ pub(in crate::roles) fn run(
     }
     refuse_options(input, "the shared map has been made with its own lambda")?;
     let owner = owner(input, job.owner_rows().len())?;
+    require_trust(input, reporter)?;
     let context = plan.context()?;
     let (encryptor, key) = encryptor(&input.key, &context)?;
     require_expected_key(input, &key)?;
@@ -88,6 +89,22 @@ pub(in crate::roles) fn run(
     let said = record_of(&done, plan, dataset);
     keep(&place, said.did, said.subject, reporter);
     Ok(done)
+}
+
+/// Whoever has the secret key of this public one can read the rows: an owner says that it knows so.
+fn require_trust(input: &EncryptInput, reporter: &dyn Reporter) -> Result<(), RunError> {
+    if matches!(input.key, EncryptionKey::Secret(_)) {
+        return Ok(());
+    }
+    if !input.trust_key_holder {
+        return Err(RunError::input(
+            "expected your word that you trust the key holder, found none: whoever has this key's secret half can read your rows",
+        )
+        .at("--public-key")
+        .hint("velum group trains without a key holder; --trust-key-holder goes on with one"));
+    }
+    reporter.warn("the holder of this key's secret half can read these rows, should the server or another owner hand them over");
+    Ok(())
 }
 
 /// Where the owner's record goes: by the dataset's name, beside the map, since the dataset's own folder may be the server's.
