@@ -1,5 +1,7 @@
 //! Rules on functions of the product: how long they are, how many parameters they take, and whether tuples hide some.
 
+use std::collections::BTreeSet;
+
 use super::Violation;
 use super::modules::product;
 use super::rules::{Exception, MAX_FUNCTION_LINES, MAX_PARAMETERS, MAX_RUN_LINES, TOOLS, VERBS};
@@ -16,6 +18,30 @@ struct Function {
     parameters: usize,
     /// Names in the largest tuple or array pattern among the parameters.
     names_in_a_pattern: usize,
+}
+
+/// Folders with more lines of code than they may have.
+pub(super) fn folders(files: &[File], limits: &[(&str, usize, &str)]) -> Vec<Violation> {
+    let lines_of = |tokens: &[Token]| {
+        let lines: BTreeSet<usize> = tokens.iter().map(|token| token.line).collect();
+        lines.len()
+    };
+    let product: Vec<(String, usize)> = product(files)
+        .into_iter()
+        .map(|(file, tokens)| (file, lines_of(&tokens)))
+        .collect();
+    limits
+        .iter()
+        .filter_map(|(folder, max, reason)| {
+            let of_folder = product.iter().filter(|(file, _)| file.starts_with(folder));
+            let lines: usize = of_folder.map(|(_, lines)| lines).sum();
+            (lines > *max).then(|| Violation {
+                at: (*folder).to_owned(),
+                found: format!("has {lines} lines of code, more than {max}"),
+                reason: (*reason).to_owned(),
+            })
+        })
+        .collect()
 }
 
 /// Functions that break a rule and are no exception, and exceptions that need none.
@@ -222,6 +248,16 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert!(found[0].found.starts_with("run of a verb has 62 lines"));
         assert_eq!(said(&body("run")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn lines_of_a_folder_are_counted_without_tests_and_comments() {
+        let text = "// no code\n\nfn f() {\n    g(); // one\n}\n#[cfg(test)]\nmod tests {\n    fn h() {}\n}\n";
+        let files = [file("cli/src/a.rs", text), file("cli/src/b.rs", text)];
+        let found = folders(&files, &[("cli/src/", 6, ""), ("he-core/src/", 0, "")]);
+        assert_eq!(found, []);
+        let found = folders(&files, &[("cli/src/", 5, "why")]);
+        assert_eq!(found[0].found, "has 6 lines of code, more than 5");
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub(crate) fn run() -> Result<()> {
     violations.extend(chains::chains(&files, rules::CHAINS));
     violations.extend(chains::table(&files, rules::CHAINS));
     violations.extend(circles::circles(&files));
+    violations.extend(functions::folders(&files, rules::CODE_LINES));
     violations.extend(functions::functions(&files, rules::FUNCTIONS));
     for violation in &violations {
         eprintln!("tidy: {violation}");
