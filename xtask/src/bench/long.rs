@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::long_paper;
 use super::paper::{build, call};
 
 /// Options of `bench long`.
@@ -39,6 +40,9 @@ pub(crate) struct Long {
     /// Largest memory of a server that bootstraps: its levels make every ciphertext larger.
     #[arg(long, value_name = "SIZE", default_value = "6GB")]
     max_memory_bootstrap: String,
+    /// Labels and features of the paper's rows: also its own method, 30 iterations through bootstraps.
+    #[arg(long, value_name = "FILE")]
+    paper: Option<PathBuf>,
     /// Where the results go, besides the table.
     #[arg(long, value_name = "OUT")]
     pub(super) json: Option<PathBuf>,
@@ -48,6 +52,8 @@ pub(crate) struct Long {
 const WAITS: i32 = 4;
 /// Steps in units of 1/rows: the first one, and all later ones.
 const STEPS: [&str; 2] = ["4", "16"];
+/// The record of the paper's own method, which is no way to refresh.
+const PAPER: &str = "paper";
 const COMMON: [&str; 4] = ["--keep", "511", "--lambda", "0.0001"];
 /// Without refreshes: what `bench mnist` does with all rows.
 const NONE: [&str; 6] = ["--iterations", "3", "--steps", "4,16,16", "--range", "7"];
@@ -79,6 +85,10 @@ pub(super) fn run(given: &Long) -> Result<Value> {
             .way(way)
             .with_context(|| format!("refresh by {way}"))?;
         results.insert(way.clone(), record);
+    }
+    if let Some(features) = &given.paper {
+        let record = long_paper::run(&velum, features, &given.max_memory_bootstrap)?;
+        results.insert(PAPER.to_owned(), record);
     }
     Ok(Value::Object(results))
 }
@@ -294,6 +304,9 @@ pub(super) fn table(results: &Value) -> String {
         "bytes"
     );
     for (way, record) in results.as_object().into_iter().flatten() {
+        if way == PAPER {
+            continue;
+        }
         let percent = |name: &str| format!("{:.2} %", 100.0 * number(&record[name]));
         out += &format!(
             "{way:<10}{:>5}{:>12}{:>12}{:>12}{:>11}{:>12}{:>12}{:>12}\n",
@@ -307,6 +320,9 @@ pub(super) fn table(results: &Value) -> String {
             format!("{:.1} MB", number(&record["refresh_bytes"]) / 1e6),
         );
     }
+    if let Some(record) = results.get(PAPER) {
+        out += &long_paper::line(record);
+    }
     out
 }
 
@@ -317,8 +333,11 @@ mod tests {
     #[test]
     fn the_table_has_a_line_for_each_way() {
         let record = json!({"iterations": 10, "accuracy_encrypted": 0.9825, "refreshes": 9});
-        let table = table(&json!({"none": record, "client": record}));
-        assert_eq!(table.lines().count(), 3);
+        let paper = json!({"iterations": 30, "training_accuracy_encrypted": 0.945});
+        let table = table(&json!({"none": record, "client": record, "paper": paper}));
+        assert_eq!(table.lines().count(), 4);
+        assert!(table.contains("30 iterations"), "{table}");
+        assert!(table.contains("94.5 %"), "{table}");
         assert!(table.contains("98.25 %"), "{table}");
     }
 }

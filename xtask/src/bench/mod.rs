@@ -3,6 +3,7 @@
 mod bootstrap;
 mod extract;
 mod long;
+mod long_paper;
 mod machine;
 mod mnist;
 mod ops;

@@ -13,8 +13,8 @@ use super::summary::{Run, summarise};
 use crate::cargo;
 
 /// The paper trains on its first 128 images.
-const TRAIN_ROWS: &str = "0..128";
-const TEST_ROWS: &str = "128..";
+pub(super) const TRAIN_ROWS: &str = "0..128";
+pub(super) const TEST_ROWS: &str = "128..";
 
 /// One way to do the job.
 pub(super) struct Job {
