@@ -37,13 +37,18 @@ impl Owners {
     }
 
     fn create(&self) -> String {
-        let cards = (0..ROWS.len()).map(|owner| format!("{owner}/client/party.card.json"));
-        let cards: Vec<String> = cards.collect();
-        let mut words = vec!["group", "create", "--board", "board", "--classes", "10"];
-        words.extend(["--width", "64", "--purpose", "a test", "--owner"]);
-        words.extend(cards.iter().map(String::as_str));
+        let words = self.words();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let created = done(self.folder.path(), &words);
         created["session"].as_str().unwrap().to_owned()
+    }
+
+    /// The words that make their group.
+    fn words(&self) -> Vec<String> {
+        let cards = (0..ROWS.len()).map(|owner| format!("{owner}/client/party.card.json"));
+        let words = "group create --board board --classes 10 --width 64 --purpose test --owner";
+        let words = words.split(' ').map(str::to_owned);
+        words.chain(cards).collect()
     }
 
     fn status(&self) -> Value {
@@ -218,6 +223,87 @@ fn nobody_agrees_for_a_member_and_no_key_is_overwritten() {
     ]
     .concat();
     refused(owners.folder.path(), &few, "2 to 256 owners");
+}
+
+/// The board as it was built: in a bucket of an S3 server that the environment names, or with a word on how to get one.
+#[test]
+fn a_bucket_is_a_board_or_is_refused_with_what_to_build() {
+    let owners = Owners::new();
+    let top = owners.folder.path();
+    let board = format!("s3://velum/{}/pooling", std::process::id());
+    let server = std::env::var("VELUM_TEST_S3").unwrap_or_default();
+    let velum = |at: &Path, words: &[&str]| {
+        let variables = [
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "secret-of-the-bucket"),
+            ("AWS_ENDPOINT", &server),
+            ("AWS_ALLOW_HTTP", "true"),
+        ];
+        let words = words.iter().map(|word| match *word {
+            "board" | "../board" => &board,
+            word => word,
+        });
+        let mut command = command(at);
+        command.arg("--json").args(words).envs(variables);
+        command
+    };
+    let status = ["group", "status", "--board", "board"];
+    let outcome = Outcome::of(&velum(top, &status).output().unwrap());
+    assert_eq!(outcome.code, 1, "{outcome}");
+    assert!(outcome.stderr.contains(&board), "{outcome}");
+    if let Some((_, hint)) = outcome
+        .stderr
+        .split_once("build one that has: cargo build -p cli --features ")
+    {
+        let feature: String = hint
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '-')
+            .collect();
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../cli/Cargo.toml");
+        let manifest = std::fs::read_to_string(manifest).unwrap();
+        assert!(
+            manifest.contains(&format!("\n{feature} = [\"mlr-train/{feature}\"]")),
+            "{outcome}"
+        );
+        let create = owners.words();
+        let create: Vec<&str> = create.iter().map(String::as_str).collect();
+        for (at, words) in [
+            (top.to_owned(), create),
+            (owners.at(0), part(0, "0123456789abcdef")),
+        ] {
+            let outcome = Outcome::of(&velum(&at, &words).output().unwrap());
+            assert_eq!(outcome.code, 1, "{outcome}");
+            assert!(
+                outcome.stderr.contains("this build has no client"),
+                "{outcome}"
+            );
+        }
+        return;
+    }
+    assert!(outcome.stderr.contains("velum group create"), "{outcome}");
+    let create = owners.words();
+    let create: Vec<&str> = create.iter().map(String::as_str).collect();
+    let created = Outcome::of(&velum(top, &create).output().unwrap());
+    assert_eq!(created.code, 0, "{created}");
+    let created = created.json();
+    assert_eq!(created["board"], board.as_str());
+    let session = created["session"].as_str().unwrap();
+    let all: Vec<Child> = (0..3)
+        .map(|owner| {
+            let mut command = velum(&owners.at(owner), &part(owner, session));
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.spawn().unwrap()
+        })
+        .collect();
+    for child in all {
+        let outcome = Outcome::of(&child.wait_with_output().unwrap());
+        assert_eq!(outcome.code, 0, "{outcome}");
+        assert!(!outcome.stderr.contains("secret-of-the"), "{outcome}");
+    }
+    let outcome = Outcome::of(&velum(top, &status).output().unwrap());
+    assert_eq!(outcome.json()["done"], true, "{outcome}");
+    let pooled = |owner| std::fs::read(owners.at(owner).join("client/pooled-statistics")).unwrap();
+    assert!(pooled(0) == pooled(1) && pooled(1) == pooled(2));
 }
 
 /// At 128 bits, as processes: the model is that of one owner with all rows, but for what the opening hides.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{aarch64, bench, cargo, features, tidy};
+use crate::{aarch64, bench, bucket, cargo, features, tidy};
 
 /// One step: a name, and how it is done.
 struct Step {
@@ -109,6 +109,11 @@ const STEPS: &[Step] = &[
         name: "exact prediction",
         full_only: true,
         action: Action::Ours(exact),
+    },
+    Step {
+        name: "object store",
+        full_only: true,
+        action: Action::Ours(bucket::run),
     },
     Step {
         name: "aarch64",

@@ -2,6 +2,7 @@
 
 mod aarch64;
 mod bench;
+mod bucket;
 mod cargo;
 mod check;
 mod dist;

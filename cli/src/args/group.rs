@@ -10,7 +10,7 @@ use super::positive;
 /// Arguments of `group`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Runs at: each member of a group, on a board that all of them reach: a shared folder.\n\
+    after_help = "Runs at: each member of a group, on a board that all of them reach: a shared folder, or a bucket of an object store.\n\
                   Leaves the machine: what the steps say. Whoever can write to the board can delay, and nothing else: every message is signed, and what is not public is sealed."
 )]
 pub struct GroupArgs {
@@ -35,8 +35,8 @@ pub enum GroupStep {
 #[command(after_help = "Runs at: any member's machine.\n\
                   Leaves the machine: the charter, for all members: their cards, and what is computed. Nothing is computed before all of them have agreed to it. The members tell each other the session that this verb prints.")]
 pub struct GroupCreateArgs {
-    /// The folder that all members reach.
-    #[arg(long, value_name = "DIR")]
+    /// What all members reach: a folder, or s3://BUCKET/PREFIX, whose server and credentials are in AWS_ENDPOINT, AWS_ACCESS_KEY_ID and so on (cargo feature `object-store`).
+    #[arg(long, value_name = "BOARD")]
     pub board: PathBuf,
     /// Cards of the owners, in the order that numbers them.
     #[arg(long, value_name = "CARD", num_args = 1.., required = true)]
@@ -76,8 +76,8 @@ pub struct GroupCreateArgs {
                   Leaves the machine: of an owner, sums of its rows under masks that cancel in the total, sealed for the owners; for a model also shares of keys and of its secret, its rows as ciphertexts with proofs, and one share of the opening, sealed for the receivers. What is revealed to whom is shown, and asked once a session; nothing is said before.\n\
                   Exit code 4 with --once: others have to act first.")]
 pub struct GroupRunArgs {
-    /// The folder that all members reach.
-    #[arg(long, value_name = "DIR")]
+    /// What all members reach: a folder, or s3://BUCKET/PREFIX, whose server and credentials are in AWS_ENDPOINT, AWS_ACCESS_KEY_ID and so on (cargo feature `object-store`).
+    #[arg(long, value_name = "BOARD")]
     pub board: PathBuf,
     /// The session, its first 16 digits or more, if the board has several, and with --yes.
     #[arg(long, value_name = "HEX", value_parser = session)]
@@ -113,8 +113,8 @@ pub struct GroupRunArgs {
 #[command(after_help = "Runs at: anyone's machine that reaches the board.\n\
                   Leaves the machine: nothing.")]
 pub struct GroupStatusArgs {
-    /// The folder that all members reach.
-    #[arg(long, value_name = "DIR")]
+    /// What all members reach: a folder, or s3://BUCKET/PREFIX, whose server and credentials are in AWS_ENDPOINT, AWS_ACCESS_KEY_ID and so on (cargo feature `object-store`).
+    #[arg(long, value_name = "BOARD")]
     pub board: PathBuf,
     /// The session, its first 16 digits or more, if the board has several.
     #[arg(long, value_name = "HEX", value_parser = session)]

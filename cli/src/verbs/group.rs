@@ -2,11 +2,12 @@
 
 mod consent;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mlr_train::group::board::FolderBoard;
+use mlr_train::group::board::{self, Board};
 use mlr_train::group::charter::{Duty, Goal, Task, Wishes};
 use mlr_train::roles::group::create::{self, CreateInput, Created, Described};
 use mlr_train::roles::group::plans::Searched;
@@ -29,14 +30,25 @@ pub(crate) fn run(name: &str, args: &GroupArgs, console: &Console) -> Result<(),
         GroupStep::Create(args) => console.finish(name, &create(args)?),
         GroupStep::Run(args) => console.finish(name, &take_part(args, console)?),
         GroupStep::Status(args) => {
-            let board = FolderBoard::open(&args.board)?;
-            console.finish(name, &status::run(&board, args.session.as_deref())?)
+            let board = open(&args.board)?;
+            console.finish(name, &status::run(&*board, args.session.as_deref())?)
         }
     }
 }
 
+/// The board that an argument names. What a bucket's client has to know comes from the environment, as for all its like: credentials among it.
+fn open(text: &Path) -> Result<Box<dyn Board>, Failure> {
+    let text_of = |value: OsString| value.into_string().ok();
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((text_of(name)?, text_of(value)?)));
+    let settings: Vec<(String, String)> = variables
+        .filter(|(name, _)| name.starts_with("AWS_"))
+        .collect();
+    Ok(board::open(text, &settings)?)
+}
+
 fn create(args: &GroupCreateArgs) -> Result<Created, Failure> {
-    let board = FolderBoard::open(&args.board)?;
+    let board = open(&args.board)?;
     let with = |cards: &[PathBuf], duty: Duty| -> Vec<(PathBuf, Vec<Duty>)> {
         let one = |card: &PathBuf| (card.clone(), vec![duty]);
         cards.iter().map(one).collect()
@@ -69,7 +81,7 @@ fn create(args: &GroupCreateArgs) -> Result<Created, Failure> {
             most_bytes: MOST_BYTES,
         },
     };
-    Ok(create::run(&input, &board)?)
+    Ok(create::run(&input, &*board)?)
 }
 
 /// Names with commas between them, or how many.
@@ -83,7 +95,7 @@ fn classes(text: &str) -> Vec<String> {
 }
 
 fn take_part(args: &GroupRunArgs, console: &Console) -> Result<GroupRun, Failure> {
-    let board = FolderBoard::open(&args.board)?;
+    let board = open(&args.board)?;
     let rows = match args.features.features {
         Some(_) => Some(args.features.rows()?),
         None => None,
@@ -102,7 +114,7 @@ fn take_part(args: &GroupRunArgs, console: &Console) -> Result<GroupRun, Failure
     let consent = |what: &Consent| ask(what, args.yes);
     Ok(run::run(
         &input,
-        &board,
+        &*board,
         &Searched,
         &consent,
         &Reported::new(console),

@@ -1,6 +1,6 @@
 //! Several owners who trust nobody: who they are, what they say to each other, where, and what each remembers of it.
 //!
-//! Messages lie on a *board*, a place that all members reach and that nobody has to trust, such as a shared folder. Whoever can write there can delay, by deleting, altering or adding
+//! Messages lie on a *board*, a place that all members reach and that nobody has to trust, such as a shared folder or a bucket. Whoever can write there can delay, by deleting, altering or adding
 //! files; nothing else, since every message is signed by its sender, names session, step and the hash of what it answers, and every file is named by its hash.
 //!
 //! | module | what it holds |

@@ -175,7 +175,7 @@ impl<'a> Runner<'a> {
         &self.inbox
     }
 
-    /// Reads the board, mends it, and takes a step if it is this member's turn.
+    /// Reads the board, mends it, and takes a step if it is this member's turn. The board is listed once.
     ///
     /// # Errors
     /// What stops the group, by name; the step's; a board or disk that fails.
@@ -197,7 +197,7 @@ impl<'a> Runner<'a> {
             inbox: &self.inbox,
         };
         match view.next()? {
-            Next::Act(step) => self.act(step, work, reporter),
+            Next::Act(step) => self.act(step, &listing, work, reporter),
             Next::Done => Ok(Round::Done),
             wait @ Next::Wait { .. } => Ok(Round::Waits(wait)),
         }
@@ -241,9 +241,11 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
+    /// Takes a step. `listing` may be old by now: what has come since is posted once more, what has gone is noticed when it is read.
     fn act(
         &mut self,
         step: Step,
+        listing: &Listing,
         work: &mut dyn Work,
         reporter: &dyn Reporter,
     ) -> Result<Round, RunError> {
@@ -293,7 +295,7 @@ impl<'a> Runner<'a> {
             .map_err(|error| RunError::io("rename", &out, &error))?;
         files::sync_parent(&sent)?;
         self.transcript.send(&message)?;
-        self.post(&message, &self.board.list()?)?;
+        self.post(&message, listing)?;
         Ok(Round::Acted(step))
     }
 
@@ -368,4 +370,4 @@ fn collect(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

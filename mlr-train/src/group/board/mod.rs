@@ -11,6 +11,9 @@
 
 mod folder;
 mod memory;
+#[cfg(feature = "object-store")]
+mod object;
+mod place;
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -23,9 +26,15 @@ use crate::artifacts::RunError;
 
 pub use folder::FolderBoard;
 pub use memory::MemoryBoard;
+#[cfg(feature = "object-store")]
+pub use object::ObjectBoard;
+pub use place::open;
 
 /// Entries of a board that are looked at; a board with more is somebody's flood.
 pub const MOST_ENTRIES: usize = 1 << 18;
+
+/// What the text of a board in a bucket begins with: `s3://BUCKET/PREFIX`.
+pub const BUCKET: &str = "s3://";
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -115,9 +115,13 @@ fn a_group_ends_on_a_folder_and_leaves_nothing_of_its_work() {
 
 #[test]
 fn whoever_deletes_alters_and_adds_delays_and_no_more() {
-    let group = Group::new(3, 2);
     let board = MemoryBoard::default();
-    let quiet = MemoryBoard::default();
+    delays_and_no_more(&board, &|name| drop(board.entries().remove(name)));
+}
+
+/// A group on a board with a stranger who can do all that can be done there.
+pub(in crate::group) fn delays_and_no_more(board: &dyn Board, remove: &dyn Fn(&Name)) {
+    let group = Group::new(3, 2);
     let mut seed = 1u64;
     let mut random = move || {
         seed = seed
@@ -127,23 +131,31 @@ fn whoever_deletes_alters_and_adds_delays_and_no_more() {
     };
     let (older, _) = crate::group::charter::tests::group(3, 2);
     let older_identity = &group.identities[0];
-    group.run(&board, |round| {
+    let write = |name: Name, content: &[u8]| board.write(&name, &mut &*content).unwrap();
+    group.run(board, |round| {
         // As long as it lasts: a board whose files vanish for ever delays for ever.
         if round >= 60 {
             return;
         }
-        let mut entries = board.entries();
-        let names: Vec<Name> = entries.keys().copied().collect();
+        let names: Vec<Name> = board.list().unwrap().entries.into_keys().collect();
         if let Some(name) = names.get(random() % names.len().max(1)) {
+            let mut content = Vec::new();
+            assert!(board.read(name, u64::MAX, &mut content).unwrap());
             match random() % 3 {
-                0 => drop(entries.remove(name)),
-                1 => entries.get_mut(name).unwrap()[0] ^= 1,
-                _ => entries.get_mut(name).unwrap().push(0),
+                0 => remove(name),
+                1 => {
+                    content[0] ^= 1;
+                    write(*name, &content);
+                }
+                _ => {
+                    content.push(0);
+                    write(*name, &content);
+                }
             }
         }
         let garbage = format!("garbage {round}").into_bytes();
         for sort in [Sort::Message, Sort::File, Sort::Charter] {
-            entries.insert(Name::of(sort, &garbage), garbage.clone());
+            write(Name::of(sort, &garbage), &garbage);
         }
         // A message of an older session, by a member.
         let replayed = Draft {
@@ -154,15 +166,12 @@ fn whoever_deletes_alters_and_adds_delays_and_no_more() {
             files: Vec::new(),
         };
         let replayed = Message::sign(replayed, older_identity).unwrap();
-        entries.insert(
-            Name::of(Sort::Message, replayed.text()),
-            replayed.text().to_vec(),
-        );
+        write(Name::of(Sort::Message, replayed.text()), replayed.text());
     });
     // What everybody got is what the messages say, as if nobody had been there: the work is a function of them.
     let hashes: BTreeSet<_> = (0..3).map(|me| group.received(me)).collect();
     assert_eq!(hashes.len(), 3, "each of its own number");
-    let mut runner = group.open(0, &board).unwrap();
+    let mut runner = group.open(0, board).unwrap();
     runner
         .round(&mut Files { fails_in: None }, &Silent)
         .unwrap();
@@ -177,7 +186,58 @@ fn whoever_deletes_alters_and_adds_delays_and_no_more() {
             .iter()
             .any(|one| matches!(one.why, GroupError::Form { .. }))
     );
-    drop(quiet);
+}
+
+/// A board that counts how often it is listed.
+#[derive(Debug, Default)]
+struct Counted {
+    board: MemoryBoard,
+    lists: std::sync::atomic::AtomicUsize,
+}
+
+impl Board for Counted {
+    fn place(&self) -> String {
+        self.board.place()
+    }
+
+    fn list(&self) -> Result<Listing, RunError> {
+        self.lists
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.board.list()
+    }
+
+    fn read(
+        &self,
+        name: &Name,
+        limit: u64,
+        sink: &mut dyn std::io::Write,
+    ) -> Result<bool, RunError> {
+        self.board.read(name, limit, sink)
+    }
+
+    fn write(&self, name: &Name, source: &mut dyn std::io::Read) -> Result<(), RunError> {
+        self.board.write(name, source)
+    }
+}
+
+#[test]
+fn a_round_lists_the_board_once_whatever_it_does() {
+    let group = Group::new(3, 2);
+    let board = Counted::default();
+    let mut rounds = 0;
+    // Every member goes on as one process: it acts, waits and is done.
+    let mut runners: Vec<Runner<'_>> = (0..4).map(|me| group.open(me, &board).unwrap()).collect();
+    let mut done = false;
+    while !done {
+        done = true;
+        for runner in &mut runners {
+            let ended = runner.round(&mut Files { fails_in: None }, &Silent);
+            done &= ended.unwrap() == Round::Done;
+            rounds += 1;
+        }
+    }
+    let lists = board.lists.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(lists, rounds);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! Parameters are insecure and say so: a ring of 2^10 in place of 2^14, everything else as in a plan of `velum group create --server`.
 
 mod attacks;
+#[cfg(feature = "object-store")]
+mod bucket;
 mod kills;
 mod processes;
 mod sums;
@@ -21,7 +23,7 @@ use super::plans::{Plans, joint};
 use super::run::{self, GroupRun};
 use crate::artifacts::{PlanFile, Reporter, RunError, Silent};
 use crate::client::Statistics;
-use crate::group::board::FolderBoard;
+use crate::group::board::{self, Board, FolderBoard};
 use crate::group::charter::{Charter, Duty, Goal, Task, Wishes};
 use crate::packing::Arrangement;
 use crate::plan::Plan;
@@ -31,6 +33,8 @@ use crate::roles::small_plans::{CLASSES, FEATURES, map_of, small_plan};
 const ROWS: usize = 40;
 /// Where a process of a member finds its files.
 const MEMBER: &str = "VELUM_TEST_GROUP_MEMBER";
+/// Where it finds its board, if that is no folder beside its files.
+const BOARD: &str = "VELUM_TEST_GROUP_BOARD";
 /// A group that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -77,15 +81,20 @@ fn rows(owner: usize) -> (Array2<f64>, Vec<u32>) {
     (features, labels)
 }
 
-/// A group on a folder, its members' files beside it. The server comes last.
+/// A group on a folder or in a bucket, its members' files beside it. The server comes last.
 struct Group {
     place: tempfile::TempDir,
+    bucket: Option<String>,
     session: String,
     owners: usize,
 }
 
 impl Group {
     fn new(owners: usize, threshold: usize, goal: Goal) -> Self {
+        Self::on(None, owners, threshold, goal)
+    }
+
+    fn on(bucket: Option<String>, owners: usize, threshold: usize, goal: Goal) -> Self {
         let place = tempfile::tempdir().unwrap();
         let mut members = Vec::new();
         let serving = usize::from(goal == Goal::Model);
@@ -131,10 +140,11 @@ impl Group {
                 most_bytes: 1 << 30,
             },
         };
-        let board = FolderBoard::open(&place.path().join("board")).unwrap();
-        let created = create::run(&input, &board).unwrap();
+        let board = open(bucket.as_deref(), &place.path().join("board")).unwrap();
+        let created = create::run(&input, &*board).unwrap();
         Self {
             place,
+            bucket,
             session: created.session,
             owners,
         }
@@ -158,6 +168,7 @@ impl Group {
         Command::new(std::env::current_exe().unwrap())
             .args(["roles::group::tests::member", "--exact", "--nocapture"])
             .env(MEMBER, self.own(member))
+            .envs(self.bucket.iter().map(|address| (BOARD, address)))
             .env("RAYON_NUM_THREADS", "1")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -194,9 +205,26 @@ impl Group {
     }
 }
 
+/// The board in a bucket of the server that the environment names, else in a folder.
+fn open(bucket: Option<&str>, folder: &Path) -> Result<Box<dyn Board>, RunError> {
+    let Some(address) = bucket else {
+        return board::open(folder, &[]);
+    };
+    let server = std::env::var("VELUM_TEST_S3").unwrap();
+    let settings = [
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_ENDPOINT", &server),
+        ("AWS_ALLOW_HTTP", "true"),
+    ];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    board::open(Path::new(address), &settings)
+}
+
 /// What a member's process does: the role, as the verb calls it.
 fn act(own: &Path) -> Result<GroupRun, RunError> {
-    let board = FolderBoard::open(&own.with_file_name("board"))?;
+    let bucket = std::env::var(BOARD).ok();
+    let board = open(bucket.as_deref(), &own.with_file_name("board"))?;
     let rows = own.join("rows.csv");
     let input = GroupInput {
         key: own.join("keys/party.key"),
@@ -208,7 +236,7 @@ fn act(own: &Path) -> Result<GroupRun, RunError> {
         poll: Duration::from_millis(100),
         once: false,
     };
-    run::run(&input, &board, &Insecure, &|_| Ok(()), &Silent)
+    run::run(&input, &*board, &Insecure, &|_| Ok(()), &Silent)
 }
 
 /// Not a test of its own: a member's process, if it is one.
