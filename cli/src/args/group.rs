@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::features::FeatureArgs;
 use super::positive;
@@ -28,6 +28,13 @@ pub enum GroupStep {
     Run(GroupRunArgs),
     /// Anyone: who has said what on a board, and whose turn it is.
     Status(GroupStatusArgs),
+}
+
+/// Who refreshes weights in a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GroupRefreshName {
+    /// The owners: they open the weights under masks and encrypt them anew.
+    Owners,
 }
 
 /// Arguments of `group create`.
@@ -56,6 +63,24 @@ pub struct GroupCreateArgs {
     /// Share of the largest variance that is added to every variance [default: as for velum plan].
     #[arg(long, value_name = "L", requires = "server", value_parser = positive)]
     pub lambda: Option<f64>,
+    /// Iterations in all [default: 2].
+    #[arg(long, value_name = "T", requires = "server", value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub iterations: Option<u8>,
+    /// Step of every iteration in units of 1/rows [default: 4 each].
+    #[arg(long, value_name = "S,S,..", requires = "iterations", value_delimiter = ',', value_parser = positive)]
+    pub steps: Option<Vec<f64>>,
+    /// The polynomial for the sigmoid is fitted on scores between -R and R [default: as for velum plan].
+    #[arg(long, value_name = "R", requires = "server", value_parser = positive)]
+    pub range: Option<f64>,
+    /// Its degree, odd, 3 to 15 [default: as for velum plan].
+    #[arg(long, value_name = "K", requires = "server", value_parser = clap::value_parser!(u32).range(3..=15))]
+    pub degree: Option<u32>,
+    /// Who gives the weights levels again during the training, for more iterations than parameters have levels for: as many owners as open the model.
+    #[arg(long, value_enum, requires = "server")]
+    pub refresh: Option<GroupRefreshName>,
+    /// Iterations between two refreshes [default: the fastest].
+    #[arg(long, value_name = "K", requires = "refresh", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub refresh_every: Option<u8>,
     /// Names of the classes, with commas between them; a number stands for classes 0, 1, 2 and so on.
     #[arg(long, value_name = "NAMES")]
     pub classes: String,

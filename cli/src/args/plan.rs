@@ -54,6 +54,8 @@ pub enum RefreshName {
     Bootstrap,
     /// The client, by velum refresh.
     Client,
+    /// The parties of a joint key, as many as open the model: they open the weights under masks and encrypt them anew.
+    Owners,
 }
 
 /// What the parties' noise hides when they open the model.
@@ -129,7 +131,7 @@ pub struct PlanArgs {
     /// One polynomial for all iterations, or one for each, fitted to the scores that the twin meets there.
     #[arg(long, value_enum, default_value = "one")]
     pub sigmoid: SigmoidName,
-    /// Who gives the weights levels again during the training: nobody, the server alone, or the client, who decrypts, checks and encrypts them anew.
+    /// Who gives the weights levels again during the training: nobody, the server alone, the client, who decrypts, checks and encrypts them anew, or, with --parties, the owners.
     #[arg(long, value_enum, default_value = "none")]
     pub refresh: RefreshName,
     /// Iterations between two refreshes [default: the fastest].

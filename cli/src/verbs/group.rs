@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use mlr_train::group::board::{self, Board};
 use mlr_train::group::charter::{Duty, Goal, Task, Wishes};
+use mlr_train::roles::client::plan::DEFAULT_STEP;
 use mlr_train::roles::group::create::{self, CreateInput, Created, Described};
 use mlr_train::roles::group::plans::Searched;
 use mlr_train::roles::group::run::{self, GroupRun};
@@ -16,7 +17,9 @@ use mlr_train::roles::group::status::{self, Status};
 use mlr_train::roles::group::{Consent, GroupInput};
 
 use self::consent::ask;
-use crate::args::group::{GroupArgs, GroupCreateArgs, GroupRunArgs, GroupStep};
+use crate::args::group::{
+    GroupArgs, GroupCreateArgs, GroupRefreshName, GroupRunArgs, GroupStep,
+};
 use crate::face::console::{Console, Summary};
 use crate::face::failure::Failure;
 use crate::face::reporter::Reported;
@@ -76,12 +79,31 @@ fn create(args: &GroupCreateArgs) -> Result<Created, Failure> {
             wishes: Wishes {
                 keep: args.keep,
                 lambda: args.lambda,
+                steps: steps(args)?,
+                range: args.range,
+                degree: args.degree,
+                refresh_every: (args.refresh)
+                    .map(|GroupRefreshName::Owners| args.refresh_every.map_or(0, usize::from)),
             },
             largest_sum: args.largest_sum,
             most_bytes: MOST_BYTES,
         },
     };
     Ok(create::run(&input, &*board)?)
+}
+
+/// A step for every iteration that is asked for.
+fn steps(args: &GroupCreateArgs) -> Result<Vec<f64>, Failure> {
+    let iterations = args.iterations.map_or(0, usize::from);
+    match &args.steps {
+        None => Ok(vec![DEFAULT_STEP; iterations]),
+        Some(steps) if steps.len() == iterations => Ok(steps.clone()),
+        Some(steps) => Err(Failure::input(format!(
+            "expected {iterations} steps, one for each of --iterations, found {}",
+            steps.len()
+        ))
+        .at("--steps")),
+    }
 }
 
 /// Names with commas between them, or how many.

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 
 use mlr_train::clear::whitened::Schedule;
 use mlr_train::client::prepare::Recipe;
-use mlr_train::plan::{FirstGradient, Hiding, Joint, Refreshes, Way};
+use mlr_train::plan::{FirstGradient, Hiding, Joint, MASK_BITS, Refreshes, Way};
 use mlr_train::roles::client::plan::{
     self, DEFAULT_RANGE, DEFAULT_STEP, PlanFor, PlanInput, RatesFrom,
 };
@@ -129,17 +129,18 @@ fn degree(args: &PlanArgs) -> Result<Degree, Failure> {
 
 /// The refreshes that are asked for; the planner chooses how far apart, and how finely values are rounded.
 fn refreshes(args: &PlanArgs) -> Option<Refreshes> {
-    match args.refresh {
-        RefreshName::None => None,
-        RefreshName::Client | RefreshName::Bootstrap => Some(Refreshes {
-            way: match args.refresh {
-                RefreshName::Bootstrap => Way::Bootstrap,
-                _ => Way::Client,
-            },
-            every: args.refresh_every.map_or(0, usize::from),
-            bits: 0,
-        }),
-    }
+    let (way, bits) = match args.refresh {
+        RefreshName::None => return None,
+        RefreshName::Client => (Way::Client, 0),
+        RefreshName::Bootstrap => (Way::Bootstrap, 0),
+        RefreshName::Owners => (Way::Owners, MASK_BITS),
+    };
+    Some(Refreshes {
+        way,
+        every: args.refresh_every.map_or(0, usize::from),
+        bits,
+        level: 0,
+    })
 }
 
 fn polynomial(args: &PlanArgs, range: f64) -> Result<OddPolynomial, Failure> {

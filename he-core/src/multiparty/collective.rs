@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::refresh::modulus_bits;
+use super::refresh::{self, require_room};
 use super::{ActiveSet, MultipartyError, RefreshQuestion, RefreshShare, Session};
 use crate::circuits::Refresh;
-use crate::ckks::noise;
 use crate::evaluator::{
     Ckks, CkksCt, EvalError, Evaluator, Level, Meta, Op, Placement, Refusal, scales_match,
 };
@@ -51,14 +50,14 @@ impl<X: RefreshExchange> CollectiveRefresh<X> {
     ) -> Result<Self, MultipartyError> {
         let params = session.context().params();
         // Noise of a coefficient beside the message: an eighth of it is far more than any result has.
-        let needed = modulus_bits(session, 1.125 * bound * output.scale);
-        let levels = 0..=output.level.0.min(params.max_level());
-        let input = levels.clone().find(|l| params.log_q(*l) >= needed);
-        let input = input.ok_or(MultipartyError::Room {
-            what: "masks of a refresh",
-            needed,
-            available: params.log_q(*levels.end()),
-        })?;
+        let (bound_raw, threshold) = (1.125 * bound * output.scale, session.threshold());
+        let mut input = 0;
+        while let Err(room) = require_room(params, threshold, bound_raw, input) {
+            if input >= output.level.0.min(params.max_level()) {
+                return Err(room);
+            }
+            input += 1;
+        }
         Ok(Self {
             session: Arc::clone(session),
             active,
@@ -71,8 +70,8 @@ impl<X: RefreshExchange> CollectiveRefresh<X> {
 
     /// Raw noise that it adds to a slot: two errors of every active party.
     fn noise(&self) -> f64 {
-        let n = self.session.context().params().n() as f64;
-        (2.0 * n * f64::from(self.session.threshold()) * noise::ERROR_VARIANCE).sqrt()
+        let n = self.session.context().params().n();
+        refresh::noise(n, self.session.threshold())
     }
 }
 

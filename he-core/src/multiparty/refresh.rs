@@ -18,12 +18,14 @@ use super::session::absorb;
 use super::share::once_each;
 use super::stream::{Kind, Use};
 use super::{ActiveSet, MultipartyError, OpeningKey, PartyId, Session};
+use crate::ckks::noise::ERROR_VARIANCE;
+use crate::params::Params;
 use crate::ring::{Ntt, Poly, binomial};
 use crate::rlwe::{Ciphertext, SecretPoly};
 
 const QUESTION_CONTEXT: &str = "velum he-core 2026 v1 refresh";
 /// Statistical security of the masks.
-const STATISTICAL_SECURITY: u32 = 64;
+pub const STATISTICAL_SECURITY: u32 = 64;
 
 /// Which ciphertext is refreshed, to which level, by whom.
 #[derive(Clone, Debug)]
@@ -37,16 +39,48 @@ pub struct RefreshQuestion {
     question: [u8; 32],
 }
 
-/// log2 of the masks' range for coefficients of at most `bound`, message and noise together.
-fn mask_bits(n: usize, bound: f64) -> u32 {
+/// Bits of modulus that masks are drawn for at most: they are sums of i128.
+const MOST_BITS: f64 = 124.0;
+
+/// log2 of the masks' range, u, for coefficients of at most `bound`, message and noise together, in a ring of degree `n`: the masks are uniform in [-2^u, 2^u), and each party's alone
+/// leaves a statistical distance of 2^-64 from what has nothing to do with the message.
+pub fn mask_bits(n: usize, bound: f64) -> u32 {
     // N bound / 2^(u + 1) <= 2^-64.
     (bound.max(1.0).log2().ceil() as u32) + STATISTICAL_SECURITY - 1 + n.ilog2()
 }
 
+/// Refuses a modulus without room for coefficients of at most `bound` under the masks of `threshold` parties, at this level.
+///
+/// # Errors
+/// [`MultipartyError::Room`].
+pub fn require_room(
+    params: &Params,
+    threshold: u32,
+    bound: f64,
+    level: usize,
+) -> Result<(), MultipartyError> {
+    let needed = modulus_bits(params, threshold, bound);
+    let available = params.log_q(level.min(params.max_level())).min(MOST_BITS);
+    // A bound that is not a number is refused too.
+    if needed <= available {
+        return Ok(());
+    }
+    Err(MultipartyError::Room {
+        what: "masks of a refresh",
+        needed,
+        available,
+    })
+}
+
 /// Bits that the modulus of a ciphertext must have, for coefficients of at most `bound`.
-pub(super) fn modulus_bits(session: &Session, bound: f64) -> f64 {
-    let mask = f64::from(mask_bits(session.context().params().n(), bound)).exp2();
-    (2.0 * (f64::from(session.threshold()) * mask + bound)).log2() + 0.01
+fn modulus_bits(params: &Params, threshold: u32, bound: f64) -> f64 {
+    let mask = f64::from(mask_bits(params.n(), bound)).exp2();
+    (2.0 * (f64::from(threshold) * mask + bound)).log2() + 0.01
+}
+
+/// Root mean square of the raw noise that a refresh by `threshold` parties adds to a slot of a ring of degree `n`: two errors of each.
+pub fn noise(n: usize, threshold: u32) -> f64 {
+    (2.0 * n as f64 * f64::from(threshold) * ERROR_VARIANCE).sqrt()
 }
 
 impl RefreshQuestion {
@@ -63,16 +97,13 @@ impl RefreshQuestion {
     ) -> Result<Self, MultipartyError> {
         let context = session.context();
         context.check_chain("ciphertext", ct.c0())?;
-        let needed = modulus_bits(session, bound);
-        let available = context.params().log_q(ct.level());
-        let to = to.min(context.params().max_level());
-        // Masks are drawn as i128; a bound that is not a number is refused too.
-        let fits = needed <= available && needed < 124.0 && to >= ct.level();
-        if !fits {
+        let params = context.params();
+        require_room(params, session.threshold(), bound, ct.level())?;
+        if to < ct.level() || to > params.max_level() {
             return Err(MultipartyError::Room {
-                what: "masks of a refresh",
-                needed,
-                available: available.min(124.0),
+                what: "levels of a refresh",
+                needed: params.log_q(ct.level()),
+                available: params.log_q(to.min(params.max_level())),
             });
         }
         let mask_bits = mask_bits(context.params().n(), bound);

@@ -34,7 +34,7 @@
 //!
 //! # Messages of several parties
 //! Kinds 16 to 23: key share, commitment, proof, share of a secret, share of an opening, share of a refresh, upload with a proof, joint public key (which a party makes and keeps). Their binding is the session's ([`crate::multiparty::Session::binding`]); their header
-//! is 16 bytes, the party's number in four, four zeros, and a number in eight: which key, proof, receiver or upload it is. The payload is polynomials; answers begin with the 32-byte hash of their question; a
+//! is 16 bytes, the party's number in four, four zeros, and a number in eight: which key, proof, receiver or upload it is. The payload is polynomials; answers begin with the 32-byte hash of their question, in a refresh of several ciphertexts each of its parts does ([`write_refresh_shares`]); a
 //! proof is a hash and packed integers ([`write_proof`]).
 //!
 //! # What a hash does not do
@@ -54,6 +54,7 @@ mod keys;
 mod lock;
 mod pending;
 mod poly;
+mod refresh;
 mod secret;
 mod shares;
 #[cfg(test)]
@@ -74,11 +75,12 @@ pub use keys::{
 pub use lock::Lock;
 pub use pending::{Pending, hidden};
 pub use poly::packed_bytes;
+pub use refresh::{REFRESH_SHARES, read_refresh_shares, write_refresh_shares};
 pub use secret::SecretKeyFile;
 pub use shares::{
-    COMMITMENT, DEALT_SHARE, KEY_SHARE, OPENING_SHARE, REFRESH_SHARE, Source, read_commitment,
-    read_dealt_share, read_key_share, read_opening_share, read_refresh_share, write_commitment,
-    write_dealt_share, write_key_share, write_opening_share, write_refresh_share,
+    COMMITMENT, DEALT_SHARE, KEY_SHARE, OPENING_SHARE, Source, read_commitment, read_dealt_share,
+    read_key_share, read_opening_share, write_commitment, write_dealt_share, write_key_share,
+    write_opening_share,
 };
 pub use uploads::{
     PROOF, WIDE_CIPHERTEXT, read_proof, read_wide_ciphertext, write_proof, write_wide_ciphertext,

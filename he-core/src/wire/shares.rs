@@ -1,4 +1,4 @@
-//! Messages of the protocols between parties: key shares, commitments, shares of secrets, of openings, of refreshes.
+//! Messages of the protocols between parties: key shares, commitments, shares of secrets, of openings.
 //!
 //! Every message is bound to its session ([`Session::binding`]) and names its party in the header's first four bytes; a reader knows whose message it expects. All lengths follow from the session and from what is
 //! asked, so a message has one size.
@@ -11,7 +11,7 @@ use super::container::{Hash, Kind, MAX_ENVELOPE, Reader, Writer};
 use super::poly::{poly_bytes, read_poly, write_poly};
 use crate::multiparty::{
     Commitment, DealtShare, KeyItem, KeyShare, MultipartyError, Opening, OpeningShare, PartyId,
-    RefreshQuestion, RefreshShare, Session,
+    Session,
 };
 use crate::ring::{Basis, Ntt, Poly};
 
@@ -23,8 +23,6 @@ pub const COMMITMENT: Kind = kind(17, "commitment");
 pub const DEALT_SHARE: Kind = kind(19, "share of a secret");
 /// A party's part of an opening.
 pub const OPENING_SHARE: Kind = kind(20, "share of an opening");
-/// A party's part of a refresh.
-pub const REFRESH_SHARE: Kind = kind(21, "share of a refresh");
 
 pub(super) const fn kind(code: u16, name: &'static str) -> Kind {
     Kind {
@@ -159,7 +157,7 @@ pub(super) fn bytes_of(session: &Session, bases: &[Basis]) -> u64 {
     bases.iter().map(|basis| poly_bytes(ring, *basis)).sum()
 }
 
-fn chain_bases(session: &Session, levels: &[usize]) -> Vec<Basis> {
+pub(super) fn chain_bases(session: &Session, levels: &[usize]) -> Vec<Basis> {
     let ring = session.context().ring();
     levels.iter().map(|level| ring.basis(*level)).collect()
 }
@@ -311,44 +309,4 @@ pub fn read_opening_share<R: Read>(
     let parts = read_parts(&mut reader, "a share of an opening", session, &bases)?;
     reader.finish()?;
     OpeningShare::new(session, opening, party, question, parts).map_err(refused(&file))
-}
-
-/// Writes a share of a refresh.
-///
-/// # Errors
-/// As [`write_key_share`].
-pub fn write_refresh_share<W: Write>(
-    sink: W,
-    file: &str,
-    session: &Session,
-    share: &RefreshShare,
-) -> Result<(Hash, W), WireError> {
-    let parts = Parts {
-        question: Some(share.question()),
-        polys: share.parts().to_vec(),
-    };
-    let header = header(share.party(), 0);
-    write_parts(sink, file, &REFRESH_SHARE, session, header, parts)
-}
-
-/// Reads `party`'s share of this refresh.
-///
-/// # Errors
-/// As [`read_key_share`]; [`WireError::Multiparty`] for a share of another refresh.
-pub fn read_refresh_share<R: Read>(
-    source: Source<'_, R>,
-    session: &Session,
-    asked: &RefreshQuestion,
-    party: PartyId,
-) -> Result<RefreshShare, WireError> {
-    let file = source.file.to_owned();
-    let bases = chain_bases(session, &asked.levels());
-    let payload = 32 + bytes_of(session, &bases);
-    let mut reader = open(source, &REFRESH_SHARE, session, header(party, 0), payload)?;
-    let question = reader.array("the question of a share")?;
-    let mut parts = read_parts(&mut reader, "a share of a refresh", session, &bases)?;
-    reader.finish()?;
-    let h1 = parts.remove(1);
-    let parts = [parts.remove(0), h1];
-    RefreshShare::new(session, asked, party, question, parts).map_err(refused(&file))
 }

@@ -58,7 +58,7 @@ pub struct Planned {
     /// Refreshes of the weights.
     #[serde(default)]
     pub refreshes: u64,
-    /// Who does them: `client` or `bootstrap`; null where nobody does.
+    /// Who does them: `client`, `bootstrap` or `owners`; null where nobody does.
     #[serde(default)]
     pub refresh_way: Option<String>,
     /// What is special of a bootstrapping.
@@ -123,6 +123,15 @@ pub struct JointKey {
     pub key_share_bytes: u64,
     /// Bytes of a party's share of the opening.
     pub opening_share_bytes: u64,
+    /// log2 of the range of the masks that a party refreshes a coefficient under; 0 where the owners refresh nothing, as of the following.
+    #[serde(default)]
+    pub refresh_mask_bits: u32,
+    /// Bytes of the weights that one refresh is asked for.
+    #[serde(default)]
+    pub refresh_question_bytes: u64,
+    /// Bytes of a party's share of the largest refresh.
+    #[serde(default)]
+    pub refresh_share_bytes: u64,
 }
 
 /// Memory of a training on a number of threads.

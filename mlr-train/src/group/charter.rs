@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::random;
 use super::{Card, GroupError, Step};
 use crate::artifacts::RunError;
+use crate::sigmoid::Degree;
 use crate::{canonical, files};
 
 const KIND: &str = "velum group charter";
@@ -105,6 +106,18 @@ pub struct Wishes {
     /// Share of the largest variance that is added to every variance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lambda: Option<f64>,
+    /// Step of every iteration in units of 1/rows; none: as usual.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<f64>,
+    /// The polynomial for the sigmoid is fitted on scores between -R and R.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<f64>,
+    /// Its degree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degree: Option<u32>,
+    /// Where the owners refresh weights during the training: iterations between two refreshes, 0 for those of the fastest plan. None: nobody refreshes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_every: Option<usize>,
 }
 
 impl Wishes {
@@ -322,7 +335,35 @@ impl Task {
         if lambda.is_some_and(|lambda| !(lambda > 0.0 && lambda <= 1.0)) {
             return refuse("a lambda above 0, at most 1", "another".to_owned());
         }
-        Ok(())
+        self.wishes.check_training()
+    }
+}
+
+/// Most iterations that a plan has.
+const MOST_ITERATIONS: usize = 32;
+
+impl Wishes {
+    /// Steps, range, degree and refreshes.
+    fn check_training(&self) -> Result<(), GroupError> {
+        let refuse = |expected, found: String| Err(GroupError::Form { expected, found });
+        let positive = |x: &f64| *x > 0.0 && x.is_finite();
+        if self.steps.len() > MOST_ITERATIONS || !self.steps.iter().all(positive) {
+            let found = format!("{:?}", self.steps);
+            return refuse("at most 32 steps, all of them positive", found);
+        }
+        if let Some(range) = self.range.filter(|range| !positive(range)) {
+            return refuse("a positive range of scores", range.to_string());
+        }
+        if let Some(degree) = self.degree.filter(|d| Degree::from_number(*d).is_none()) {
+            return refuse("an odd degree from 3 to 15", degree.to_string());
+        }
+        match self.refresh_every {
+            Some(every) if every > MOST_ITERATIONS => refuse(
+                "at most 32 iterations between two refreshes",
+                every.to_string(),
+            ),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -426,6 +467,11 @@ pub(super) mod tests {
             ),
             (&|c| c.task.largest_sum = f64::NAN, "largest sum"),
             (&|c| c.task.features = 0, "features"),
+            (&|c| c.task.wishes.steps = vec![4.0, 0.0], "positive"),
+            (&|c| c.task.wishes.steps = vec![4.0; 33], "32 steps"),
+            (&|c| c.task.wishes.range = Some(f64::NAN), "range"),
+            (&|c| c.task.wishes.degree = Some(4), "odd degree"),
+            (&|c| c.task.wishes.refresh_every = Some(99), "two refreshes"),
         ] {
             assert!(refused(change).contains(what), "{what}");
         }

@@ -12,14 +12,15 @@
 //! | deal | owners, unless all open | relinearise | all relinearise |
 //! | upload | owners | deal, or relinearise | all of these |
 //! | verdict | the server | upload | all uploads |
-//! | refresh-question-K, model | the server | verdict | the verdict |
-//! | refresh-share-K | owners | the question | the question |
+//! | refresh-question-K | the server | verdict, or refresh-share-(K-1) | the verdict, or these shares |
+//! | refresh-share-K | the owners that question K names | the question | the question |
+//! | model | the server | verdict, or the last shares of a refresh | the verdict, or these shares |
 //! | ready | owners | model | the model |
 //! | question | the server | ready, of as many owners as the threshold says | these |
 //! | share | the owners that the question names | question | the question |
 //! | received | receivers | share, of these owners | all shares |
 //!
-//! A group for statistics ends with them: agree, statistics, received.
+//! A group for statistics ends with them: agree, statistics, received. Whether the server's next word is a question or the model is the plan's to say, which is not known here: it is its turn.
 //!
 //! Since a message answers the hash of all that it builds on, two members that were shown different messages find out at the next step. An owner that stays away after its upload is waited for by
 //! nobody, as long as enough others open; one that stays away before keeps the session from going on: the others begin a new one without it, and nothing of this one is of use there.
@@ -78,6 +79,17 @@ fn preparation(charter: &Charter) -> Vec<Step> {
     }
     steps.extend([Step::Upload, Step::Verdict]);
     steps
+}
+
+/// What comes before the server's word after this many refreshes.
+fn after_refreshes(number: u32) -> Step {
+    number.checked_sub(1).map_or(Step::Verdict, Step::RefreshShare)
+}
+
+/// The shares that the training goes on with after this many refreshes.
+fn shares_before(number: u32) -> Vec<Step> {
+    let last = number.checked_sub(1).map(Step::RefreshShare);
+    last.into_iter().collect()
 }
 
 /// Whether all owners open, so that nothing is dealt.
@@ -182,8 +194,9 @@ impl View<'_> {
             Step::Upload if is_additive(self.charter) => Step::Relinearise,
             Step::Upload => Step::Deal,
             Step::Verdict => Step::Upload,
-            Step::RefreshQuestion(_) | Step::Model => Step::Verdict,
+            Step::RefreshQuestion(number) => after_refreshes(number),
             Step::RefreshShare(number) => Step::RefreshQuestion(number),
+            Step::Model => after_refreshes(self.refreshes()),
             Step::Ready => Step::Model,
             Step::Question => return self.ready_hash(&self.openers()),
             Step::Share => Step::Question,
@@ -195,12 +208,14 @@ impl View<'_> {
 
     /// From the verdict on.
     fn training(&self) -> Result<Next, GroupError> {
+        for number in 0..self.refreshes() {
+            if let Some(next) = self.refresh(number)? {
+                return Ok(next);
+            }
+        }
         let expected = self.answers(Step::Model);
         for (member, message) in self.inbox.all(Step::Model) {
             self.require(member, message, &expected)?;
-        }
-        if let Some(step) = self.refresh()? {
-            return Ok(step);
         }
         if self.inbox.all(Step::Model).next().is_none() {
             return Ok(match self.is(Duty::Server) {
@@ -211,23 +226,79 @@ impl View<'_> {
         self.opening()
     }
 
-    /// The first exchange that is not whole, unless the model is there.
-    fn refresh(&self) -> Result<Option<Next>, GroupError> {
-        let modelled = self.inbox.all(Step::Model).next().is_some();
-        for number in 0.. {
-            let (question, share) = (Step::RefreshQuestion(number), Step::RefreshShare(number));
-            if modelled || self.inbox.all(question).next().is_none() {
-                break;
-            }
-            let expected = self.answers(question);
-            for (member, message) in self.inbox.all(question) {
-                self.require(member, message, &expected)?;
-            }
-            if let Some(next) = self.at(share)? {
-                return Ok(Some(next));
-            }
+    /// Refreshes that the server has asked for, one after the other.
+    #[must_use]
+    pub fn refreshes(&self) -> u32 {
+        let is_asked = |number: &u32| {
+            let mut question = self.inbox.all(Step::RefreshQuestion(*number));
+            question.next().is_some()
+        };
+        (0..).take_while(is_asked).count() as u32
+    }
+
+    /// A refresh that was asked for: none once its shares are there.
+    fn refresh(&self, number: u32) -> Result<Option<Next>, GroupError> {
+        let (question, share) = (Step::RefreshQuestion(number), Step::RefreshShare(number));
+        let expected = self.answers(question);
+        for (member, message) in self.inbox.all(question) {
+            self.require(member, message, &expected)?;
         }
-        Ok(None)
+        let active = self.refreshers(number)?;
+        let expected = self.answers(share);
+        for (member, message) in self.inbox.all(share) {
+            if !active.contains(&member) {
+                let (sender, step) = (self.name(member), share);
+                return Err(GroupError::Role { sender, step });
+            }
+            self.require(member, message, &expected)?;
+        }
+        let has = |member: &usize| self.inbox.of(share, *member).is_some();
+        let missing: Vec<usize> = active.iter().copied().filter(|one| !has(one)).collect();
+        if missing.contains(&self.me) {
+            return Ok(Some(Next::Act(share)));
+        }
+        let (needed, all) = (missing.len(), active.len());
+        Ok((needed > 0).then_some(Next::Wait {
+            step: share,
+            of: missing,
+            needed,
+            all,
+        }))
+    }
+
+    /// The owners that answer a refresh: those that its question names.
+    ///
+    /// # Errors
+    /// [`GroupError::Answers`] for a choice of others than as many owners as the threshold says.
+    pub fn refreshers(&self, number: u32) -> Result<Vec<usize>, GroupError> {
+        let step = Step::RefreshQuestion(number);
+        let Some((server, question)) = self.inbox.all(step).next() else {
+            return Ok(Vec::new());
+        };
+        let chosen: Vec<usize> = question.members().iter().map(|one| *one as usize).collect();
+        let different: BTreeSet<_> = chosen.iter().collect();
+        let owners = chosen
+            .iter()
+            .all(|member| self.charter.owner(*member).is_some());
+        if owners && different.len() == chosen.len() && chosen.len() == self.charter.threshold() {
+            return Ok(chosen);
+        }
+        let sender = self.name(server);
+        Err(GroupError::Answers { sender, step })
+    }
+
+    /// Members that the server names in a step: who answers it.
+    #[must_use]
+    pub fn named(&self, step: Step) -> Vec<usize> {
+        match step {
+            Step::Question => self.openers(),
+            // All of them have uploaded; the same ones every time, so that the others may be gone.
+            Step::RefreshQuestion(_) => {
+                let owners = self.charter.with(Duty::Owner);
+                owners.take(self.charter.threshold()).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn opening(&self) -> Result<Next, GroupError> {
@@ -342,7 +413,9 @@ impl View<'_> {
                 Step::Relinearise,
                 Step::Upload,
             ],
+            Step::RefreshQuestion(number) => shares_before(number),
             Step::RefreshShare(number) => vec![Step::RefreshQuestion(number)],
+            Step::Model => shares_before(self.refreshes()),
             Step::Share => vec![Step::Model, Step::Question],
             Step::Received if self.charter.task().goal == Goal::Statistics => {
                 vec![Step::Statistics]

@@ -34,6 +34,15 @@ const DEEPEST: usize = 4;
 
 /// What a member computes.
 pub trait Work {
+    /// What the member does where it is its turn to do `step`: the plan, which lies in the session's folder, may have it ask for a refresh before it shows the model.
+    ///
+    /// # Errors
+    /// A plan that cannot be read.
+    fn choose(&mut self, view: View<'_>, folder: &Path, step: Step) -> Result<Step, RunError> {
+        let _ = (view, folder);
+        Ok(step)
+    }
+
     /// Makes the payload of a step: every file below [`Turn::out`] when it returns.
     ///
     /// # Errors
@@ -197,7 +206,10 @@ impl<'a> Runner<'a> {
             inbox: &self.inbox,
         };
         match view.next()? {
-            Next::Act(step) => self.act(step, &listing, work, reporter),
+            Next::Act(step) => {
+                let step = work.choose(view, &self.folder, step)?;
+                self.act(step, &listing, work, reporter)
+            }
             Next::Done => Ok(Round::Done),
             wait @ Next::Wait { .. } => Ok(Round::Waits(wait)),
         }
@@ -278,10 +290,7 @@ impl<'a> Runner<'a> {
         };
         work.perform(&mut turn)?;
         reporter.check()?;
-        let members = match step {
-            Step::Question => view.openers(),
-            _ => Vec::new(),
-        };
+        let members = view.named(step);
         let draft = Draft {
             session: &self.charter.session(),
             step,

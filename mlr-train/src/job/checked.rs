@@ -6,7 +6,7 @@ use super::error::{ProgramError, check};
 use super::levels::LevelSchedule;
 use super::method::{Labels, Step};
 use super::program::Program;
-use super::refresh::BEGIN_AT;
+use super::refresh::{BEGIN_AT, Way};
 use super::sizes::Sizes;
 use crate::packing::Layout;
 
@@ -37,17 +37,12 @@ impl Job {
         let steps = steps(&program)?;
         program.polynomial.check(program.reading())?;
         if let Some(refresh) = &program.refresh {
-            refresh.check(program.method, program.owners.rows.len())?;
+            let owners = &program.owners;
+            refresh.check(program.method, owners.rows.len(), owners.joint.is_some())?;
         }
         let owners = &program.owners;
         if let Some(joint) = &owners.joint {
             joint.check(owners.rows.len(), owners.public_key)?;
-            check(
-                "refreshes under a joint key",
-                "none: nobody refreshes under one yet",
-                1.0,
-                program.refresh.is_none(),
-            )?;
         }
         program.bounds.check()?;
         program.scales.check()?;
@@ -113,10 +108,7 @@ impl Job {
 
     /// How many refreshes a run asks for.
     pub fn refreshes(&self) -> usize {
-        let iterations = self.levels.iterations().iter();
-        iterations
-            .filter(|l| self.levels.lifts(l.iteration))
-            .count()
+        self.refreshed_before().len()
     }
 
     /// The level that a bootstrapping takes packed weights at.
@@ -124,15 +116,36 @@ impl Job {
         BEGIN_AT - 1
     }
 
+    /// The iterations (from 1) before which weights are refreshed, in order.
+    pub fn refreshed_before(&self) -> Vec<usize> {
+        let all = self.levels.iterations().iter().map(|l| l.iteration);
+        all.filter(|t| self.levels.lifts(*t)).collect()
+    }
+
+    /// Who refreshes weights; none where nobody does.
+    pub fn way(&self) -> Option<Way> {
+        let refresh = self.program.refresh.as_ref()?;
+        (self.refreshes() > 0).then_some(refresh.way)
+    }
+
     /// Whether the server refreshes weights by a bootstrapping.
     pub fn bootstraps(&self) -> bool {
-        self.refreshes() > 0 && !self.asks_client()
+        self.way() == Some(Way::Bootstrap)
     }
 
     /// Whether the client is asked for refreshes.
     pub fn asks_client(&self) -> bool {
-        let by_client = self.program.refresh.is_some_and(|r| r.by_client());
-        by_client && self.refreshes() > 0
+        self.way() == Some(Way::Client)
+    }
+
+    /// Whether the parties of a joint key are asked for refreshes.
+    pub fn asks_owners(&self) -> bool {
+        self.way() == Some(Way::Owners)
+    }
+
+    /// Whether the training stops for refreshes that somebody else answers.
+    pub fn asks_others(&self) -> bool {
+        self.asks_client() || self.asks_owners()
     }
 
     /// Passes over the data in an iteration.

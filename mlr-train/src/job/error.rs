@@ -12,6 +12,11 @@ pub enum ProgramError {
     /// The shape cannot be laid out.
     #[error(transparent)]
     Layout(#[from] LayoutError),
+    /// Refreshes by owners who have no key together.
+    #[error(
+        "refreshes by the owners: expected a key that several parties make, found a key holder's"
+    )]
+    NoParties,
     /// A number out of range.
     #[error("{what}: expected {expected}, found {found}")]
     Number {
@@ -29,6 +34,15 @@ impl Explain for ProgramError {
         match self {
             Self::Layout(source) => Some(source),
             _ => None,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoParties => {
+                Some("plan with --parties and --threshold, or let the client or the server refresh".to_owned())
+            }
+            _ => self.inner()?.hint(),
         }
     }
 }

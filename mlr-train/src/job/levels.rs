@@ -36,11 +36,13 @@ pub(crate) struct Lift {
 }
 
 impl Lift {
-    /// The client takes them at level 0 and gives them back as high as they are needed; a bootstrapping takes levels of its own at both ends.
-    fn by(way: Way, before: usize) -> Self {
-        let (from, above) = match way {
+    /// The client takes them at level 0 and gives them back as high as they are needed; a bootstrapping takes levels of its own at both ends; the owners take
+    /// them where their masks have room, at a scale that a product with 1 brings them to.
+    fn by(refresh: &Refreshes, before: usize) -> Self {
+        let (from, above) = match refresh.way {
             Way::Client => (0, 0),
             Way::Bootstrap => (BEGIN_AT, UNPACKED),
+            Way::Owners => (refresh.level + 1, 0),
         };
         Self {
             before,
@@ -87,7 +89,7 @@ impl LevelSchedule {
         let reading = method.reading_iterations(iterations);
         let lifts = refresh.map(|refresh| {
             let before = refresh.before(iterations, reading).into_iter();
-            before.map(|t| Lift::by(refresh.way, t)).collect()
+            before.map(|t| Lift::by(refresh, t)).collect()
         });
         let lifts: Vec<Lift> = lifts.unwrap_or_default();
         Self::with_lifts(method, iterations, polynomials, packed, &lifts)
@@ -321,6 +323,7 @@ mod tests {
             way: Way::Client,
             every,
             bits: 12,
+            level: 0,
         };
         // Degrees 3, 7, 15 and 15 in iterations 2 to 5.
         let polynomials = [2, 3, 4, 4];
@@ -356,6 +359,7 @@ mod tests {
             way: Way::Bootstrap,
             every: 1,
             bits: 12,
+            level: 0,
         };
         // Degrees 3, 7, 15 and 15 in iterations 2 to 5.
         let polynomials = [2, 3, 4, 4];
@@ -368,5 +372,25 @@ mod tests {
         assert_eq!((levels.top(), levels.landed()), (10, Level(10)));
         assert_eq!(levels.refreshed_to(5), Some([Level(6), Level(1)]));
         assert_eq!(levels.refreshed_to(4), Some([Level(9), Level(4)]));
+    }
+
+    #[test]
+    fn owners_take_weights_a_level_below_the_last_product_and_give_them_back_as_they_are_needed() {
+        let refresh = Refreshes {
+            way: Way::Owners,
+            every: 2,
+            bits: 64,
+            level: 2,
+        };
+        let polynomials = [2, 3, 4, 4];
+        let levels = LevelSchedule::refreshed(CLIENT, 5, &polynomials, false, Some(&refresh));
+        let seen = |f: fn(&IterationLevels) -> Level| -> Vec<usize> {
+            levels.iterations().iter().map(|l| f(l).0).collect()
+        };
+        // Iterations 4 and 5 end as a run's last ones do; iteration 3 leaves the level of the masks and one for the product.
+        assert_eq!(seen(|l| l.end), [8, 3, 6, 0]);
+        assert_eq!(seen(|l| l.weights), [12, 8, 12, 6]);
+        assert_eq!(levels.refreshed_to(4), Some([Level(12), Level(7)]));
+        assert_eq!(levels.top(), 12);
     }
 }

@@ -1,5 +1,6 @@
 //! Where weights are given levels again.
 
+use he_core::multiparty::refresh::STATISTICAL_SECURITY;
 use serde::{Deserialize, Serialize};
 
 use super::error::{ProgramError, check};
@@ -14,6 +15,8 @@ pub enum Way {
     Client,
     /// Nobody but the server: it bootstraps W and V, packed as W + iV.
     Bootstrap,
+    /// The parties of a joint key, as many as open together: they open W and V under masks and encrypt them anew, in one exchange.
+    Owners,
 }
 
 /// Levels that a bootstrapping of weights begins at: one to pack them, two to bring slots to coefficients.
@@ -28,6 +31,7 @@ impl Way {
         match self {
             Self::Client => "client",
             Self::Bootstrap => "bootstrap",
+            Self::Owners => "owners",
         }
     }
 }
@@ -41,9 +45,25 @@ pub struct Refreshes {
     /// Iterations that multiply data with weights between two refreshes.
     pub every: usize,
     /// By the client: values are rounded to multiples of 2^-bits before they are encrypted anew. By bootstrapping: no value is off by more
-    /// than 2^-bits afterwards, but for six standard deviations of noise.
+    /// than 2^-bits afterwards, but for six standard deviations of noise. By the owners: their masks hide values to a statistical distance of 2^-bits, 64.
     pub bits: i32,
+    /// By the owners: the level at which they take the weights, where the modulus has room for their masks. 0 otherwise.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub level: usize,
 }
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks with a reference"
+)]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+/// Bits that the owners' masks hide weights to.
+pub const MASK_BITS: i32 = STATISTICAL_SECURITY as i32;
+/// Levels at which owners take weights.
+const LEVELS: std::ops::RangeInclusive<usize> = 1..=8;
 
 /// Coarser rounding costs accuracy, finer is not what f64 holds.
 const BITS: std::ops::RangeInclusive<i32> = 6..=40;
@@ -72,6 +92,8 @@ impl Refreshes {
         match self.way {
             Way::Client => unit / 2.0,
             Way::Bootstrap => unit,
+            // Noise alone, which is reckoned with as all other noise is.
+            Way::Owners => 0.0,
         }
     }
 
@@ -90,8 +112,14 @@ impl Refreshes {
     }
 
     /// # Errors
-    /// [`ProgramError`] names the number that is out of range. Of a refresh by the client: nobody has the twin of several owners' rows to check them against.
-    pub(super) fn check(&self, method: Method, owners: usize) -> Result<(), ProgramError> {
+    /// [`ProgramError`] names the number that is out of range. Of a refresh by the client: nobody has the twin of several owners' rows to check them against. Under a joint key its
+    /// parties refresh, and nobody else.
+    pub(super) fn check(
+        &self,
+        method: Method,
+        owners: usize,
+        joint: bool,
+    ) -> Result<(), ProgramError> {
         let every = self.every as f64;
         check(
             "iterations between refreshes",
@@ -99,7 +127,22 @@ impl Refreshes {
             every,
             self.every > 0,
         )?;
-        let bits = f64::from(self.bits);
+        let (bits, level) = (f64::from(self.bits), self.level as f64);
+        if self.way == Way::Owners {
+            if !joint {
+                return Err(ProgramError::NoParties);
+            }
+            check("bits of the masks", "64", bits, self.bits == MASK_BITS)?;
+            let inside = LEVELS.contains(&self.level);
+            return check("level of the masks", "1 to 8", level, inside);
+        }
+        check(
+            "refreshes under a joint key",
+            "none, or those by the owners: nobody else has a part of the key",
+            1.0,
+            !joint,
+        )?;
+        check("level of the masks", "0", level, self.level == 0)?;
         check(
             "bits of a refresh",
             "6 to 40",

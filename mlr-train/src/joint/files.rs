@@ -27,6 +27,13 @@ pub(super) const QUESTION: wire::Kind = wire::Kind {
     name: "question of an opening",
 };
 
+/// Which refresh of the weights is asked for, and by whom it is answered.
+pub(super) const REFRESH_QUESTION: wire::Kind = wire::Kind {
+    code: 0x132,
+    version: 1,
+    name: "question of a refresh",
+};
+
 /// Entry of the digests.
 pub(super) const DIGESTS_NAME: &str = "digests";
 /// Entry of the proof of a directory of key shares.

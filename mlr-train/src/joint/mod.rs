@@ -13,7 +13,10 @@
 //! | [`keys::write`] | server | all commitments and shares | evaluation keys, `joint.key` |
 //! | [`party::upload::write`] | owner of data | rows, the shared map, `joint.key` | a directory of ciphertexts with proofs |
 //! | [`verify::write`] | server; anybody may | an owner's uploads | a directory of ciphertexts that [`crate::server`] takes, or the refusal |
-//! | training | server | verified uploads, evaluation keys | the encrypted model |
+//! | training | server | verified uploads, evaluation keys | the encrypted model; where the plan has refreshes, first a request for each |
+//! | [`refresh::write`] | server, for each refresh | the request | the question: which refresh it is, and which parties answer |
+//! | [`party::refresh::answer`] | each of t parties, once a refresh | question, request, its dealt shares | its share of the refresh: masked values, for everybody |
+//! | [`refresh::answer`] | server | question, request, all t shares | the answer that the training goes on with |
 //! | [`question::write`] | server | the encrypted model | the question: which parties open it |
 //! | [`party::opening::answer`] | each of t parties, once | question, model, its dealt shares | its share of the opening: **for those who may have the model** |
 //! | [`opened::write`] | who may have the model | question, model, all t shares, the map | the model |
@@ -27,6 +30,7 @@ pub mod keys;
 pub mod opened;
 pub mod party;
 pub mod question;
+pub mod refresh;
 mod setting;
 pub mod verify;
 

@@ -1,8 +1,8 @@
 //! What errors from before a refresh make of the weights at the end.
 //!
 //! The ledger takes errors for independent of each other, so that momentum, (1 + m) W' - m W, doubles them an iteration. Within a stretch between
-//! two refreshes that is a bound of use; over ten stretches it is not. So a bootstrapping begins the ledger anew, and the errors of
-//! V and W at the end of each stretch, and those that the bootstrapping itself makes, are carried to the end of the run here, by the recurrence of
+//! two refreshes that is a bound of use; over ten stretches it is not. So a bootstrapping, and a refresh by owners, begins the ledger anew, and the errors of
+//! V and W at the end of each stretch, and those that the refresh itself makes, are carried to the end of the run here, by the recurrence of
 //! [`crate::job::Step`] itself. Along one direction of the data it is linear in them: the gradient takes a part of V's error away, 1 - k of it stays, and steps that do not overshoot
 //! have k between 0 and 1. The worst such k is taken. Errors of different stretches are independent, and so are, at the least favourable,
 //! those of V and W.
@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use he_core::evaluator::{Evaluator, SimulatedCt, Simulator};
 
-use crate::job::Job;
+use crate::job::{Job, Step};
 use crate::server::{SourceError, State};
 
 /// Parts of V's error that may stay.
@@ -22,15 +22,14 @@ const KEPT: [f64; 9] = [0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0];
 pub(super) struct Stretches(Mutex<Vec<(usize, [f64; 2])>>);
 
 impl Stretches {
-    /// Looks at a state after an iteration: a stretch ends where a bootstrapping follows.
+    /// Looks at a state after an iteration, or at one that owners are asked to refresh: a stretch ends where a refresh follows that compares nothing with a twin.
     pub(super) fn look(
         &self,
         job: &Job,
         simulator: &Simulator,
         state: &State<SimulatedCt>,
     ) -> Result<(), SourceError> {
-        let ends = job.refreshes_before(state.done + 1) && !job.asks_client();
-        if ends {
+        if job.refreshes_before(state.done + 1) {
             let error = |list: &[Vec<SimulatedCt>]| {
                 let all = list.iter().flatten().map(|ct| simulator.meta(ct).error());
                 all.fold(0.0, f64::max)
@@ -42,32 +41,52 @@ impl Stretches {
         Ok(())
     }
 
-    /// The expected error of a weight at the end, where the last stretch alone makes `last` and a bootstrapping makes `each` of V and of W.
-    pub(super) fn total(self, job: &Job, last: f64, each: f64) -> f64 {
-        let all = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    /// The expected error of a weight at the end, where the last stretch alone makes `last` and a refresh makes `each` of V and of W.
+    pub(super) fn total(&self, job: &Job, last: f64, each: f64) -> f64 {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let carried = all.iter().map(|(done, [ahead, weights])| {
-            carried(job, *done, [ahead.hypot(each), weights.hypot(each)])
+            let errors = [ahead.hypot(each), weights.hypot(each)];
+            carried(&job.steps()[*done..], job, errors)[1]
         });
         carried.fold(last, f64::hypot)
     }
+
+    /// The largest expected error of V or W where a refresh takes them, and a refresh makes `each` of both; 0 without one.
+    pub(super) fn largest(&self, job: &Job, each: f64) -> f64 {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = |(ends, [ahead, weights]): &(usize, [f64; 2])| {
+            let before = all.iter().take_while(|(done, _)| done < ends);
+            let own = [*ahead, *weights];
+            let both = before.fold(own, |sum, (done, [ahead, weights])| {
+                let errors = [ahead.hypot(each), weights.hypot(each)];
+                let carried = carried(&job.steps()[*done..*ends], job, errors);
+                [sum[0].hypot(carried[0]), sum[1].hypot(carried[1])]
+            });
+            both[0].max(both[1])
+        };
+        all.iter().map(at).fold(0.0, f64::max)
+    }
 }
 
-/// The error of W_T from errors of V and W after `done` iterations.
-fn carried(job: &Job, done: usize, errors: [f64; 2]) -> f64 {
+/// The errors of V and W after some steps, from errors of V and W before them.
+fn carried(steps: &[Step], job: &Job, errors: [f64; 2]) -> [f64; 2] {
     let [ahead, weights] = errors;
     let one = |kept: f64| {
-        let from_ahead = last_weight(job, done, kept, [1.0, 0.0]) * ahead;
-        let from_weights = last_weight(job, done, kept, [0.0, 1.0]) * weights;
-        from_ahead.hypot(from_weights)
+        let from_ahead = after(steps, job, kept, [1.0, 0.0]).map(|e| e * ahead);
+        let from_weights = after(steps, job, kept, [0.0, 1.0]).map(|e| e * weights);
+        [0, 1].map(|i| from_ahead[i].hypot(from_weights[i]))
     };
-    KEPT.into_iter().map(one).fold(0.0, f64::max)
+    let all = KEPT.into_iter().map(one);
+    all.fold([0.0, 0.0], |most: [f64; 2], e| {
+        [most[0].max(e[0]), most[1].max(e[1])]
+    })
 }
 
 /// The recurrence on errors of V and W.
-fn last_weight(job: &Job, done: usize, kept: f64, errors: [f64; 2]) -> f64 {
+fn after(steps: &[Step], job: &Job, kept: f64, errors: [f64; 2]) -> [f64; 2] {
     let [mut v, mut w] = errors;
     let from_weights = job.program().method.steps_from_weights();
-    for step in &job.steps()[done..] {
+    for step in steps {
         let m = step.momentum;
         if from_weights {
             let new = w - (1.0 - kept) * v;
@@ -77,5 +96,5 @@ fn last_weight(job: &Job, done: usize, kept: f64, errors: [f64; 2]) -> f64 {
             (v, w) = ((1.0 + m) * new - m * w, new);
         }
     }
-    w.abs()
+    [v.abs(), w.abs()]
 }

@@ -124,8 +124,11 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// Bytes of all refreshes: W and V down at level 0, and up again, fresh.
+/// Bytes of all refreshes. By the client: W and V down at level 0, and up again, fresh. By owners: the questions, and the shares of all who answer.
 fn refresh_bytes(job: &Job, params: &Params) -> u64 {
+    if job.asks_owners() {
+        return joint::refresh_bytes(job, params);
+    }
     if !job.asks_client() {
         return 0;
     }
@@ -190,6 +193,9 @@ impl Observer<Simulator> for Within<'_> {
     }
 
     fn iteration_done(&self, state: &State<SimulatedCt>) -> Result<(), SourceError> {
+        if !self.job.bootstraps() {
+            return Ok(());
+        }
         self.stretches
             .look(self.job, self.shapes.simulator(), state)
     }
@@ -198,6 +204,10 @@ impl Observer<Simulator> for Within<'_> {
         &self,
         state: &State<SimulatedCt>,
     ) -> Result<Option<Refreshed<SimulatedCt>>, SourceError> {
+        if self.job.asks_owners() {
+            self.stretches
+                .look(self.job, self.shapes.simulator(), state)?;
+        }
         self.shapes.refresh(state)
     }
 
@@ -233,7 +243,13 @@ fn traced_within(job: &Job, under: Under<'_>, most: u64) -> Result<Traced, Train
     let metas = weights.iter().flatten().map(|ct| simulator.meta(ct));
     let metas: Vec<Meta> = metas.collect();
     let error = expected_error(metas.iter().copied());
-    let each = under.bootstrap().map_or(0.0, |plan| plan.error());
+    let each = match under.bootstrap() {
+        Some(plan) => plan.error(),
+        None => joint::added_by_refresh(job, under.params),
+    };
+    let largest = within.stretches.largest(job, each);
+    joint::require_refreshes(job, under.params, largest)
+        .map_err(|source| TrainError::Joint { source })?;
     let error = within.stretches.total(job, error, each);
     Ok(Traced {
         error,
@@ -333,7 +349,7 @@ fn at_refreshes(
             self.shapes.refresh(state)
         }
     }
-    if !job.asks_client() {
+    if !job.asks_others() {
         return Ok(BTreeMap::new());
     }
     let simulator = Simulator::new(Arc::clone(params));

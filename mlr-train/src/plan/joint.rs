@@ -1,13 +1,13 @@
 //! What a job needs under a key that no party holds: proofs of uploads, noise of the opening, shares.
 
 use he_core::evaluator::{Level, Meta};
-use he_core::multiparty::{KeyItem, MultipartyError, Shape, Smudging, UploadSize};
+use he_core::multiparty::{KeyItem, MultipartyError, Shape, Smudging, UploadSize, refresh};
 use he_core::params::{KeySet, Params};
 use he_core::rlwe::KeyId;
 use serde::{Deserialize, Serialize};
 
 use super::cost;
-use crate::job::{Job, ProofGroup};
+use crate::job::{Iterate, Job, LARGEST_NOISE, ProofGroup};
 use crate::rounding::{self, Sizes};
 use crate::server::TrainError;
 
@@ -33,6 +33,31 @@ pub struct JointEstimate {
     pub key_share_bytes: u64,
     /// Bytes of a party's share of the opening.
     pub opening_share_bytes: u64,
+    /// log2 of the range of the masks that a party refreshes a coefficient under; 0 where the owners refresh nothing, as of the following.
+    #[serde(default, skip_serializing_if = "is_zero_bits")]
+    pub refresh_mask_bits: u32,
+    /// Bytes of the weights that one refresh is asked for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refresh_question_bytes: u64,
+    /// Bytes of a party's share of the largest refresh.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refresh_share_bytes: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks with a reference"
+)]
+fn is_zero_bits(number: &u32) -> bool {
+    *number == 0
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks with a reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl JointEstimate {
@@ -128,7 +153,71 @@ pub(super) fn estimate(
         wide_bytes,
         key_share_bytes: key_share_bytes(params, keys),
         opening_share_bytes: opening.sum(),
+        refresh_mask_bits: job
+            .masked_bound()
+            .map_or(0, |bound| refresh::mask_bits(params.n(), bound)),
+        refresh_question_bytes: refresh_question_bytes(job, params),
+        refresh_share_bytes: refresh_share_bytes(job, params).max().unwrap_or(0),
     }))
+}
+
+/// Refuses refreshes by owners for whose masks the modulus has no room, and weights whose expected error there, `largest`, may be beyond what the masks are made for.
+pub(super) fn require_refreshes(
+    job: &Job,
+    params: &Params,
+    largest: f64,
+) -> Result<(), MultipartyError> {
+    let (Some(joint), Some(at), Some(bound)) = (job.joint(), job.masked_at(), job.masked_bound())
+    else {
+        return Ok(());
+    };
+    refresh::require_room(params, joint.threshold, bound, at.level.0)?;
+    // Of a coefficient, in units of the value: errors of slots are independent.
+    let noise = NOISE_SIGMAS * largest / (params.n() as f64).sqrt();
+    let allowed = LARGEST_NOISE * job.bounds().weight();
+    if noise <= allowed {
+        return Ok(());
+    }
+    Err(MultipartyError::Room {
+        what: "noise of weights that are refreshed",
+        needed: (noise * at.scale).log2(),
+        available: (allowed * at.scale).log2(),
+    })
+}
+
+/// Root mean square error that a refresh by owners adds to a weight; 0 where they refresh nothing.
+pub(super) fn added_by_refresh(job: &Job, params: &Params) -> f64 {
+    let before = job.refreshed_before().first().copied();
+    let before = before.filter(|_| job.asks_owners());
+    let meta = before.and_then(|t| job.refreshed(t, Iterate::Weights, params.n()));
+    meta.map_or(0.0, |meta| meta.error())
+}
+
+/// Bytes of W and V as owners take them; 0 where they refresh nothing.
+fn refresh_question_bytes(job: &Job, params: &Params) -> u64 {
+    let count = 2 * job.layout().ciphertexts_per_matrix().get() as u64;
+    job.masked_at()
+        .map_or(0, |at| count * cost::ciphertext_bytes(params, at.level))
+}
+
+/// Bytes of a party's share of every refresh by owners: of each ciphertext, a polynomial at the level of the masks and one at the level that is reached.
+fn refresh_share_bytes(job: &Job, params: &Params) -> impl Iterator<Item = u64> {
+    let (at, each) = (job.masked_at(), job.layout().ciphertexts_per_matrix().get());
+    let of = move |before: usize| {
+        let (at, up) = (at?, job.levels().refreshed_to(before)?);
+        let up = up.map(|level| cost::polynomial_bytes(params, level));
+        let low = cost::polynomial_bytes(params, at.level);
+        Some(each as u64 * (2 * low + up[0] + up[1]))
+    };
+    job.refreshed_before().into_iter().filter_map(of)
+}
+
+/// Bytes of all refreshes by owners: questions, and the shares of those who answer.
+pub(super) fn refresh_bytes(job: &Job, params: &Params) -> u64 {
+    let threshold = job.joint().map_or(0, |joint| u64::from(joint.threshold));
+    let question = refresh_question_bytes(job, params);
+    let shares = refresh_share_bytes(job, params);
+    shares.map(|share| question + threshold * share).sum()
 }
 
 /// Refuses an opening whose values, noise and shares' noise do not fit the modulus that is left.

@@ -17,8 +17,8 @@ mod scales;
 mod search;
 
 pub use crate::job::{
-    Bounds, FirstGradient, Hiding, Job, Joint, Method, Owners, Polynomial, Program, ProgramError,
-    Refreshes, Scales, Step, Way,
+    Bounds, FirstGradient, Hiding, Job, Joint, MASK_BITS, Method, Owners, Polynomial, Program,
+    ProgramError, Refreshes, Scales, Step, Way,
 };
 pub(crate) use binding::key_binding;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::estimate::{Estimate, error_at_refreshes, estimate_job, estimate_under
 use super::memory::bound;
 use super::request::PlanRequest;
 use super::scales::fit_scales_under;
-use crate::job::{Job, Program, Refreshes, Scales};
+use crate::job::{Job, MASK_BITS, Program, Refreshes, Scales, Way};
 use crate::rounding::{self, Sizes};
 
 /// Terms of a fold's stage.
@@ -28,6 +28,8 @@ const LITTLE_TIME: f64 = 1.25;
 const MUCH_MEMORY: f64 = 0.6;
 /// Most iterations between two refreshes that are tried.
 const MOST_BETWEEN: usize = 3;
+/// Levels at which owners take weights that are tried: below the first no modulus has room for their masks, from the last on every one has.
+const MASK_LEVELS: std::ops::RangeInclusive<usize> = 2..=3;
 /// Bits of a rounding that changes nothing, while scales are searched.
 const FINEST: i32 = 40;
 /// Bits of the finest and the coarsest rounding of refreshed weights. Weights of order 1 to 8 that are off by 2^-8 cost no accuracy.
@@ -55,16 +57,13 @@ impl Found {
 
 /// The jobs that fit a request, the best first and then by time, with their parameters.
 pub(crate) fn search(request: &PlanRequest) -> Result<Vec<Found>, PlanError> {
-    let Some(refresh) = request.refresh.filter(|refresh| refresh.every == 0) else {
+    let Some(refresh) = request.refresh else {
         return search_one(request);
     };
     let (mut all, mut refusal) = (Vec::new(), None);
-    let reading = request
-        .method
-        .reading_iterations(request.schedule.len().max(1));
-    for every in 1..=MOST_BETWEEN.min(reading.max(1)) {
+    for refresh in refreshes(request, refresh) {
         let one = PlanRequest {
-            refresh: Some(Refreshes { every, ..refresh }),
+            refresh: Some(refresh),
             ..request.clone()
         };
         match search_one(&one) {
@@ -73,6 +72,28 @@ pub(crate) fn search(request: &PlanRequest) -> Result<Vec<Found>, PlanError> {
         }
     }
     best_first(all, refusal)
+}
+
+/// The refreshes that are tried where something of them is to be found.
+fn refreshes(request: &PlanRequest, asked: Refreshes) -> Vec<Refreshes> {
+    let iterations = request.schedule.len().max(1);
+    let reading = request.method.reading_iterations(iterations);
+    let every = match asked.every {
+        0 => 1..=MOST_BETWEEN.min(reading.max(1)),
+        every => every..=every,
+    };
+    let levels = match (asked.way, asked.level) {
+        (Way::Owners, 0) => MASK_LEVELS,
+        (_, level) => level..=level,
+    };
+    let with = |every| {
+        levels.clone().map(move |level| Refreshes {
+            every,
+            level,
+            ..asked
+        })
+    };
+    every.flat_map(with).collect()
 }
 
 /// [`search`] for a request whose refreshes are fixed.
@@ -225,7 +246,13 @@ fn with_chain(
         polynomial: request.polynomial.clone(),
         bounds: request.bounds,
         owners: request.owners.clone(),
-        refresh: request.refresh.map(|refresh| Refreshes { bits, ..refresh }),
+        refresh: request.refresh.map(|refresh| Refreshes {
+            bits: match refresh.way {
+                Way::Owners => MASK_BITS,
+                _ => bits,
+            },
+            ..refresh
+        }),
         arrangement: candidate.arrangement,
         row_length: candidate.row_length,
         classes_per_pass: candidate.classes_per_pass,
@@ -314,7 +341,7 @@ fn rounded(
 ) -> Result<(Job, Estimate), PlanError> {
     let refused = |e| PlanError::Refused(Box::new(e));
     let (Some(refresh), Some(error)) = (
-        job.program().refresh,
+        job.program().refresh.filter(Refreshes::by_client),
         error_at_refreshes(&job, params).map_err(refused)?,
     ) else {
         return Ok((job, estimate));

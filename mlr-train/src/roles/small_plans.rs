@@ -6,7 +6,10 @@ use he_core::params::{Params, ParamsLiteral};
 
 use crate::artifacts::PlanFile;
 use crate::client::{PrivateFile, Statistics};
-use crate::job::{Bounds, FirstGradient, Job, Joint, Method, Owners, Polynomial, Program, Scales};
+use crate::job::{
+    Bounds, FirstGradient, Job, Joint, MASK_BITS, Method, Owners, Polynomial, Program, Refreshes,
+    Scales, Way,
+};
 use crate::packing::{Arrangement, Shape};
 use crate::plan::{Plan, fit_scales};
 use crate::sigmoid::{Degree, OddPolynomial};
@@ -15,6 +18,8 @@ use crate::sigmoid::{Degree, OddPolynomial};
 pub(super) const FEATURES: usize = 19;
 pub(super) const CLASSES: usize = 10;
 pub(super) const SCHEDULE: [f64; 2] = [4.0, 8.0];
+/// With refreshes by the owners before the third and the fourth iteration.
+pub(super) const LONG_SCHEDULE: [f64; 4] = [4.0, 4.0, 4.0, 4.0];
 const LAMBDA: f64 = 0.01;
 
 /// The map of pooled statistics, with all axes.
@@ -35,8 +40,36 @@ pub(super) fn small_plan(
     joint: Joint,
     arrangement: Arrangement,
 ) -> PlanFile {
+    fitted(small_program(rows, map, joint, arrangement))
+}
+
+/// The same with more iterations, between which the owners refresh the weights.
+pub(super) fn refreshed_plan(
+    rows: &[usize],
+    map: &PrivateFile,
+    joint: Joint,
+    arrangement: Arrangement,
+) -> PlanFile {
+    fitted(Program {
+        schedule: LONG_SCHEDULE.to_vec(),
+        refresh: Some(Refreshes {
+            way: Way::Owners,
+            every: 1,
+            bits: MASK_BITS,
+            level: 2,
+        }),
+        ..small_program(rows, map, joint, arrangement)
+    })
+}
+
+fn small_program(
+    rows: &[usize],
+    map: &PrivateFile,
+    joint: Joint,
+    arrangement: Arrangement,
+) -> Program {
     let cubic = OddPolynomial::fit(Degree::Three, 6.0).unwrap();
-    let program = Program {
+    Program {
         shape: Shape {
             samples: rows.iter().sum(),
             columns: FEATURES + 1,
@@ -72,7 +105,12 @@ pub(super) fn small_plan(
             joint: Some(joint),
         },
         refresh: None,
-    };
+    }
+}
+
+/// The plan of a program at the scales that fit it best.
+fn fitted(program: Program) -> PlanFile {
+    let parties = program.owners.joint.unwrap().parties;
     let levels = Job::new(program.clone(), 512).unwrap().levels().top();
     let literal = ParamsLiteral {
         log_n: 10,
@@ -81,7 +119,7 @@ pub(super) fn small_plan(
         dnum: levels as u32 + 1,
     };
     let params = Params::insecure_test(literal.clone()).unwrap();
-    let params = Arc::new(params.for_parties(joint.parties).unwrap());
+    let params = Arc::new(params.for_parties(parties).unwrap());
     let (job, _) = fit_scales(&program, &params).unwrap();
     PlanFile::new(Plan::insecure_test(job.program().clone(), literal).unwrap())
 }

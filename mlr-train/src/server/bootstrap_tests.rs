@@ -42,6 +42,7 @@ fn bootstrapped(shape: Shape, method: Method, every: usize, arrangement: Arrange
         arrangement,
         polynomial: Polynomial::from(&Polynomials::Each(each.to_vec())),
         refresh: Some(Refreshes {
+            level: 0,
             way: Way::Bootstrap,
             every,
             bits: 8,

@@ -195,6 +195,10 @@ impl<'a, E: Evaluator> Run<'a, E> {
                 Some(way) => Some(self.bootstrapped(&state, way.as_ref())?),
                 None => None,
             },
+            Some(Way::Owners) => {
+                let asked = refresh::asked(self.job, self.eval, state.clone())?;
+                self.observer.refresh(&asked).map_err(failed)?
+            }
             _ => self.observer.refresh(&state).map_err(failed)?,
         };
         let Some(new) = given else {

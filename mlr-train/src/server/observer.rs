@@ -35,7 +35,7 @@ pub trait Observer<E: Evaluator>: Sync {
         Ok(())
     }
 
-    /// Asked where the levels end and the job has a refresh: W and V anew ([`Job::refreshed`](crate::job::Job::refreshed) says where they must
+    /// Asked where the levels end and the job has a refresh by the client or by owners, with the state as they take it ([`super::refresh::asked`]): W and V anew ([`Job::refreshed`](crate::job::Job::refreshed) says where they must
     /// stand), or none, which ends the run with [`super::TrainError::Refresh`]; it goes on from the state with [`super::refresh::refreshed`].
     ///
     /// # Errors

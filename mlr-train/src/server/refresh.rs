@@ -1,6 +1,6 @@
 //! Giving W and V levels again, by whoever holds keys, between two iterations.
 
-use he_core::evaluator::{Evaluator, scales_match};
+use he_core::evaluator::{EvalError, Evaluator, scales_match};
 
 use super::error::TrainError;
 use super::state::{State, StateShape};
@@ -23,6 +23,35 @@ pub fn is_due<E: Evaluator>(job: &Job, eval: &E, state: &State<E::Ct>) -> bool {
         (Some([level, _]), Some(ct)) => eval.meta(ct).level < level,
         _ => false,
     }
+}
+
+/// The state as whoever refreshes it takes it. The owners of a joint key take W and V at one level and scale, where the modulus has room for their masks: a product with 1 brings them
+/// there, at the price of a level. The client takes them as they are.
+///
+/// # Errors
+/// [`TrainError::Step`] for scales that are too far apart.
+pub fn asked<E: Evaluator>(
+    job: &Job,
+    eval: &E,
+    mut state: State<E::Ct>,
+) -> Result<State<E::Ct>, TrainError> {
+    let Some(to) = job.masked_at() else {
+        return Ok(state);
+    };
+    let lower = |ct: &mut E::Ct| -> Result<(), EvalError> {
+        *ct = eval.mul_scalar(ct, 1.0, to)?;
+        eval.canonicalize(ct);
+        Ok(())
+    };
+    let iterates = state.look_ahead.iter_mut().chain(&mut state.weights);
+    let lowered = iterates.flatten().try_for_each(lower);
+    lowered.map_err(|source| TrainError::Step {
+        iteration: state.done + 1,
+        iterations: job.iterations(),
+        step: "weights for a refresh",
+        source,
+    })?;
+    Ok(state)
 }
 
 /// The state with W and V anew.

@@ -43,6 +43,7 @@ fn refreshed(method: Method, every: usize, arrangement: Arrangement) -> Program 
         arrangement,
         polynomial: Polynomial::from(&Polynomials::Each(each.to_vec())),
         refresh: Some(Refreshes {
+            level: 0,
             way: Way::Client,
             every,
             bits: 12,

@@ -62,9 +62,10 @@ impl Summary for Planned {
         )?;
         server(self, out)?;
         if let Some(every) = self.refresh_every {
-            match &self.bootstrap {
-                Some(how) => bootstrapped(self.refreshes, every, how, out)?,
-                None => writeln!(
+            match (&self.bootstrap, &self.joint) {
+                (Some(how), _) => bootstrapped(self.refreshes, every, how, out)?,
+                (None, Some(key)) => by_owners(self, every, key, out)?,
+                (None, None) => writeln!(
                     out,
                     "  refreshes   {} by the client, iterations from one to the next: {every}; {} both ways",
                     self.refreshes,
@@ -148,6 +149,29 @@ fn joint(key: &JointKey, out: &mut dyn Write) -> io::Result<()> {
         human_bytes(key.proof_bytes),
         human_bytes(key.opening_share_bytes),
         human_bytes(key.wide_bytes)
+    )
+}
+
+/// Refreshes by the parties of a joint key.
+fn by_owners(
+    plan: &Planned,
+    every: usize,
+    key: &JointKey,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    writeln!(
+        out,
+        "  refreshes   {} by {} of the owners, iterations from one to the next: {every}; {} in all",
+        plan.refreshes,
+        key.threshold,
+        human_bytes(plan.refresh_bytes)
+    )?;
+    writeln!(
+        out,
+        "    each      {} of weights for each of them, and {} of its share back; masks of 2^{} a coefficient",
+        human_bytes(key.refresh_question_bytes),
+        human_bytes(key.refresh_share_bytes),
+        key.refresh_mask_bits
     )
 }
 

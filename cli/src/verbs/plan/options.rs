@@ -24,8 +24,13 @@ pub(super) fn refuse_without_effect(args: &PlanArgs) -> Result<(), Failure> {
         ),
         (
             "--refresh-every",
-            "--refresh client or --refresh bootstrap",
+            "--refresh client, bootstrap or owners",
             args.refresh_every.is_some() && args.refresh == RefreshName::None,
+        ),
+        (
+            "--refresh owners",
+            "--parties",
+            args.refresh == RefreshName::Owners && args.parties.is_none(),
         ),
     ];
     if let Some((option, other, _)) = needs.iter().find(|(.., wrong)| *wrong) {

@@ -138,16 +138,31 @@ fn shares_of_secrets_openings_and_refreshes_come_back_for_their_question() {
     let error = read_opening_share(Source::of("test", &bytes), &session, &other, p1).unwrap_err();
     assert!(matches!(error, WireError::Multiparty { .. }), "{error}");
 
-    let ask = || RefreshQuestion::new(&session, encrypt(), 1e9, 2, active.clone()).unwrap();
-    let (question, other) = (ask(), ask());
-    let share = key.refresh(&question).unwrap();
-    let (_, bytes) = write_refresh_share(vec![], "test", &session, &share).unwrap();
-    let found = read_refresh_share(Source::of("test", &bytes), &session, &question, p1).unwrap();
-    assert_eq!(found.parts().map(bits), share.parts().map(bits));
+    // Two ciphertexts, from different levels.
+    let ask = || {
+        [1, 2].map(|from| {
+            let ct = encrypt().at_level(from);
+            RefreshQuestion::new(&session, ct, 1e4, 2, active.clone()).unwrap()
+        })
+    };
+    let (asked, other) = (ask(), ask());
+    let shares = asked.each_ref().map(|asked| key.refresh(asked).unwrap());
+    let (_, bytes) = write_refresh_shares(vec![], "test", &session, p1, &shares).unwrap();
+    let read = |bytes: &[u8], session: &Session, asked: &[RefreshQuestion], party| {
+        read_refresh_shares(Source::of("test", bytes), session, asked, party)
+    };
+    let found = read(&bytes, &session, &asked, p1).unwrap();
+    for (found, share) in found.iter().zip(&shares) {
+        assert_eq!(found.parts().map(bits), share.parts().map(bits));
+    }
+    assert_eq!(found.len(), 2);
     assert_bound(&bytes, |bytes, session, party| {
-        read_refresh_share(Source::of("test", bytes), session, &question, party)
+        read(bytes, session, &asked, party)
     });
-    assert!(read_refresh_share(Source::of("test", &bytes), &session, &other, p1).is_err());
+    let mixed = [asked[0].clone(), other[1].clone()];
+    for asked in [&other[..], &mixed, &asked[..1]] {
+        assert!(read(&bytes, &session, asked, p1).is_err());
+    }
 }
 
 #[test]

@@ -9,6 +9,8 @@ struct Session {
     charter: Charter,
     identities: Vec<Identity>,
     inbox: Inbox,
+    /// Refreshes of the plan.
+    refreshes: u32,
 }
 
 impl Session {
@@ -18,6 +20,7 @@ impl Session {
             charter,
             identities,
             inbox: Inbox::default(),
+            refreshes: 0,
         }
     }
 
@@ -44,13 +47,16 @@ impl Session {
         Message::sign(draft, &self.identities[me]).unwrap()
     }
 
+    /// Says a step, or asks for a refresh that comes before it.
     fn say(&mut self, me: usize, step: Step) {
         let view = self.view(me);
-        let members = match step {
-            Step::Question => view.openers(),
-            _ => Vec::new(),
+        let step = match step {
+            Step::Model if view.refreshes() < self.refreshes => {
+                Step::RefreshQuestion(view.refreshes())
+            }
+            step => step,
         };
-        let message = self.message(me, step, view.answers(step), &members);
+        let message = self.message(me, step, view.answers(step), &view.named(step));
         self.inbox.take(&self.charter, message).unwrap();
     }
 
@@ -86,6 +92,110 @@ fn a_session_goes_through_all_steps_with_every_threshold() {
         assert_eq!(count(Step::Received), owners);
         let dealt = if threshold == owners { 0 } else { owners };
         assert_eq!(count(Step::Deal), dealt);
+    }
+}
+
+#[test]
+fn refreshes_are_asked_one_after_the_other_of_as_many_owners_as_open() {
+    for (owners, threshold) in [(2, 2), (3, 2), (5, 3)] {
+        let mut session = Session::new(owners, threshold);
+        session.refreshes = 3;
+        session.run(&[]);
+        for me in 0..=owners {
+            assert_eq!(session.next(me), Next::Done, "{me}");
+        }
+        for number in 0..3 {
+            let count = |step| session.inbox.all(step).count();
+            assert_eq!(count(Step::RefreshQuestion(number)), 1);
+            assert_eq!(count(Step::RefreshShare(number)), threshold);
+        }
+        assert_eq!(session.view(0).refreshes(), 3);
+        let model = session.inbox.all(Step::Model).next().unwrap().1;
+        assert_eq!(model.answers(), &session.inbox.hash(Step::RefreshShare(2)));
+    }
+}
+
+/// A session of four owners, two of whom refresh and open, in which the server has asked for a refresh.
+fn asked_to_refresh() -> Session {
+    let mut session = Session::new(4, 2);
+    session.refreshes = 2;
+    while session.view(0).refreshes() == 0 {
+        for me in 0..5 {
+            if let Next::Act(step) = session.next(me) {
+                session.say(me, step);
+            }
+        }
+    }
+    session
+}
+
+#[test]
+fn owners_that_are_not_asked_to_refresh_may_be_gone_and_those_that_are_get_waited_for() {
+    let mut session = asked_to_refresh();
+    session.run(&[1, 2, 3]);
+    let waits = Next::Wait {
+        step: Step::RefreshShare(0),
+        of: vec![1],
+        needed: 1,
+        all: 2,
+    };
+    for me in [0, 2, 4] {
+        assert_eq!(session.next(me), waits, "{me}");
+    }
+    assert_eq!(session.next(1), Next::Act(Step::RefreshShare(0)));
+    session.run(&[2, 3]);
+    assert_eq!(session.view(0).refreshes(), 2);
+    assert_eq!(session.next(4), Next::Done);
+    session.run(&[]);
+    assert!((0..5).all(|me| session.next(me) == Next::Done));
+}
+
+/// What owner 0 says of a message that is taken back afterwards.
+fn refused(session: &mut Session, message: Message) -> GroupError {
+    let kept = session.inbox.clone();
+    session.inbox.take(&session.charter, message).unwrap();
+    let error = session.view(0).next().unwrap_err();
+    session.inbox = kept;
+    error
+}
+
+#[test]
+fn refreshes_of_others_than_those_named_stop_the_group() {
+    let mut session = asked_to_refresh();
+    // A share of an owner that was not asked, and one that answers something else.
+    let answers = session.view(0).answers(Step::RefreshShare(0));
+    for (me, answers) in [(2, answers), (1, [5; 32])] {
+        let share = session.message(me, Step::RefreshShare(0), answers, &[]);
+        let error = refused(&mut session, share).to_string();
+        assert!(error.contains(&format!("member {me}")), "{error}");
+    }
+    // A second question of one number, and one of an owner.
+    let answers = session.view(4).answers(Step::RefreshQuestion(0));
+    let other = session.message(4, Step::RefreshQuestion(0), answers, &[2, 3]);
+    let error = session.inbox.take(&session.charter, other).unwrap_err();
+    assert!(matches!(error, GroupError::Equivocation { .. }), "{error}");
+    let owner = session.message(0, Step::RefreshQuestion(1), [0; 32], &[0, 1]);
+    let error = session.inbox.take(&session.charter, owner).unwrap_err();
+    assert!(matches!(error, GroupError::Role { .. }), "{error}");
+    // Questions to too few, to one twice, to one that is no owner, to too many; one that skips the shares before it.
+    session.run(&[4]);
+    let answers = session.view(4).answers(Step::RefreshQuestion(1));
+    assert_eq!(answers, session.inbox.hash(Step::RefreshShare(0)));
+    let skips = session.inbox.hash(Step::Verdict);
+    for (answers, chosen) in [
+        (answers, vec![0]),
+        (answers, vec![1, 1]),
+        (answers, vec![0, 4]),
+        (answers, vec![0, 9]),
+        (answers, vec![0, 1, 2]),
+        (skips, vec![0, 1]),
+    ] {
+        let question = session.message(4, Step::RefreshQuestion(1), answers, &chosen);
+        let error = refused(&mut session, question);
+        assert!(
+            matches!(error, GroupError::Answers { .. }),
+            "{chosen:?}: {error}"
+        );
     }
 }
 

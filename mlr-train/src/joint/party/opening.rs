@@ -118,7 +118,7 @@ fn answered(path: &Path) -> Result<Option<[u8; 32]>, RunError> {
     }
 }
 
-fn opening_key(
+pub(super) fn opening_key(
     setting: &Setting,
     secret: &PartySecret,
     dealt: &[PathBuf],

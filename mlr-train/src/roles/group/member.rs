@@ -1,5 +1,6 @@
 //! What a member computes in each step: its own part, from what the others have said.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::owner::Owner;
@@ -9,6 +10,8 @@ use super::{pooled, receiver, server};
 use crate::artifacts::RunError;
 use crate::client::Statistics;
 use crate::group::charter::{Duty, Goal};
+use crate::group::machine::View;
+use crate::group::runner::OWN;
 use crate::group::{Step, Turn, Work};
 use crate::joint::Setting;
 use crate::roles::Rows;
@@ -60,27 +63,29 @@ impl<'a> Member<'a> {
     }
 
     /// The session of the plan that this member has accepted.
-    fn setting(&mut self, turn: &Turn<'_>) -> Result<Arc<Setting>, RunError> {
+    fn setting(&mut self, folder: &Path, session: [u8; 32]) -> Result<Arc<Setting>, RunError> {
         if let Some(setting) = &self.setting {
             return Ok(Arc::clone(setting));
         }
-        let plan = self.plans.read(&turn.own()?.join(PLAN))?;
-        let setting = Arc::new(Setting::new(plan, turn.session)?);
+        let plan = self.plans.read(&folder.join(OWN).join(PLAN))?;
+        let setting = Arc::new(Setting::new(plan, session)?);
         self.setting = Some(Arc::clone(&setting));
         Ok(setting)
     }
 
     /// A step from the commitments on.
     fn joint(&mut self, turn: &mut Turn<'_>) -> Result<(), RunError> {
-        let setting = self.setting(turn)?;
+        let setting = self.setting(turn.folder, turn.session)?;
         match turn.step {
             Step::Commit => Owner::at(&setting, turn)?.commit(turn),
             Step::KeyShare => Owner::at(&setting, turn)?.key_share(turn),
             Step::Relinearise => Owner::at(&setting, turn)?.relinearise(turn),
             Step::Deal => Owner::at(&setting, turn)?.deal(turn),
             Step::Upload => Owner::at(&setting, turn)?.upload(self.rows()?, turn),
+            Step::RefreshShare(number) => Owner::at(&setting, turn)?.refresh(turn, number),
             Step::Share => Owner::at(&setting, turn)?.share(turn),
             Step::Verdict => server::verdict(&setting, turn),
+            Step::RefreshQuestion(number) => server::refresh(&setting, turn, number),
             Step::Model => server::model(&setting, turn),
             Step::Question => server::question(&setting, turn),
             Step::Received => receiver::receive(&setting, turn, &self.input.model),
@@ -94,6 +99,16 @@ impl<'a> Member<'a> {
 }
 
 impl Work for Member<'_> {
+    fn choose(&mut self, view: View<'_>, folder: &Path, step: Step) -> Result<Step, RunError> {
+        if step != Step::Model {
+            return Ok(step);
+        }
+        let setting = self.setting(folder, view.charter.session())?;
+        let (job, asked) = (setting.plan().plan.job(), view.refreshes());
+        let more = job.asks_owners() && (asked as usize) < job.refreshes();
+        Ok(if more { Step::RefreshQuestion(asked) } else { step })
+    }
+
     fn perform(&mut self, turn: &mut Turn<'_>) -> Result<(), RunError> {
         let goal = turn.view.charter.task().goal;
         match turn.step {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use he_core::multiparty::PartySecret;
 
 use super::payloads::{
-    COMMITMENT, JOINT_KEY, LARGEST_SHARE, SHARE, SHARES, UPLOAD, asked, binding, of_owners, put,
+    COMMITMENT, JOINT_KEY, LARGEST_SHARE, REFRESH, SHARE, SHARES, UPLOAD, asked, asked_refresh,
+    binding, of_owners, put,
 };
 use super::plans::OWN_MAP;
 use crate::artifacts::RunError;
@@ -18,6 +19,7 @@ use crate::group::seal;
 use crate::group::transcript::Question;
 use crate::group::{Card, Step, Turn};
 use crate::joint::party::opening::{self, AnswerInput};
+use crate::joint::party::refresh::{self, RefreshAnswerInput};
 use crate::joint::party::upload::{self, UploadInput};
 use crate::joint::party::{secret, shares};
 use crate::joint::{CheckedShares, Setting};
@@ -139,6 +141,20 @@ impl<'a> Owner<'a> {
         };
         upload::write(self.setting, &input, rows.load()?, turn.reporter)?;
         Ok(())
+    }
+
+    /// Its share of a refresh, for everybody, since it is masked: once, whatever happens.
+    pub(super) fn refresh(&self, turn: &mut Turn<'_>, number: u32) -> Result<(), RunError> {
+        let asked = asked_refresh(self.setting, turn, number, &self.own.join(JOINT_KEY))?;
+        turn.transcript
+            .answer(Question::Refresh(number), asked.question())?;
+        let input = RefreshAnswerInput {
+            dealt: self.dealt(turn)?,
+            opened: self.own.join(ANSWERED),
+            kept: self.own.clone(),
+            out: turn.out.join(REFRESH),
+        };
+        refresh::answer(self.setting, &self.secret()?, &asked, &input)
     }
 
     /// Its share of the opening, sealed for the receivers: once, whatever happens.

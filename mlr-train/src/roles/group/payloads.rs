@@ -10,6 +10,7 @@ use crate::group::seal::Binding;
 use crate::group::{Step, Turn};
 use crate::joint::Setting;
 use crate::joint::question::{self, Asked, QuestionFiles};
+use crate::joint::refresh::{self, AskedRefresh, RefreshFiles};
 
 /// Names in payloads.
 pub(super) const COMMITMENT: &str = "commitment";
@@ -18,6 +19,10 @@ pub(super) const UPLOAD: &str = "upload";
 pub(super) const SHARE: &str = "share.sealed";
 pub(super) const MODEL: &str = "model.enc";
 pub(super) const QUESTION: &str = "question";
+/// In the payload of a refresh's question, beside [`QUESTION`].
+pub(super) const REQUEST: &str = "weights.refresh";
+/// In the payload of a share of a refresh.
+pub(super) const REFRESH: &str = "share";
 /// In the model's payload, and in a member's own folder.
 pub(super) const JOINT_KEY: &str = "joint.key";
 
@@ -78,18 +83,59 @@ pub(super) fn asked(
         question: turn.payload(Step::Question, server).join(QUESTION),
     };
     let asked = question::read(setting, &files)?;
-    let named = turn.view.active()?.unwrap_or_default();
-    let named = named.iter().filter_map(|member| charter.owner(*member));
+    require_named(turn, &turn.view.active()?.unwrap_or_default(), asked.parties())?;
+    Ok(asked)
+}
+
+/// The server's question of refresh `number`, which is about the weights that it posted beside and the owners that it named.
+pub(super) fn asked_refresh(
+    setting: &Setting,
+    turn: &Turn<'_>,
+    number: u32,
+    joint_key: &Path,
+) -> Result<AskedRefresh, RunError> {
+    let step = Step::RefreshQuestion(number);
+    let server = turn.view.charter.senders(step).first().copied();
+    let payload = turn.payload(step, server.unwrap_or(0));
+    let files = RefreshFiles {
+        joint_key: joint_key.to_owned(),
+        request: payload.join(REQUEST),
+        question: payload.join(QUESTION),
+    };
+    let asked = refresh::read(setting, &files)?;
+    if asked.number() != number {
+        return Err(RunError::unverified(format!(
+            "expected the question of refresh {number}, as the server's message says, found that of refresh {}",
+            asked.number()
+        ))
+        .at("the question")
+        .hint(CHEATS));
+    }
+    require_named(turn, &turn.view.refreshers(number)?, asked.parties())?;
+    Ok(asked)
+}
+
+/// What a question that says two things is a sign of.
+const CHEATS: &str =
+    "nothing was answered: the server's tool is of another version, or the server cheats";
+
+/// A question is to the owners that the server's message names.
+fn require_named(
+    turn: &Turn<'_>,
+    members: &[usize],
+    mut found: Vec<u32>,
+) -> Result<(), RunError> {
+    let charter = turn.view.charter;
+    let named = members.iter().filter_map(|member| charter.owner(*member));
     let mut named: Vec<u32> = named.map(|owner| owner as u32).collect();
     named.sort_unstable();
-    let mut found = asked.parties();
     found.sort_unstable();
     if named == found {
-        return Ok(asked);
+        return Ok(());
     }
     Err(RunError::unverified(format!(
         "expected a question to owners {named:?}, as the server's message says, found one to {found:?}"
     ))
     .at("the question")
-    .hint("nothing was answered: the server's tool is of another version, or the server cheats"))
+    .hint(CHEATS))
 }

@@ -11,12 +11,15 @@ use crate::artifacts::private::shared_whitening;
 use crate::artifacts::{PlanFile, Reporter, RunError};
 use crate::client::{PrivateFile, Statistics};
 use crate::files::{self, Access};
-use crate::group::charter::{Charter, Duty};
+use crate::group::charter::{Charter, Duty, Wishes};
 use crate::group::seal;
 use crate::group::{Card, Step, Turn};
-use crate::job::{Hiding, Joint};
+use crate::client::prepare::Recipe;
+use crate::clear::whitened::Schedule;
+use crate::job::{Hiding, Job, Joint, MASK_BITS, Refreshes, Way};
 use crate::roles::Rows;
-use crate::roles::client::plan::{self, PlanFor, PlanInput};
+use crate::roles::client::plan::{self, DEFAULT_RANGE, DEFAULT_STEP, PlanFor, PlanInput};
+use crate::sigmoid::{Degree, OddPolynomial};
 
 /// Name of the plan in the payload and in a member's own folder.
 pub(super) const PLAN: &str = "plan.json";
@@ -74,6 +77,8 @@ impl Plans for Searched {
                 data_bound: None,
             },
             joint: Some(joint(charter)),
+            recipe: recipe(wishes)?,
+            refresh: refreshes(wishes),
             keep: wishes.keep,
             lambda: wishes.lambda,
             recipe_file: None,
@@ -86,6 +91,55 @@ impl Plans for Searched {
     fn read(&self, plan: &Path) -> Result<PlanFile, RunError> {
         PlanFile::read(plan)
     }
+}
+
+/// Iterations of a group that wishes for no other number.
+const USUAL_ITERATIONS: usize = 2;
+
+/// Steps and polynomial that a group wishes for.
+fn recipe(wishes: &Wishes) -> Result<Recipe, RunError> {
+    let steps = match wishes.steps.as_slice() {
+        [] => vec![DEFAULT_STEP; USUAL_ITERATIONS],
+        steps => steps.to_vec(),
+    };
+    let degree = wishes.degree.and_then(Degree::from_number);
+    let range = wishes.range.unwrap_or(DEFAULT_RANGE);
+    Ok(Recipe::Whitened {
+        schedule: Schedule::new(steps)?,
+        polynomials: OddPolynomial::fit(degree.unwrap_or(Degree::Three), range)?.into(),
+        rounding: None,
+    })
+}
+
+/// Refreshes that a group wishes for; where the modulus has room for masks is found.
+fn refreshes(wishes: &Wishes) -> Option<Refreshes> {
+    let every = wishes.refresh_every?;
+    Some(Refreshes {
+        way: Way::Owners,
+        every,
+        bits: MASK_BITS,
+        level: 0,
+    })
+}
+
+/// What a plan has other than the group wishes: found, and expected.
+fn unwished(wishes: &Wishes, job: &Job) -> Option<(String, String)> {
+    let steps = &job.program().schedule;
+    if !wishes.steps.is_empty() && wishes.steps != *steps {
+        let expected = format!("of steps {:?}", wishes.steps);
+        return Some((expected, format!("of steps {steps:?}")));
+    }
+    let every = job.program().refresh.map(|refresh| refresh.every);
+    let agrees = match (wishes.refresh_every, every) {
+        (Some(0), Some(_)) => true,
+        (wished, every) => wished == every,
+    };
+    let said = |every: Option<usize>| match every {
+        None => "without refreshes by the owners".to_owned(),
+        Some(0) => "with refreshes by the owners".to_owned(),
+        Some(every) => format!("with refreshes by the owners after every {every} iterations"),
+    };
+    (!agrees).then(|| (said(wishes.refresh_every), said(every)))
 }
 
 /// Owners and threshold as a plan names them.
@@ -158,6 +212,9 @@ pub(super) fn accept(
             format!("for {} owners' joint key", joint(charter).parties),
             found,
         ));
+    }
+    if let Some((expected, found)) = unwished(&charter.task().wishes, job) {
+        return Err(wrong(expected, found));
     }
     let (classes, shape) = (charter.task().classes.len(), job.program().shape);
     if shape.classes != classes {

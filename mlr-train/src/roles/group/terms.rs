@@ -71,6 +71,13 @@ pub(super) fn asked(charter: &Charter) -> Consent {
             names(charter, &receivers).join(", "),
             charter.threshold()
         ));
+        if charter.task().wishes.refresh_every.is_some() {
+            let active: Vec<usize> = charter.with(Duty::Owner).take(charter.threshold()).collect();
+            lines.push(format!(
+                "during the training {} refresh the weights, each whenever the server asks: shown to everybody are the weights under masks that each of them makes, which tell nothing of weights that the plan's training makes",
+                names(charter, &active).join(", ")
+            ));
+        }
         lines.push("revealed to the server: sizes, the plan, rows of each owner; it must compute what the plan says: nobody can check that it does".to_owned());
     }
     Consent {

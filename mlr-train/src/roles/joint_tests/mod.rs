@@ -1,6 +1,7 @@
 //! A whole session over files: three owners, two of whom open, ten classes, several column groups and blocks; and messages that no honest party sends.
 
 mod attacks;
+mod refreshes;
 mod whole;
 
 use std::fs;
@@ -11,8 +12,8 @@ use ndarray::Array2;
 use tempfile::TempDir;
 
 use super::server::TrainInput;
-use super::small_plans::{CLASSES, FEATURES, SCHEDULE, map_of, small_plan};
-use crate::artifacts::{RunError, Silent};
+use super::small_plans::{CLASSES, FEATURES, map_of, small_plan};
+use crate::artifacts::{PlanFile, RunError, Silent};
 use crate::client::{PrivateFile, Statistics};
 use crate::data::FeatureSet;
 use crate::job::{Hiding, Joint};
@@ -79,9 +80,14 @@ impl Group {
 
     /// The same with data in this arrangement.
     fn begin_as(name: u8, arrangement: Arrangement) -> Self {
+        Self::begin_with(name, |map| small_plan(&ROWS, map, JOINT, arrangement))
+    }
+
+    /// The same with this plan for the map.
+    fn begin_with(name: u8, plan: impl FnOnce(&PrivateFile) -> PlanFile) -> Self {
         let sets = sets();
         let map = map_of(&pooled(&sets));
-        let plan = small_plan(&ROWS, &map, JOINT, arrangement);
+        let plan = plan(&map);
         let setting = Setting::new(plan, [name; 32]).unwrap();
         let place = tempfile::tempdir().unwrap();
         let mut group = Self {

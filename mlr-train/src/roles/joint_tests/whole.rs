@@ -30,7 +30,7 @@ impl Reporter for Stop {
 }
 
 /// The union of all rows in the trained coordinates, with labels, and the clear twin's weights.
-fn union(group: &Group) -> (Array2<f64>, Array2<f64>, Vec<u32>, Array2<f64>) {
+pub(super) fn union(group: &Group) -> (Array2<f64>, Array2<f64>, Vec<u32>, Array2<f64>) {
     let raw: Vec<_> = group.sets.iter().map(|set| set.features().view()).collect();
     let raw = concatenate(Axis(0), &raw).unwrap();
     let labels: Vec<u32> = group
@@ -41,7 +41,7 @@ fn union(group: &Group) -> (Array2<f64>, Array2<f64>, Vec<u32>, Array2<f64>) {
     let x = group.map.whitening.apply(raw.view()).unwrap();
     let program = group.setting.plan().plan.job().program();
     let activation = Activation::from(program.polynomial.polynomials().unwrap());
-    let schedule = Schedule::new(SCHEDULE.to_vec()).unwrap();
+    let schedule = Schedule::new(program.schedule.clone()).unwrap();
     let run = train(x.view(), &labels, CLASSES, &schedule, &activation).unwrap();
     let twin = run.last().clone();
     (raw, x, labels, twin)

@@ -7,7 +7,7 @@ use std::time::Instant;
 use he_core::circuits::Refresh;
 use he_core::circuits::bootstrap::{Bootstrap, CkksCrossing};
 use he_core::evaluator::{Ckks, CkksCt, CountedOp, Evaluator as _};
-use he_core::wire::Lock;
+use he_core::wire::{Hash, Lock};
 use velum_record::server::Trained;
 use velum_record::{Step, Subject};
 
@@ -38,7 +38,7 @@ pub struct TrainInput {
     pub out: PathBuf,
     /// Whether to go on from a checkpoint, if there is one.
     pub resume: bool,
-    /// The client's answer to the request for a refresh that the training stopped with.
+    /// The answer to the request for a refresh that the training stopped with: the client's, or made of the owners' shares.
     pub refreshed: Option<PathBuf>,
 }
 
@@ -337,7 +337,7 @@ fn stopped(error: TrainError, checkpoint: &Checkpoint<'_>) -> RunError {
     }
 }
 
-/// The exchange with the client where weights are refreshed.
+/// The exchange with the client, or with the owners, where weights are refreshed.
 struct Exchange<'a> {
     input: &'a TrainInput,
     plan: &'a PlanFile,
@@ -355,14 +355,14 @@ impl Exchange<'_> {
         })
     }
 
-    /// The state with the client's answer in it, if one was given. The checkpoint stays as it is until the next iteration is done: after a kill the same
+    /// The state with the answer in it, if one was given. The checkpoint stays as it is until the next iteration is done: after a kill the same
     /// request gets the same answer.
     fn answered(
         &self,
         begun: Option<State<CkksCt>>,
         reporter: &dyn Reporter,
     ) -> Result<Option<State<CkksCt>>, RunError> {
-        if self.plan.plan.job().asks_client() {
+        if self.plan.plan.job().asks_others() {
             self.with()?;
         }
         let Some(path) = &self.input.refreshed else {
@@ -382,8 +382,8 @@ impl Exchange<'_> {
             reporter.note("server: the checkpoint waits for no refresh; it goes on as it is");
             return Ok(Some(state));
         }
+        let (request, _) = self.request_of(state.clone())?;
         let with = self.with()?;
-        let (request, _) = refresh::request(self.plan, self.eval.context(), with, &state)?;
         let expected = refresh::Answered {
             before: state.done + 1,
             request,
@@ -402,17 +402,34 @@ impl Exchange<'_> {
         }
     }
 
+    /// The request of a state that waits, and its hash.
+    fn request_of(&self, state: State<CkksCt>) -> Result<(Hash, Vec<u8>), RunError> {
+        let state = server::refresh::asked(self.plan.plan.job(), self.eval, state)?;
+        refresh::request(self.plan, self.eval.context(), self.with()?, &state)
+    }
+
     fn request(&self) -> Result<RunError, RunError> {
         let state = self.checkpoint.read()?;
-        let (_, bytes) = refresh::request(self.plan, self.eval.context(), self.with()?, &state)?;
+        let (iteration, job) = (state.done, self.plan.plan.job());
+        let (_, bytes) = self.request_of(state)?;
         let path = refresh::beside(&self.input.out);
         refresh::write(&path, &bytes)?;
-        let (iteration, all) = (state.done, self.plan.plan.job().iterations());
+        let (who, hint) = match job.asks_owners() {
+            true => (
+                "the owners",
+                "velum group run asks them; without a board their shares make the answer (docs/owners.md): train again with --resume --refreshed and it",
+            ),
+            false => (
+                "the client",
+                "send this file to the client, who runs velum refresh, and train again with --resume --refreshed and the answer",
+            ),
+        };
+        let all = job.iterations();
         Ok(RunError::waiting(format!(
-            "iteration {iteration} of {all} is done, and the weights need a refresh by the client"
+            "iteration {iteration} of {all} is done, and the weights need a refresh by {who}"
         ))
         .at(path.display().to_string())
-        .hint("send this file to the client, who runs velum refresh, and train again with --resume --refreshed and the answer"))
+        .hint(hint))
     }
 
     /// Removes what only an unfinished training needs.

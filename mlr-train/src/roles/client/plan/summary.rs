@@ -82,6 +82,9 @@ fn joint(file: &PlanFile) -> Option<JointKey> {
         wide_bytes: estimate.wide_bytes,
         key_share_bytes: estimate.key_share_bytes,
         opening_share_bytes: estimate.opening_share_bytes,
+        refresh_mask_bits: estimate.refresh_mask_bits,
+        refresh_question_bytes: estimate.refresh_question_bytes,
+        refresh_share_bytes: estimate.refresh_share_bytes,
     })
 }
 

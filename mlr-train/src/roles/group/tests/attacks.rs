@@ -6,7 +6,7 @@ use crate::group::message::Draft;
 use crate::group::{Identity, Message, Step};
 
 /// Runs every member in turn with `once`, until nobody can act or somebody is refused.
-fn turns(group: &Group, members: &[usize]) -> Result<(), RunError> {
+pub(super) fn turns(group: &Group, members: &[usize]) -> Result<(), RunError> {
     for _ in 0..40 {
         let mut moved = false;
         for member in members {
@@ -25,7 +25,17 @@ fn turns(group: &Group, members: &[usize]) -> Result<(), RunError> {
     Ok(())
 }
 
-fn once(group: &Group, member: usize) -> Result<GroupRun, RunError> {
+pub(super) fn once(group: &Group, member: usize) -> Result<GroupRun, RunError> {
+    once_with(group, member, &Insecure, &Silent)
+}
+
+/// What a member does now with plans from there.
+pub(super) fn once_with(
+    group: &Group,
+    member: usize,
+    plans: &dyn Plans,
+    reporter: &dyn Reporter,
+) -> Result<GroupRun, RunError> {
     let own = group.own(member);
     let board = FolderBoard::open(&group.board())?;
     let rows = own.join("rows.csv");
@@ -39,7 +49,7 @@ fn once(group: &Group, member: usize) -> Result<GroupRun, RunError> {
         poll: Duration::from_millis(1),
         once: true,
     };
-    run::run(&input, &board, &Insecure, &|_| Ok(()), &Silent)
+    run::run(&input, &board, plans, &|_| Ok(()), reporter)
 }
 
 #[test]

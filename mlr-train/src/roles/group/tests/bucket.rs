@@ -105,7 +105,7 @@ impl Group {
 #[ignore = "needs an S3 server: cargo xtask check --full starts one"]
 fn a_group_in_a_bucket_is_delayed_by_a_stranger_in_it_and_no_more() {
     let address = format!("s3://velum/{}/group", std::process::id());
-    let group = Group::on(Some(address), 3, 2, Goal::Model);
+    let group = Group::on(address, 3, 2, Goal::Model);
     let all = 0..4;
     let members: Vec<Child> = all.clone().map(|member| group.spawn(member)).collect();
     until("agreement to the charter", || {

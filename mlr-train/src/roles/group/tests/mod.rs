@@ -7,6 +7,7 @@ mod attacks;
 mod bucket;
 mod kills;
 mod processes;
+mod refreshes;
 mod sums;
 
 use std::fs;
@@ -28,7 +29,7 @@ use crate::group::charter::{Charter, Duty, Goal, Task, Wishes};
 use crate::packing::Arrangement;
 use crate::plan::Plan;
 use crate::roles::Rows;
-use crate::roles::small_plans::{CLASSES, FEATURES, map_of, small_plan};
+use crate::roles::small_plans::{CLASSES, FEATURES, map_of, refreshed_plan, small_plan};
 
 const ROWS: usize = 40;
 /// Where a process of a member finds its files.
@@ -54,7 +55,11 @@ impl Plans for Insecure {
         let file = map_of(&pooled);
         file.write(map)?;
         let (rows, joint) = (pooled.owners(), joint(charter));
-        small_plan(rows, &file, joint, Arrangement::RowMajor).write(plan)
+        let planned = match charter.task().wishes.refresh_every {
+            Some(_) => refreshed_plan,
+            None => small_plan,
+        };
+        planned(rows, &file, joint, Arrangement::RowMajor).write(plan)
     }
 
     fn read(&self, plan: &Path) -> Result<PlanFile, RunError> {
@@ -91,10 +96,25 @@ struct Group {
 
 impl Group {
     fn new(owners: usize, threshold: usize, goal: Goal) -> Self {
-        Self::on(None, owners, threshold, goal)
+        Self::begun(None, owners, threshold, goal, Wishes::default())
     }
 
-    fn on(bucket: Option<String>, owners: usize, threshold: usize, goal: Goal) -> Self {
+    #[cfg(feature = "object-store")]
+    fn on(bucket: String, owners: usize, threshold: usize, goal: Goal) -> Self {
+        Self::begun(Some(bucket), owners, threshold, goal, Wishes::default())
+    }
+
+    fn wishing(owners: usize, threshold: usize, goal: Goal, wishes: Wishes) -> Self {
+        Self::begun(None, owners, threshold, goal, wishes)
+    }
+
+    fn begun(
+        bucket: Option<String>,
+        owners: usize,
+        threshold: usize,
+        goal: Goal,
+        wishes: Wishes,
+    ) -> Self {
         let place = tempfile::tempdir().unwrap();
         let mut members = Vec::new();
         let serving = usize::from(goal == Goal::Model);
@@ -135,7 +155,7 @@ impl Group {
                 purpose: "a test".to_owned(),
                 classes: (0..CLASSES).map(|class| class.to_string()).collect(),
                 features: FEATURES,
-                wishes: Wishes::default(),
+                wishes,
                 largest_sum: 1e6,
                 most_bytes: 1 << 30,
             },

@@ -1,0 +1,154 @@
+//! Groups whose owners refresh the weights: processes that end in the middle of every step of it, and a plan that nobody wished for.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use he_core::error::{Class, Explain as _};
+
+use super::attacks::{once, once_with, turns};
+use super::*;
+
+fn wishes() -> Wishes {
+    Wishes {
+        refresh_every: Some(1),
+        ..Wishes::default()
+    }
+}
+
+/// Stops the training whenever it comes to another iteration than before.
+#[derive(Default)]
+struct Impatient(AtomicUsize);
+
+impl Reporter for Impatient {
+    fn advance(&self, _done: u64, what: &str) {
+        let seen = (3..=4).find(|at| what.contains(&format!("iteration {at}")));
+        self.0.fetch_max(seen.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+}
+
+#[test]
+fn owners_refresh_weights_in_a_group_whose_processes_end_in_every_step() {
+    let group = Group::wishing(3, 2, Goal::Model, wishes());
+    for member in 0..4 {
+        assert_eq!(once(&group, member).unwrap_err().class(), Class::Waiting);
+    }
+    // Where something cannot be written a process ends: after an answer was noted, before the training has asked, before it goes on.
+    let mut blocked: Vec<PathBuf> = Vec::new();
+    for (member, name) in [
+        (0, "refresh-0.share"),
+        (1, "refresh-1.share"),
+        (3, "model.enc.refresh"),
+        (3, "refreshed-0"),
+        (3, "refreshed-1"),
+    ] {
+        let path = group.folder(member).join("own").join(name);
+        fs::create_dir_all(path.join("in the way")).unwrap();
+        blocked.push(path);
+    }
+    let mut interrupted = 0;
+    while let Err(error) = turns(&group, &[0, 1, 2, 3]) {
+        let place = format!("{error} {}", error.place().unwrap_or_default());
+        let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+        let hit = blocked.iter().position(|path| place.contains(&name(path)));
+        let path = blocked.remove(hit.unwrap_or_else(|| panic!("{place}")));
+        fs::remove_dir_all(&path).unwrap();
+        // And the training ends in the middle of an iteration.
+        if name(&path).starts_with("refreshed") {
+            let stopped = once_with(&group, 3, &Insecure, &Impatient::default());
+            interrupted += usize::from(stopped.unwrap_err().class() == Class::Interrupted);
+        }
+    }
+    assert!(blocked.is_empty(), "{blocked:?}");
+    assert_eq!(interrupted, 2);
+
+    for member in 1..3 {
+        assert!(group.model(member) == group.model(0), "{member}");
+    }
+    let right = group.right(0);
+    assert!(right * 10 > 120 * 8, "{right} of 120");
+    for (member, refreshes) in [(0, 2), (1, 2), (2, 0), (3, 0)] {
+        let transcript = fs::read_to_string(group.folder(member).join("transcript")).unwrap();
+        let answers = transcript.matches("{\"answer\":{\"question\":\"refresh-").count();
+        assert_eq!(answers, refreshes, "{member}");
+    }
+    let board = FolderBoard::open(&group.board()).unwrap();
+    let status = super::super::status::run(&board, None).unwrap();
+    assert!(status.done);
+    let said = |step: &str| {
+        let mut steps = status.steps.iter();
+        steps.find(|said| said.step == step).unwrap().said.clone()
+    };
+    assert_eq!(said("refresh-question-1"), ["member 3"]);
+    assert_eq!(said("refresh-share-1"), ["member 0", "member 1"]);
+}
+
+#[test]
+fn status_says_whose_turn_a_refresh_is() {
+    let group = Group::wishing(3, 2, Goal::Model, wishes());
+    let board = FolderBoard::open(&group.board()).unwrap();
+    let status = || super::super::status::run(&board, None).unwrap();
+    let asked = || {
+        let steps = status().steps;
+        steps.iter().any(|said| said.step == "refresh-question-0")
+    };
+    while !asked() {
+        for member in 0..4 {
+            let waits = once(&group, member).unwrap_err();
+            assert_eq!(waits.class(), Class::Waiting, "{waits}");
+            if asked() {
+                break;
+            }
+        }
+    }
+    let turns: Vec<_> = status().turns;
+    let turns: Vec<_> = turns.iter().map(|turn| (&*turn.party, &*turn.step)).collect();
+    assert_eq!(
+        turns,
+        [("member 0", "refresh-share-0"), ("member 1", "refresh-share-0")]
+    );
+    let waits = once(&group, 2).unwrap_err().to_string();
+    assert!(waits.contains("waiting for 2 of 2 owners (member 0, member 1)"), "{waits}");
+}
+
+/// A first owner that plans for refreshes that the charter knows nothing of.
+struct Unwished;
+
+impl Plans for Unwished {
+    fn make(
+        &self,
+        charter: &Charter,
+        pooled: &Path,
+        plan: &Path,
+        map: &Path,
+        _: &dyn Reporter,
+    ) -> Result<(), RunError> {
+        let pooled = Statistics::read(pooled)?;
+        let file = map_of(&pooled);
+        file.write(map)?;
+        let (rows, joint) = (pooled.owners(), joint(charter));
+        refreshed_plan(rows, &file, joint, Arrangement::RowMajor).write(plan)
+    }
+
+    fn read(&self, plan: &Path) -> Result<PlanFile, RunError> {
+        Insecure.read(plan)
+    }
+}
+
+#[test]
+fn a_plan_with_refreshes_that_nobody_agreed_to_is_refused_by_its_maker_s_name() {
+    let group = Group::new(2, 2, Goal::Model);
+    for _ in 0..3 {
+        for member in 0..2 {
+            let _waits = once_with(&group, member, &Unwished, &Silent);
+        }
+        let _waits = once(&group, 2);
+    }
+    let error = once(&group, 1).unwrap_err();
+    let text = format!("{error} {}", error.place().unwrap_or_default());
+    assert!(text.contains("without refreshes by the owners"), "{text}");
+    assert!(text.contains("plan of member 0"), "{text}");
+    assert_eq!(error.class(), Class::Verification);
+}
