@@ -47,6 +47,12 @@ const NEEDS: &[Need] = &[
     need("group create", "threshold", SERVER),
     need("group create", "keep", SERVER),
     need("group create", "lambda", SERVER),
+    need("group create", "iterations", SERVER),
+    need("group create", "steps", &["iterations"]),
+    need("group create", "range", SERVER),
+    need("group create", "degree", SERVER),
+    need("group create", "refresh", SERVER),
+    need("group create", "refresh_every", &["refresh"]),
     need("group run", "labels", FEATURES),
     need("group run", "rows", FEATURES),
     need("predict", "labels", FEATURES),
@@ -164,7 +170,8 @@ mod tests {
         let takes = matches!(arg.get_action(), ArgAction::Set | ArgAction::Append);
         takes.then(|| match arg.get_id().as_str() {
             "rows" | "train_rows" => "0..3",
-            "parties" | "threshold" | "keep" => "3",
+            "parties" | "threshold" | "keep" | "iterations" | "degree" | "refresh_every" => "3",
+            "refresh" => "owners",
             _ => "0.5",
         })
     }

@@ -24,7 +24,7 @@ pub struct TrainArgs {
     /// Go on from the checkpoint that an interrupted run left beside --out, if there is one. The result has the same bits.
     #[arg(long)]
     pub resume: bool,
-    /// The client's answer to the request for a refresh that the training stopped with (exit code 4).
+    /// The answer to the request for a refresh that the training stopped with (exit code 4): the client's, or made of the owners' shares.
     #[arg(long, value_name = "FILE", requires = "resume")]
     pub refreshed: Option<PathBuf>,
 }

@@ -31,7 +31,7 @@ impl Summary for Status {
             ),
             Stage::Waiting => writeln!(
                 out,
-                "waits for a refresh after iteration {kept} of {all}: the client runs velum refresh"
+                "waits for a refresh after iteration {kept} of {all}: the client runs velum refresh, of a group the owners velum group run"
             ),
             Stage::Done => writeln!(
                 out,

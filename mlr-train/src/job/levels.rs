@@ -33,22 +33,25 @@ pub(crate) struct Lift {
     pub(crate) to: usize,
     /// Levels that the chain must have above that.
     pub(crate) above: usize,
+    /// The lowest level at which it gives anything back.
+    pub(crate) floor: usize,
 }
 
 impl Lift {
     /// The client takes them at level 0 and gives them back as high as they are needed; a bootstrapping takes levels of its own at both ends; the owners take
     /// them where their masks have room, at a scale that a product with 1 brings them to.
     fn by(refresh: &Refreshes, before: usize) -> Self {
-        let (from, above) = match refresh.way {
-            Way::Client => (0, 0),
-            Way::Bootstrap => (BEGIN_AT, UNPACKED),
-            Way::Owners => (refresh.level + 1, 0),
+        let (from, above, floor) = match refresh.way {
+            Way::Client => (0, 0, 0),
+            Way::Bootstrap => (BEGIN_AT, UNPACKED, 0),
+            Way::Owners => (refresh.level + 1, 0, refresh.level),
         };
         Self {
             before,
             from,
             to: usize::MAX,
             above,
+            floor,
         }
     }
 }
@@ -67,6 +70,8 @@ pub struct LevelSchedule {
     lifted: Vec<usize>,
     /// The highest level at which a way that lifts them lands.
     landed: usize,
+    /// The lowest level at which one gives anything back.
+    floor: usize,
 }
 
 impl LevelSchedule {
@@ -121,7 +126,7 @@ impl LevelSchedule {
             let needed = scores + 1;
             let lift = lifts.iter().find(|lift| lift.before == iteration);
             let (weights, before) = match lift {
-                Some(lift) if lift.to >= needed => {
+                Some(lift) if lift.to >= needed && lift.floor <= needed => {
                     lifted.push(iteration);
                     landed = landed.max(needed + lift.above);
                     (needed, lift.from)
@@ -155,6 +160,7 @@ impl LevelSchedule {
         Self {
             top: (begin + first).max(highest.unwrap_or(0)).max(landed),
             landed,
+            floor: lifts.iter().map(|lift| lift.floor).max().unwrap_or(0),
             first_gradient,
             begin,
             first,
@@ -176,13 +182,16 @@ impl LevelSchedule {
     }
 
     /// Of the look-ahead weights and of the weights as a refresh before `iteration` gives them back, if there is one. The weights need no more
-    /// than to stand above the direction that they are added to.
+    /// than to stand above the direction that they are added to, and come back no lower than owners take them.
     #[must_use]
     pub fn refreshed_to(&self, iteration: usize) -> Option<[Level; 2]> {
         let levels = self
             .iteration(iteration)
             .filter(|_| self.lifts(iteration))?;
-        Some([levels.weights, Level(levels.end.0 + 1)])
+        Some([
+            levels.weights,
+            Level((levels.end.0 + 1).max(self.floor).min(levels.weights.0)),
+        ])
     }
 
     /// The highest level: levels that the chain must have.
@@ -299,6 +308,7 @@ mod tests {
                 from: 1,
                 to: 6,
                 above: 0,
+                floor: 0,
             })
             .collect();
         let levels = LevelSchedule::with_lifts(CLIENT, 40, &[2], true, &lifts);
@@ -312,6 +322,7 @@ mod tests {
             from: 0,
             to: 3,
             above: 0,
+            floor: 0,
         }];
         let levels = LevelSchedule::with_lifts(CLIENT, 3, &[2], true, &low);
         assert_eq!(levels, LevelSchedule::new(CLIENT, 3, &[2], true));
@@ -392,5 +403,13 @@ mod tests {
         assert_eq!(seen(|l| l.weights), [12, 8, 12, 6]);
         assert_eq!(levels.refreshed_to(4), Some([Level(12), Level(7)]));
         assert_eq!(levels.top(), 12);
+        // Nothing comes back lower than it was taken: W before the last iteration.
+        let each = Refreshes {
+            every: 1,
+            ..refresh
+        };
+        let levels = LevelSchedule::refreshed(CLIENT, 5, &polynomials, false, Some(&each));
+        assert_eq!(levels.refreshed_to(4), Some([Level(9), Level(4)]));
+        assert_eq!(levels.refreshed_to(5), Some([Level(6), Level(2)]));
     }
 }

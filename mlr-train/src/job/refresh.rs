@@ -62,8 +62,8 @@ fn is_zero(number: &usize) -> bool {
 
 /// Bits that the owners' masks hide weights to.
 pub const MASK_BITS: i32 = STATISTICAL_SECURITY as i32;
-/// Levels at which owners take weights.
-const LEVELS: std::ops::RangeInclusive<usize> = 1..=8;
+/// Levels at which owners take weights: no iteration that multiplies data with weights begins lower than the last.
+const LEVELS: std::ops::RangeInclusive<usize> = 1..=4;
 
 /// Coarser rounding costs accuracy, finer is not what f64 holds.
 const BITS: std::ops::RangeInclusive<i32> = 6..=40;
@@ -134,7 +134,7 @@ impl Refreshes {
             }
             check("bits of the masks", "64", bits, self.bits == MASK_BITS)?;
             let inside = LEVELS.contains(&self.level);
-            return check("level of the masks", "1 to 8", level, inside);
+            return check("level of the masks", "1 to 4", level, inside);
         }
         check(
             "refreshes under a joint key",

@@ -378,3 +378,92 @@ fn a_plan_for_a_joint_key_has_room_for_proofs_and_for_the_opening() {
         "{refused}"
     );
 }
+
+/// Three owners, two of whom refresh the weights before every iteration from the third on: the number of iterations no longer makes the parameters.
+#[test]
+fn a_plan_whose_owners_refresh_has_room_for_their_masks_and_says_what_they_send() {
+    let mut long = request(1438, 64, 5);
+    long.largest_error = LARGEST_OPENED_ERROR;
+    long.owners.rows = vec![500, 500, 438];
+    long.owners.public_key = true;
+    long.owners.joint = Some(Joint {
+        parties: 3,
+        threshold: 2,
+        opening: Hiding::KeyRecovery,
+    });
+    (long.log_n, long.row_length) = (Some(14), Some(64));
+    long.refresh = Some(Refreshes {
+        way: Way::Owners,
+        every: 1,
+        bits: MASK_BITS,
+        level: 0,
+    });
+    let plan = Plan::search(&long).unwrap();
+    let (job, params, estimate) = (plan.job(), plan.params(), plan.estimate());
+    assert_eq!(job.refreshed_before(), [3, 4, 5]);
+    assert_eq!((estimate.refreshes, estimate.security_bits), (3, 128));
+    let of_key = estimate.joint.as_ref().unwrap();
+
+    // Two masks of 64 bits above the largest of N coefficients fit the modulus where they are opened.
+    let at = job.masked_at().unwrap();
+    let bound = 1.125 * job.bounds().weight() * at.scale;
+    let mask = 63 + 14 + bound.log2().ceil() as u32;
+    assert_eq!(of_key.refresh_mask_bits, mask);
+    let needed = f64::from(mask) + 2.0;
+    assert!(params.log_q(at.level.0) >= needed && needed < 124.0);
+
+    // A ciphertext has two polynomials, a share two for each: at the level of the masks and at the one that is reached.
+    let polynomial = |level: usize| -> u64 {
+        let bits = &params.literal().q_bits[..=level];
+        bits.iter()
+            .map(|bits| 16_384 / 8 * u64::from(*bits + 1))
+            .sum()
+    };
+    let each = job.layout().ciphertexts_per_matrix().get() as u64;
+    let low = polynomial(at.level.0);
+    assert_eq!(of_key.refresh_question_bytes, 4 * each * low);
+    let share = |before| {
+        let up = job.levels().refreshed_to(before).unwrap();
+        each * (2 * low + up.map(|level| polynomial(level.0)).iter().sum::<u64>())
+    };
+    assert_eq!(of_key.refresh_share_bytes, share(3));
+    let all: u64 = [3, 4, 5].map(share).iter().sum();
+    let all = 2 * all + 3 * of_key.refresh_question_bytes;
+    assert_eq!(estimate.refresh_bytes, all);
+
+    // Twice as many iterations under the same parameters.
+    let mut longer = job.program().clone();
+    longer.schedule = vec![4.0; 10];
+    let longer = Plan::fixed(longer, params.literal().clone()).unwrap();
+    assert_eq!(longer.estimate().levels, estimate.levels);
+    assert_eq!(longer.estimate().refreshes, 8);
+
+    let json = String::from_utf8(plan.to_json()).unwrap();
+    assert_eq!(Plan::parse(json.as_bytes()).unwrap(), plan);
+    let level = format!("\"level\":{}}}", at.level.0);
+    let lower = format!("\"level\":{}}}", at.level.0 - 1);
+    let bytes = format!("\"refresh_share_bytes\":{}", of_key.refresh_share_bytes);
+    for (from, to) in [
+        (level.as_str(), lower.as_str()),
+        (level.as_str(), "\"level\":0}"),
+        (level.as_str(), "\"level\":9}"),
+        ("\"bits\":64", "\"bits\":63"),
+        ("\"way\":\"owners\"", "\"way\":\"client\""),
+        ("\"way\":\"owners\"", "\"way\":\"bootstrap\""),
+        (bytes.as_str(), "\"refresh_share_bytes\":1"),
+    ] {
+        assert!(json.contains(from), "{from}");
+        let changed = json.replacen(from, to, 1);
+        assert!(Plan::parse(changed.as_bytes()).is_err(), "{to}");
+    }
+
+    // Nobody holds a part of a key holder's key.
+    let mut alone = job.program().clone();
+    alone.owners.joint = None;
+    let error = Plan::fixed(alone, params.literal().clone()).unwrap_err();
+    assert!(
+        matches!(error, PlanError::Program(ProgramError::NoParties)),
+        "{error}"
+    );
+    assert!(Report::of(&error).hint.unwrap().contains("--parties"));
+}

@@ -39,14 +39,14 @@ fn all<T>(
 }
 
 /// All parties of a session, in one process.
-struct Group {
-    session: Arc<Session>,
-    secrets: Vec<PartySecret>,
+pub(super) struct Group {
+    pub(super) session: Arc<Session>,
+    pub(super) secrets: Vec<PartySecret>,
     key: Arc<JointPublicKey>,
 }
 
 impl Group {
-    fn new(params: &Arc<Params>, threshold: u32) -> Self {
+    pub(super) fn new(params: &Arc<Params>, threshold: u32) -> Self {
         let context = Context::new(Arc::clone(params)).unwrap();
         let session = Session::new(&context, [1; 32], threshold).unwrap();
         let secrets: Vec<_> = session
@@ -62,7 +62,7 @@ impl Group {
         }
     }
 
-    fn evaluation_keys(&self, set: &KeySet) -> EvaluationKeys {
+    pub(super) fn evaluation_keys(&self, set: &KeySet) -> EvaluationKeys {
         let context = self.session.context();
         let mut keys = EvaluationKeys::new(context);
         for id in KeyId::all_of(set, context.params().log_n()) {
@@ -84,20 +84,22 @@ impl Group {
         keys
     }
 
+    /// What party `at` opens and refreshes with.
+    pub(super) fn opening_key(&self, at: usize) -> OpeningKey {
+        let dealt = all(&self.secrets, PartySecret::deal);
+        let own: Vec<_> = dealt.iter().map(|dealt| dealt[at].clone()).collect();
+        OpeningKey::from_dealt(&self.secrets[at], &own).unwrap()
+    }
+
     /// What the parties but the first see when they open these.
-    fn open(&self, weights: &[Vec<CkksCt>], smudging: Smudging) -> Opened {
+    pub(super) fn open(&self, weights: &[Vec<CkksCt>], smudging: Smudging) -> Opened {
         let cts: Vec<_> = weights.iter().flatten().collect();
         let active: Vec<_> = self.session.all().skip(1).collect();
         let active = ActiveSet::new(&self.session, active).unwrap();
         let data = cts.iter().map(|ct| ct.ciphertext().clone()).collect();
         let opening = Opening::new(&self.session, data, active, None, smudging).unwrap();
-        let dealt = all(&self.secrets, PartySecret::deal);
         let shares: Vec<_> = (1..self.secrets.len())
-            .map(|at| {
-                let own: Vec<_> = dealt.iter().map(|dealt| dealt[at].clone()).collect();
-                let mut key = OpeningKey::from_dealt(&self.secrets[at], &own).unwrap();
-                key.answer(&opening).unwrap()
-            })
+            .map(|at| self.opening_key(at).answer(&opening).unwrap())
             .collect();
         let encoder = Encoder::new(self.session.context().params().log_n()).unwrap();
         let opened = opening.open(&shares).unwrap();
@@ -108,7 +110,7 @@ impl Group {
 }
 
 /// Slots that were opened together, in the order in which they are asked for.
-struct Opened(Mutex<VecDeque<Vec<Complex64>>>);
+pub(super) struct Opened(Mutex<VecDeque<Vec<Complex64>>>);
 
 impl Decryptor<Ckks> for Opened {
     fn decrypt(&self, _ct: &CkksCt) -> Result<Vec<Complex64>, EvalError> {
@@ -117,7 +119,7 @@ impl Decryptor<Ckks> for Opened {
 }
 
 /// An owner's uploads under one proof: those of one level and scale.
-struct Proved {
+pub(super) struct Proved {
     terms: UploadTerms,
     uploads: Vec<(Upload, WideCiphertext)>,
     proof: Proof,
@@ -125,7 +127,7 @@ struct Proved {
 
 impl Proved {
     /// What the server computes with; nothing without a proof that holds.
-    fn verified(&self, job: &Job) -> Result<Vec<(Upload, CkksCt)>, MultipartyError> {
+    pub(super) fn verified(&self, job: &Job) -> Result<Vec<(Upload, CkksCt)>, MultipartyError> {
         let mut verifier = UploadVerifier::new(self.terms.clone(), self.proof.clone());
         for (_, upload) in &self.uploads {
             verifier.add(upload)?;
@@ -152,7 +154,7 @@ impl Proved {
 type Message = (Upload, Vec<Complex64>);
 
 /// Owner by owner, proof by proof.
-fn proved(group: &Group, job: &Job, x: &Array2<f64>, labels: &[u32]) -> Vec<Proved> {
+pub(super) fn proved(group: &Group, job: &Job, x: &Array2<f64>, labels: &[u32]) -> Vec<Proved> {
     let clear = Clear::new(Arc::clone(group.session.context().params()));
     let holder = ClearHolder(&clear);
     let (mut begin, mut out) = (0, Vec::new());

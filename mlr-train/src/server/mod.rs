@@ -301,6 +301,8 @@ mod ckks_tests;
 #[cfg(test)]
 mod frozen_tests;
 #[cfg(test)]
+mod joint_refresh_tests;
+#[cfg(test)]
 mod joint_tests;
 #[cfg(test)]
 mod owner_tests;

@@ -244,6 +244,12 @@ pub(crate) const FORBIDDEN_NAMES: &[ForbiddenNames] = &[
         reason: "a question is asked by the server",
     },
     ForbiddenNames {
+        module: "mlr_train::joint::refresh",
+        names: PARTY_SECRETS,
+        allowed: &[],
+        reason: "a refresh is asked for by the server, and put together by it",
+    },
+    ForbiddenNames {
         module: "mlr_train::roles::group::server",
         names: SECRETS,
         allowed: &[],

@@ -104,11 +104,12 @@ fn owners_refresh_weights_twice_and_open_what_the_twin_has() {
 
         group.train_to_refresh("model.enc", None);
         group.refresh(0, "model.enc", &[0, 2]);
-        // Sizes are those of the plan, but for envelopes.
+        // Sizes are those of the plan, which takes every residue for a bit longer, but for envelopes.
         let planned = plan.plan.estimate().joint.clone().unwrap();
         let near = |path: &std::path::Path, bytes: u64| {
             let found = files::size(path).unwrap();
-            assert!(found >= bytes && found < bytes + (1 << 13), "{found} {bytes}");
+            let near = found * 100 >= bytes * 97 && found < bytes + (1 << 13);
+            assert!(near, "{found} {bytes}");
         };
         near(&group.server("model.enc.refresh"), planned.refresh_question_bytes);
         near(&group.path(0, "share-0"), planned.refresh_share_bytes);

@@ -19,7 +19,7 @@ pub enum Stage {
     Running,
     /// It was interrupted, and goes on with `--resume`.
     Stopped,
-    /// It waits for a refresh by the client.
+    /// It waits for a refresh by the client, or by owners.
     Waiting,
     /// The encrypted model is there.
     Done,
