@@ -98,7 +98,7 @@ pub struct GroupCreateArgs {
 /// Arguments of `group run`.
 #[derive(Debug, Args)]
 #[command(after_help = "Runs at: each member.\n\
-                  Leaves the machine: of an owner, sums of its rows under masks that cancel in the total, sealed for the owners; for a model also shares of keys and of its secret, its rows as ciphertexts with proofs, and one share of the opening, sealed for the receivers. What is revealed to whom is shown, and asked once a session; nothing is said before.\n\
+                  Leaves the machine: of an owner, sums of its rows under masks that cancel in the total, sealed for the owners; for a model also shares of keys and of its secret, its rows as ciphertexts with proofs, where the charter says so shares of refreshes of the weights, which are under masks, and one share of the opening, sealed for the receivers. What is revealed to whom is shown, and asked once a session; nothing is said before.\n\
                   Exit code 4 with --once: others have to act first.")]
 pub struct GroupRunArgs {
     /// What all members reach: a folder, or s3://BUCKET/PREFIX, whose server and credentials are in AWS_ENDPOINT, AWS_ACCESS_KEY_ID and so on (cargo feature `object-store`).

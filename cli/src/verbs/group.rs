@@ -17,9 +17,7 @@ use mlr_train::roles::group::status::{self, Status};
 use mlr_train::roles::group::{Consent, GroupInput};
 
 use self::consent::ask;
-use crate::args::group::{
-    GroupArgs, GroupCreateArgs, GroupRefreshName, GroupRunArgs, GroupStep,
-};
+use crate::args::group::{GroupArgs, GroupCreateArgs, GroupRefreshName, GroupRunArgs, GroupStep};
 use crate::face::console::{Console, Summary};
 use crate::face::failure::Failure;
 use crate::face::reporter::Reported;

@@ -83,7 +83,9 @@ fn preparation(charter: &Charter) -> Vec<Step> {
 
 /// What comes before the server's word after this many refreshes.
 fn after_refreshes(number: u32) -> Step {
-    number.checked_sub(1).map_or(Step::Verdict, Step::RefreshShare)
+    number
+        .checked_sub(1)
+        .map_or(Step::Verdict, Step::RefreshShare)
 }
 
 /// The shares that the training goes on with after this many refreshes.
@@ -396,6 +398,19 @@ impl View<'_> {
             });
         }
         Ok(Some(chosen))
+    }
+
+    /// Members that say a step: where the server names them, those.
+    #[must_use]
+    pub fn sayers(&self, step: Step) -> Vec<usize> {
+        let named = match step {
+            Step::RefreshShare(number) => self.refreshers(number).ok(),
+            Step::Share => self.active().ok().flatten(),
+            _ => None,
+        };
+        let mut sayers = named.unwrap_or_else(|| self.charter.senders(step));
+        sayers.sort_unstable();
+        sayers
     }
 
     /// Steps whose payloads this member needs before it acts.

@@ -39,9 +39,10 @@ impl Explain for ProgramError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::NoParties => {
-                Some("plan with --parties and --threshold, or let the client or the server refresh".to_owned())
-            }
+            Self::NoParties => Some(
+                "plan with --parties and --threshold, or let the client or the server refresh"
+                    .to_owned(),
+            ),
             _ => self.inner()?.hint(),
         }
     }

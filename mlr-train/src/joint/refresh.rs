@@ -148,11 +148,7 @@ pub fn read(setting: &Setting, files: &RefreshFiles) -> Result<AskedRefresh, Run
     .hint("the request and the question must be those that the server posted together"))
 }
 
-fn ask(
-    setting: &Setting,
-    files: &RefreshFiles,
-    parties: &[u32],
-) -> Result<AskedRefresh, RunError> {
+fn ask(setting: &Setting, files: &RefreshFiles, parties: &[u32]) -> Result<AskedRefresh, RunError> {
     let (session, plan) = (setting.session(), setting.plan());
     let job = plan.plan.job();
     let (Some(bound), true) = (job.masked_bound(), job.asks_owners()) else {
@@ -163,7 +159,10 @@ fn ask(
         );
     };
     let key = read_joint_key(setting, &files.joint_key)?;
-    let (ours, key) = (fingerprint(&key)?, public_key::fingerprint(&key.public_key()?)?);
+    let (ours, key) = (
+        fingerprint(&key)?,
+        public_key::fingerprint(&key.public_key()?)?,
+    );
     let active: Result<Vec<_>, MultipartyError> =
         parties.iter().map(|party| setting.party(*party)).collect();
     let active = ActiveSet::new(session, active?)?;
@@ -184,7 +183,10 @@ fn ask(
         return Err(no_refresh(before));
     };
     let mut questions = Vec::new();
-    let Refreshed { look_ahead, weights } = &request.vectors;
+    let Refreshed {
+        look_ahead,
+        weights,
+    } = &request.vectors;
     for (list, to) in [look_ahead, weights].into_iter().zip(to) {
         for ct in list.iter().flatten() {
             let data = ct.ciphertext().clone();
@@ -239,7 +241,12 @@ pub fn answer(
             file: &file,
             length: Some(length),
         };
-        all.push(wire::read_refresh_shares(source, session, &asked.questions, *party)?);
+        all.push(wire::read_refresh_shares(
+            source,
+            session,
+            &asked.questions,
+            *party,
+        )?);
     }
     let mut anew = Vec::with_capacity(asked.questions.len());
     for (i, question) in asked.questions.iter().enumerate() {

@@ -153,12 +153,7 @@ fn joint(key: &JointKey, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Refreshes by the parties of a joint key.
-fn by_owners(
-    plan: &Planned,
-    every: usize,
-    key: &JointKey,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+fn by_owners(plan: &Planned, every: usize, key: &JointKey, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "  refreshes   {} by {} of the owners, iterations from one to the next: {every}; {} in all",

@@ -72,8 +72,11 @@ pub fn answer(
     }
     let key = opening_key(setting, secret, &input.dealt)?;
     kept.remember(asked)?;
-    let shares: Result<Vec<RefreshShare>, MultipartyError> =
-        asked.questions().iter().map(|one| key.refresh(one)).collect();
+    let shares: Result<Vec<RefreshShare>, MultipartyError> = asked
+        .questions()
+        .iter()
+        .map(|one| key.refresh(one))
+        .collect();
     let (shares, name) = (shares?, kept.share.display().to_string());
     let (session, party) = (setting.session(), secret.party());
     wire::write_file(&kept.share, Existing::Replace, true, |sink| {

@@ -106,7 +106,11 @@ impl Work for Member<'_> {
         let setting = self.setting(folder, view.charter.session())?;
         let (job, asked) = (setting.plan().plan.job(), view.refreshes());
         let more = job.asks_owners() && (asked as usize) < job.refreshes();
-        Ok(if more { Step::RefreshQuestion(asked) } else { step })
+        Ok(if more {
+            Step::RefreshQuestion(asked)
+        } else {
+            step
+        })
     }
 
     fn perform(&mut self, turn: &mut Turn<'_>) -> Result<(), RunError> {

@@ -83,7 +83,11 @@ pub(super) fn asked(
         question: turn.payload(Step::Question, server).join(QUESTION),
     };
     let asked = question::read(setting, &files)?;
-    require_named(turn, &turn.view.active()?.unwrap_or_default(), asked.parties())?;
+    require_named(
+        turn,
+        &turn.view.active()?.unwrap_or_default(),
+        asked.parties(),
+    )?;
     Ok(asked)
 }
 
@@ -120,11 +124,7 @@ const CHEATS: &str =
     "nothing was answered: the server's tool is of another version, or the server cheats";
 
 /// A question is to the owners that the server's message names.
-fn require_named(
-    turn: &Turn<'_>,
-    members: &[usize],
-    mut found: Vec<u32>,
-) -> Result<(), RunError> {
+fn require_named(turn: &Turn<'_>, members: &[usize], mut found: Vec<u32>) -> Result<(), RunError> {
     let charter = turn.view.charter;
     let named = members.iter().filter_map(|member| charter.owner(*member));
     let mut named: Vec<u32> = named.map(|owner| owner as u32).collect();

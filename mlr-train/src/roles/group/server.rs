@@ -117,9 +117,17 @@ fn refreshed(setting: &Setting, turn: &Turn<'_>) -> Result<Option<PathBuf>, RunE
     let owners: Vec<usize> = turn.view.charter.with(Duty::Owner).collect();
     let member = |party: u32| owners.get(party as usize).copied();
     let members = asked.parties().into_iter().filter_map(member);
-    let share = |member| turn.payload(Step::RefreshShare(number), member).join(REFRESH);
+    let share = |member| {
+        turn.payload(Step::RefreshShare(number), member)
+            .join(REFRESH)
+    };
     let out = own.join(format!("refreshed-{number}"));
-    refresh::answer(setting, &asked, &members.map(share).collect::<Vec<_>>(), &out)?;
+    refresh::answer(
+        setting,
+        &asked,
+        &members.map(share).collect::<Vec<_>>(),
+        &out,
+    )?;
     Ok(Some(out))
 }
 

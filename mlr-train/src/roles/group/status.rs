@@ -42,7 +42,7 @@ pub struct Said {
     pub step: String,
     /// Who has.
     pub said: Vec<String>,
-    /// Who has not.
+    /// Who has not, and is to.
     pub missing: Vec<String>,
 }
 
@@ -98,12 +98,19 @@ pub fn run(board: &dyn Board, session: Option<&str>) -> Result<Status, RunError>
 }
 
 fn said(charter: &Charter, inbox: &Inbox) -> Vec<Said> {
+    let view = View {
+        charter,
+        me: 0,
+        inbox,
+    };
     let one = |step: &Step| {
         let said: Vec<usize> = inbox.all(*step).map(|(member, _)| member).collect();
+        let mut missing = view.sayers(*step);
+        missing.retain(|member| !said.contains(member));
         Said {
             step: step.to_string(),
             said: names(charter, &said),
-            missing: names(charter, &inbox.missing(charter, *step)),
+            missing: names(charter, &missing),
         }
     };
     inbox.steps().map(|step| one(&step)).collect()

@@ -72,9 +72,12 @@ pub(super) fn asked(charter: &Charter) -> Consent {
             charter.threshold()
         ));
         if charter.task().wishes.refresh_every.is_some() {
-            let active: Vec<usize> = charter.with(Duty::Owner).take(charter.threshold()).collect();
+            let active: Vec<usize> = charter
+                .with(Duty::Owner)
+                .take(charter.threshold())
+                .collect();
             lines.push(format!(
-                "during the training {} refresh the weights, each whenever the server asks: shown to everybody are the weights under masks that each of them makes, which tell nothing of weights that the plan's training makes",
+                "during the training {} refresh the weights whenever the server asks, as often as the plan says: shown to everybody are weights under a mask of each, which hide weights within the plan's bounds; an owner who uploads values far beyond them, or a training that diverges, has sums over all rows shown",
                 names(charter, &active).join(", ")
             ));
         }

@@ -14,9 +14,7 @@ use crate::roles::small_plans::refreshed_plan;
 impl Group {
     /// A session up to the verified uploads, whose plan refreshes weights twice.
     fn refreshing(name: u8, arrangement: Arrangement) -> Self {
-        let group = Self::begin_with(name, |map| {
-            refreshed_plan(&ROWS, map, JOINT, arrangement)
-        });
+        let group = Self::begin_with(name, |map| refreshed_plan(&ROWS, map, JOINT, arrangement));
         group.first();
         group.keys().unwrap();
         group.dealt();
@@ -58,12 +56,7 @@ impl Group {
         refresh::read(&self.setting, &files)
     }
 
-    fn answer_refresh(
-        &self,
-        party: u32,
-        asked: &AskedRefresh,
-        out: &str,
-    ) -> Result<(), RunError> {
+    fn answer_refresh(&self, party: u32, asked: &AskedRefresh, out: &str) -> Result<(), RunError> {
         let dealt = (0..3).map(|from| self.path(party, &format!("dealt-{from}")));
         let input = RefreshAnswerInput {
             dealt: dealt.collect(),
@@ -77,7 +70,10 @@ impl Group {
     /// The server's question and the shares of these parties, put together.
     fn refresh(&self, number: u32, out: &str, parties: &[u32]) {
         let asked = self.ask_refresh(out, parties).unwrap();
-        assert_eq!((asked.number(), asked.parties()), (number, parties.to_vec()));
+        assert_eq!(
+            (asked.number(), asked.parties()),
+            (number, parties.to_vec())
+        );
         let share = format!("share-{number}");
         for party in parties {
             let asked = self.asked_refresh(*party, out).unwrap();
@@ -111,7 +107,10 @@ fn owners_refresh_weights_twice_and_open_what_the_twin_has() {
             let near = found * 100 >= bytes * 97 && found < bytes + (1 << 13);
             assert!(near, "{found} {bytes}");
         };
-        near(&group.server("model.enc.refresh"), planned.refresh_question_bytes);
+        near(
+            &group.server("model.enc.refresh"),
+            planned.refresh_question_bytes,
+        );
         near(&group.path(0, "share-0"), planned.refresh_share_bytes);
         // Another set of owners answers the next one: shares of any t of them fit together.
         group.train_to_refresh("model.enc", Some("refreshed-0"));
@@ -144,7 +143,10 @@ fn owners_refresh_weights_twice_and_open_what_the_twin_has() {
         let (raw, x, _, twin) = union(&group);
         let (scores, exact) = (model.scores(raw.view()).unwrap(), x.dot(&twin.t()));
         let bound = job.program().bounds.score;
-        assert!(exact.iter().all(|score| score.abs() < bound), "the twin leaves its range");
+        assert!(
+            exact.iter().all(|score| score.abs() < bound),
+            "the twin leaves its range"
+        );
         let unit = (-f64::from(opened.certified_bits)).exp2();
         let error = 8.0 * opened.expected_error + unit / 2.0;
         let mut largest = 0.0f64;
@@ -186,7 +188,10 @@ fn a_refresh_is_answered_once_and_only_where_the_plan_has_it() {
     // Another set of owners, and other weights, are another question of this number.
     let other = group.ask_refresh("model.enc", &[0, 2]).unwrap();
     let error = group.answer_refresh(0, &other, "other").unwrap_err();
-    assert!(message(&error).contains("refresh 0 that was answered"), "{error}");
+    assert!(
+        message(&error).contains("refresh 0 that was answered"),
+        "{error}"
+    );
     assert_eq!(error.class(), Class::Verification);
     group.train_to_refresh("second.enc", None);
     let same = group.ask_refresh("second.enc", &[0, 1]).unwrap();
@@ -207,8 +212,16 @@ fn a_refresh_is_answered_once_and_only_where_the_plan_has_it() {
     let shares = [group.path(0, "share"), group.path(2, "share")];
     let mixed = refresh::answer(&group.setting, &other, &shares, &group.server("answer"));
     let error = mixed.unwrap_err();
-    assert!(message(&error).contains("party 0 belongs to another"), "{error}");
-    let missing = refresh::answer(&group.setting, &asked, &shares[..1], &group.server("answer"));
+    assert!(
+        message(&error).contains("party 0 belongs to another"),
+        "{error}"
+    );
+    let missing = refresh::answer(
+        &group.setting,
+        &asked,
+        &shares[..1],
+        &group.server("answer"),
+    );
     assert!(message(&missing.unwrap_err()).contains("party 1 is missing"));
     assert!(!group.server("answer").exists());
     put([0, 1]).unwrap();
@@ -225,7 +238,10 @@ fn a_refresh_is_answered_once_and_only_where_the_plan_has_it() {
     assert!(refresh::read(&stranger.setting, &files).is_err());
     let plain = Group::begin(24);
     let error = refresh::write(&plain.setting, &files, &[0, 1]).unwrap_err();
-    assert!(message(&error).contains("owners refresh weights"), "{error}");
+    assert!(
+        message(&error).contains("owners refresh weights"),
+        "{error}"
+    );
 
     // After the opening nothing new is answered, what was answered is sent again.
     fs::write(group.path(0, "answered"), "an opening").unwrap();
@@ -234,11 +250,17 @@ fn a_refresh_is_answered_once_and_only_where_the_plan_has_it() {
     fs::write(group.path(1, "answered"), "an opening").unwrap();
     fs::remove_file(group.path(1, "refresh-0")).unwrap();
     let error = group.answer_refresh(1, &asked, "late").unwrap_err();
-    assert!(message(&error).contains("answered an opening already"), "{error}");
+    assert!(
+        message(&error).contains("answered an opening already"),
+        "{error}"
+    );
     // A record that cannot be read may be of any question.
     fs::write(group.path(0, "refresh-0"), "something").unwrap();
     let error = group.answer_refresh(0, &asked, "late").unwrap_err();
-    assert!(message(&error).contains("record of an answered refresh"), "{error}");
+    assert!(
+        message(&error).contains("record of an answered refresh"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -271,7 +293,10 @@ fn refreshes_come_in_the_plan_s_order_and_an_older_answer_is_no_answer() {
     // Party 2 was not asked the first time: it does not answer that one afterwards.
     let first = refresh_of(&group, &first);
     let error = group.answer_refresh(2, &first, "late").unwrap_err();
-    assert!(message(&error).contains("found refresh 0 after refresh 1"), "{error}");
+    assert!(
+        message(&error).contains("found refresh 0 after refresh 1"),
+        "{error}"
+    );
 }
 
 /// The first question again, to a set with party 2.

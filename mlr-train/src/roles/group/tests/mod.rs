@@ -20,7 +20,7 @@ use ndarray::Array2;
 use super::GroupInput;
 use super::create::{self, CreateInput};
 use super::party::{self, PartyInput};
-use super::plans::{Plans, joint};
+use super::plans::{Plans, Searched, joint};
 use super::run::{self, GroupRun};
 use crate::artifacts::{PlanFile, Reporter, RunError, Silent};
 use crate::client::Statistics;

@@ -71,7 +71,9 @@ fn owners_refresh_weights_in_a_group_whose_processes_end_in_every_step() {
     assert!(right * 10 > 120 * 8, "{right} of 120");
     for (member, refreshes) in [(0, 2), (1, 2), (2, 0), (3, 0)] {
         let transcript = fs::read_to_string(group.folder(member).join("transcript")).unwrap();
-        let answers = transcript.matches("{\"answer\":{\"question\":\"refresh-").count();
+        let answers = transcript
+            .matches("{\"answer\":{\"question\":\"refresh-")
+            .count();
         assert_eq!(answers, refreshes, "{member}");
     }
     let board = FolderBoard::open(&group.board()).unwrap();
@@ -83,6 +85,10 @@ fn owners_refresh_weights_in_a_group_whose_processes_end_in_every_step() {
     };
     assert_eq!(said("refresh-question-1"), ["member 3"]);
     assert_eq!(said("refresh-share-1"), ["member 0", "member 1"]);
+    // Who was not asked is not missed.
+    let shares = status.steps.iter();
+    let mut shares = shares.filter(|said| said.step.contains("share-") || said.step == "share");
+    assert!(shares.all(|said| said.missing.is_empty()));
 }
 
 #[test]
@@ -104,13 +110,22 @@ fn status_says_whose_turn_a_refresh_is() {
         }
     }
     let turns: Vec<_> = status().turns;
-    let turns: Vec<_> = turns.iter().map(|turn| (&*turn.party, &*turn.step)).collect();
+    let turns: Vec<_> = turns
+        .iter()
+        .map(|turn| (&*turn.party, &*turn.step))
+        .collect();
     assert_eq!(
         turns,
-        [("member 0", "refresh-share-0"), ("member 1", "refresh-share-0")]
+        [
+            ("member 0", "refresh-share-0"),
+            ("member 1", "refresh-share-0")
+        ]
     );
     let waits = once(&group, 2).unwrap_err().to_string();
-    assert!(waits.contains("waiting for 2 of 2 owners (member 0, member 1)"), "{waits}");
+    assert!(
+        waits.contains("waiting for 2 of 2 owners (member 0, member 1)"),
+        "{waits}"
+    );
 }
 
 /// A first owner that plans for refreshes that the charter knows nothing of.
@@ -151,4 +166,43 @@ fn a_plan_with_refreshes_that_nobody_agreed_to_is_refused_by_its_maker_s_name() 
     assert!(text.contains("without refreshes by the owners"), "{text}");
     assert!(text.contains("plan of member 0"), "{text}");
     assert_eq!(error.class(), Class::Verification);
+}
+
+#[test]
+fn a_plan_that_is_searched_has_what_the_charter_wishes() {
+    let wishes = Wishes {
+        steps: vec![4.0, 4.0, 3.0],
+        range: Some(8.0),
+        degree: Some(5),
+        refresh_every: Some(1),
+        ..Wishes::default()
+    };
+    let group = Group::wishing(2, 2, Goal::Model, wishes);
+    let board = FolderBoard::open(&group.board()).unwrap();
+    let charter = super::super::choose(&board, None, |_| true).unwrap();
+    let mut pooled: Option<Statistics> = None;
+    for owner in 0..2 {
+        let (features, labels) = rows(owner);
+        let own = crate::data::FeatureSet::new(features, labels, None, "rows").unwrap();
+        let own = Statistics::of(&own);
+        match &mut pooled {
+            Some(pooled) => pooled.merge(&own).unwrap(),
+            None => pooled = Some(own),
+        }
+    }
+    let at = |name: &str| group.place.path().join(name);
+    pooled.unwrap().write(&at("pooled")).unwrap();
+    let (pooled, plan, map) = (at("pooled"), at("plan.json"), at("map.safetensors"));
+    Searched
+        .make(&charter, &pooled, &plan, &map, &Silent)
+        .unwrap();
+    let plan = Searched.read(&plan).unwrap().plan;
+    let program = plan.job().program();
+    assert_eq!(program.schedule, [4.0, 4.0, 3.0]);
+    // Of degree 5: three levels, one more than a cubic.
+    assert_eq!(program.polynomial.levels(), [3]);
+    assert_eq!(program.bounds.score, 16.0);
+    assert_eq!(plan.job().refreshed_before(), [3]);
+    assert!(plan.job().asks_owners());
+    assert_eq!(plan.estimate().security_bits, 128);
 }
