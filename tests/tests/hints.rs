@@ -208,6 +208,29 @@ fn hints_of_plans_help() {
         "use --features",
         &format!("{plan} --method paper"),
     );
+    // One axis of twelve: not all rows can be right.
+    let goal = format!("{plan} --keep 1 --refresh none --accuracy-goal");
+    let outcome = velum(at, &format!("{goal} 100").split(' ').collect::<Vec<_>>());
+    let reached = outcome.stderr.split("--accuracy-goal ").nth(1);
+    let reached = reached.unwrap_or_else(|| panic!("{outcome}")).trim();
+    follow(
+        at,
+        &format!("{goal} 100"),
+        "that is reached",
+        &format!("{goal} {reached}"),
+    );
+    follow(
+        at,
+        &format!("{plan} --method paper --accuracy-goal 50"),
+        "--method whitened",
+        &format!("{plan} --method whitened --accuracy-goal 50"),
+    );
+    follow(
+        at,
+        &format!("{sizes} --refresh-every 2"),
+        "or auto",
+        &format!("{sizes} --refresh auto --refresh-every 2"),
+    );
     follow(
         at,
         &format!("{plan} --tune --sigmoid each"),
@@ -297,6 +320,7 @@ const FOLLOWED: &[(&str, &str)] = &[
     ("use --features", "hints_of_plans_help"),
     ("--method whitened", "hints_of_plans_help"),
     ("--sigmoid each", "hints_of_plans_help"),
+    ("that is reached: --accuracy-goal", "hints_of_plans_help"),
     (
         "remove it or choose another name",
         "hints_of_the_server_help",

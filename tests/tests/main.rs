@@ -13,6 +13,7 @@
 //! | `outputs` | does an output replace what it must not? |
 //! | `recipe` | does what is private of a recipe come from `plan` to `encrypt`, and nowhere else? |
 //! | `names` | are classes, pictures and networks matched by their names everywhere? |
+//! | `goal` | is the cheapest plan taken that reaches an accuracy, and said what is reached at best? |
 //! | `owners` | do several owners of data get the model of all their rows? |
 //! | `group` | do owners who trust nobody get what they agreed on, on a board, and nothing else? |
 //! | `resume` | does a killed training go on where it was? |
@@ -34,6 +35,7 @@ mod extraction;
 mod figures;
 mod forgery;
 mod full_disk;
+mod goal;
 mod group;
 mod hints;
 mod hostile;

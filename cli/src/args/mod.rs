@@ -206,6 +206,14 @@ pub(crate) fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A percentage above 0.
+pub(crate) fn percent(text: &str) -> Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(value) if value > 0.0 && value <= 100.0 => Ok(value),
+        _ => Err("expected per cent, above 0 and at most 100".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,8 +6,8 @@ use clap::{ArgGroup, Args, ValueEnum};
 
 use super::budget::BudgetArgs;
 use super::features::FeatureArgs;
-use super::positive;
 use super::shape::Shape;
+use super::{percent, positive};
 
 /// How the training goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -48,6 +48,8 @@ pub enum SigmoidName {
 /// Who refreshes weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RefreshName {
+    /// Nobody, or whoever takes least time within the limits; every round trip counts as 30 seconds.
+    Auto,
     /// Nobody: the chain has levels for all iterations.
     None,
     /// The server alone, by bootstrapping: larger evaluation keys, and nobody is asked anything.
@@ -131,9 +133,10 @@ pub struct PlanArgs {
     /// One polynomial for all iterations, or one for each, fitted to the scores that the twin meets there.
     #[arg(long, value_enum, default_value = "one")]
     pub sigmoid: SigmoidName,
-    /// Who gives the weights levels again during the training: nobody, the server alone, the client, who decrypts, checks and encrypts them anew, or, with --parties, the owners.
-    #[arg(long, value_enum, default_value = "none")]
-    pub refresh: RefreshName,
+    /// Who gives the weights levels again during the training: nobody, the server alone, the client, who decrypts, checks and encrypts them anew, or, with --parties, the owners
+    /// [default: none; auto with --accuracy-goal].
+    #[arg(long, value_enum)]
+    pub refresh: Option<RefreshName>,
     /// Iterations between two refreshes [default: the fastest].
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub refresh_every: Option<u8>,
@@ -143,13 +146,23 @@ pub struct PlanArgs {
     /// Limits and rates.
     #[command(flatten)]
     pub budget: BudgetArgs,
-    /// Choose axes, lambda, iterations, steps and range on a split of the training rows, and say what accuracy to expect.
+    /// Choose axes, lambda, iterations, steps and range on a split of the training rows, and say what accuracy to expect. With --accuracy-goal:
+    /// axes and lambda.
     #[arg(
         long,
         requires = "features",
         conflicts_with_all = ["keep", "lambda", "iterations", "steps", "range", "degree", "fit"]
     )]
     pub tune: bool,
+    /// Choose iterations, steps, polynomial and --refresh: the cheapest of a ladder of eight that gets so many per cent of held-out training rows right.
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        requires = "features",
+        conflicts_with_all = ["iterations", "steps", "range", "degree", "sigmoid", "fit"],
+        value_parser = percent
+    )]
+    pub accuracy_goal: Option<f64>,
     /// log2 of the ring degree [default: the cheapest that fits].
     #[arg(long, value_name = "N")]
     pub log_n: Option<u32>,

@@ -2,6 +2,7 @@
 
 mod human;
 mod options;
+mod weighed;
 
 use std::num::NonZeroUsize;
 
@@ -41,6 +42,8 @@ pub(crate) fn run(
             SigmoidName::Each => Some(degree(args)?),
         },
         refresh: refreshes(args),
+        weigh: weigh(args),
+        goal: args.accuracy_goal,
         first_gradient: match args.first_gradient {
             Some(FirstGradientName::Server) => FirstGradient::Server,
             _ => FirstGradient::Client,
@@ -59,7 +62,9 @@ pub(crate) fn run(
         recipe_file: args.recipe.clone(),
         out: args.out.clone(),
     };
-    Ok(plan::run(&input, &Reported::quick(console))?)
+    let planned = plan::run(&input, &Reported::quick(console))?;
+    weighed::tell(&planned, console);
+    Ok(planned)
 }
 
 /// clap has seen to it that one of the three is there, and the map with statistics.
@@ -129,8 +134,8 @@ fn degree(args: &PlanArgs) -> Result<Degree, Failure> {
 
 /// The refreshes that are asked for; the planner chooses how far apart, and how finely values are rounded.
 fn refreshes(args: &PlanArgs) -> Option<Refreshes> {
-    let (way, bits) = match args.refresh {
-        RefreshName::None => return None,
+    let (way, bits) = match args.refresh? {
+        RefreshName::None | RefreshName::Auto => return None,
         RefreshName::Client => (Way::Client, 0),
         RefreshName::Bootstrap => (Way::Bootstrap, 0),
         RefreshName::Owners => (Way::Owners, MASK_BITS),
@@ -141,6 +146,15 @@ fn refreshes(args: &PlanArgs) -> Option<Refreshes> {
         bits,
         level: 0,
     })
+}
+
+/// Whether the planner weighs who refreshes, with so many iterations between two refreshes. A goal leaves that to it unless it is said.
+fn weigh(args: &PlanArgs) -> Option<usize> {
+    let asked = match args.refresh {
+        None => args.accuracy_goal.is_some(),
+        Some(name) => name == RefreshName::Auto,
+    };
+    asked.then(|| args.refresh_every.map_or(0, usize::from))
 }
 
 fn polynomial(args: &PlanArgs, range: f64) -> Result<OddPolynomial, Failure> {

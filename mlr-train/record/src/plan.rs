@@ -98,6 +98,12 @@ pub struct Planned {
     /// What tuning chose from, and what to expect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tuning: Option<Tuned>,
+    /// Who might have given weights levels again, in the order in which they were weighed; absent where that was not left to the planner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighed: Option<Vec<Weighed>>,
+    /// The ladder that an accuracy was sought on; absent without a goal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<Goal>,
 }
 
 /// A key that no party holds.
@@ -271,7 +277,7 @@ pub struct Alternative {
 pub struct IterationCost {
     /// From 1.
     pub iteration: usize,
-    /// Level of the weights before it.
+    /// Level of the weights that it begins with: above the level that the iteration before it ended at where they were refreshed.
     pub level_before: usize,
     /// Level of the weights after it.
     pub level_after: usize,
@@ -285,6 +291,88 @@ pub struct IterationCost {
     pub tensors: u64,
     /// Predicted seconds of its operations, reading excluded.
     pub seconds: f64,
+}
+
+/// A way of giving weights levels again, and the best plan with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Weighed {
+    /// `none`, or a way as [`Planned::refresh_way`] names it.
+    pub way: String,
+    /// What its plan takes; null where it has none.
+    pub takes: Option<Takes>,
+    /// Whether it is the one that was taken.
+    pub taken: bool,
+    /// Why it was not.
+    pub why: Option<String>,
+}
+
+/// What a plan takes that was weighed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Takes {
+    /// Seconds of the server, by the rates.
+    pub predicted_train_seconds: f64,
+    /// The same and what was counted for its round trips: the least of these was taken.
+    pub counted_seconds: f64,
+    /// Memory at the server at most, on the threads that train.
+    pub memory_bytes: u64,
+    /// Size of the upload.
+    pub upload_bytes: u64,
+    /// Refreshes of the weights.
+    pub refreshes: u64,
+    /// Those that the server waits for an answer at.
+    pub round_trips: u64,
+}
+
+/// The ladder of settings that an accuracy was sought on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Goal {
+    /// The accuracy asked for, in [0, 1].
+    pub accuracy: f64,
+    /// What the best clear model gets of the rows that judged, trained on the others.
+    pub best_clear: Share,
+    /// The rungs in order, from cheap to costly.
+    pub rungs: Vec<Rung>,
+}
+
+/// One rung of the ladder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rung {
+    /// Iterations.
+    pub iterations: usize,
+    /// Degree of the polynomials.
+    pub degree: u32,
+    /// Step of every iteration, in units of 1/rows; empty where the rung was not tried.
+    pub steps: Vec<f64>,
+    /// Range of the polynomial where it is one for all iterations.
+    pub range: Option<f64>,
+    /// Of the twin on the rows that judge; null where there is no such run.
+    pub accuracy: Option<Share>,
+    /// Who refreshes weights in its plan: `none` or a way; null without a plan.
+    pub refresh: Option<String>,
+    /// Seconds of the server by its plan; null without one.
+    pub predicted_train_seconds: Option<f64>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why it has no run, or no plan that keeps the limits; null otherwise.
+    pub why: Option<String>,
+}
+
+/// What became of a rung.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is the plan.
+    Taken,
+    /// It reaches the goal, by a plan that costs more.
+    Costlier,
+    /// Its twin does not reach the goal.
+    Below,
+    /// It reaches the goal, and no plan of it keeps the limits.
+    NoPlan,
+    /// The twin's check refuses it.
+    Refused,
+    /// It has no fewer iterations and no lower degree than one that reaches the goal by a plan.
+    NotTried,
 }
 
 /// What was chosen, from what.

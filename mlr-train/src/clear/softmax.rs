@@ -266,21 +266,36 @@ fn fit(
 /// # Errors
 /// As [`train`].
 pub fn best(set: &TrainingSet, stop: Stop) -> Result<Fit, TrainError> {
-    let Split { kept, held } = Split::of_labels(set.labels());
+    let features = set.features().view();
+    best_of(features, set.labels(), set.classes(), stop)
+}
+
+/// [`best`] of rows (n x p) and their labels.
+///
+/// # Errors
+/// As [`train`].
+pub fn best_of(
+    features: ArrayView2<'_, f64>,
+    labels: &[u32],
+    classes: usize,
+    stop: Stop,
+) -> Result<Fit, TrainError> {
+    let Split { kept, held } = Split::of_labels(labels);
     let pick = |rows: &[usize]| -> (Array2<f64>, Vec<u32>) {
-        let labels = rows.iter().map(|&row| set.labels()[row]).collect();
-        (set.features().select(Axis(0), rows), labels)
+        let labels = rows.iter().map(|&row| labels[row]).collect();
+        (features.select(Axis(0), rows), labels)
     };
     let mut l2 = PENALTIES[2];
     if !held.is_empty() {
-        let (features, labels) = pick(&kept);
+        let (kept_features, kept_labels) = pick(&kept);
         let (held_features, held_labels) = pick(&held);
         let rough = Stop {
             gradient: 1e-3,
             ..stop
         };
         let mut most = 0;
-        for fit in fit(features.view(), &labels, set.classes(), &PENALTIES, rough)? {
+        let rows = kept_features.view();
+        for fit in fit(rows, &kept_labels, classes, &PENALTIES, rough)? {
             let scores = affine(
                 held_features.view(),
                 fit.weights.view(),
@@ -292,7 +307,7 @@ pub fn best(set: &TrainingSet, stop: Stop) -> Result<Fit, TrainError> {
             }
         }
     }
-    train(set, l2, stop)
+    fit(features, labels, classes, &[l2], stop).map(|mut fits| fits.remove(0))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! - [`aggregate`]: sums over owners of which nobody sees a summand.
 //! - [`statistics`]: what several owners add up before they whiten alike.
 //! - [`tune`]: axes, damping, iterations, steps and range from a public ladder.
+//! - [`goal`]: iterations and degree from a public ladder, for an accuracy.
 //! - [`refresh`]: weights decrypted, checked and encrypted anew during a training.
 //! - [`sigmoids`]: a polynomial for every iteration.
 //! - [`private`]: the file that stays here.
@@ -20,6 +21,7 @@ pub mod check;
 pub mod columns;
 pub mod decrypt;
 pub mod encrypt;
+pub mod goal;
 pub mod norm;
 pub mod prepare;
 pub mod private;

@@ -348,6 +348,18 @@ impl Prepared {
         })
     }
 
+    /// The same rows under another recipe of the whitened method: trains its twin.
+    ///
+    /// Cost: one clear training.
+    ///
+    /// # Errors
+    /// [`TrainError`]: a run that diverges. Nothing has changed then.
+    pub fn retrain(&mut self, recipe: Recipe) -> Result<(), TrainError> {
+        self.twin = Twin::train(&recipe, &self.set, self.rows.view())?;
+        self.recipe = recipe;
+        Ok(())
+    }
+
     /// The public shape.
     #[must_use]
     pub fn shape(&self) -> Shape {

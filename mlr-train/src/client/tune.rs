@@ -30,8 +30,8 @@ const RANGES: [f64; 3] = [6.0, 8.0, 10.0];
 /// Iterations.
 const ITERATIONS: [usize; 3] = [2, 3, 4];
 /// Most rows that train and that are held out.
-const MOST_TRAINED: usize = 10_000;
-const MOST_HELD_OUT: usize = 10_000;
+pub(super) const MOST_TRAINED: usize = 10_000;
+pub(super) const MOST_HELD_OUT: usize = 10_000;
 /// Accuracy given up for a cheaper run.
 const WORTH: f64 = 0.001;
 
@@ -234,7 +234,7 @@ fn ladder(most: usize) -> Vec<usize> {
 }
 
 /// At most `most` of the rows, evenly spaced.
-fn spaced(rows: &[usize], most: usize) -> Vec<usize> {
+pub(super) fn spaced(rows: &[usize], most: usize) -> Vec<usize> {
     let every = rows.len().div_ceil(most).max(1);
     rows.iter().copied().step_by(every).collect()
 }

@@ -69,6 +69,20 @@ pub enum PlanError {
         /// Why there is no plan for all of them.
         source: Box<PlanError>,
     },
+    /// Weights that are to be refreshed in a run that is too short for it.
+    #[error("no refresh falls into {iterations} iterations")]
+    NoRefresh {
+        /// Iterations asked for.
+        iterations: usize,
+    },
+    /// Of several ways to give weights levels again none fits.
+    #[error("no way to give weights levels again fits: {refusals}")]
+    NoWay {
+        /// Every way and why it does not.
+        refusals: String,
+        /// The refusal that is nearest to a plan.
+        nearest: Box<PlanError>,
+    },
     /// Not even one iteration on raw features fits.
     #[error("no parameters hold the paper's method on features of this size")]
     RawFeatures {
@@ -138,6 +152,8 @@ impl Explain for PlanError {
             Self::Iterations { fitting, .. } => {
                 return Some(format!("at most {fitting} fit: --iterations {fitting}"));
             }
+            Self::NoWay { nearest, .. } => return nearest.hint(),
+            Self::NoRefresh { .. } => "more iterations, or no refresh",
             Self::RawFeatures { .. } => {
                 "scale the features to 0..1, use fewer of them, or --method whitened, which scales them itself"
             }

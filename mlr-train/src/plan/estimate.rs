@@ -432,6 +432,14 @@ impl Estimate {
     }
 }
 
+/// Level of what iteration `iteration` begins with: of the weights that it multiplies data with, after a refresh if there is one, or of the
+/// uploaded first gradient.
+fn level_before(job: &Job, iteration: usize) -> usize {
+    let levels = job.levels();
+    let begins = levels.iteration(iteration).map(|own| own.weights);
+    begins.unwrap_or_else(|| levels.first_upload()).0
+}
+
 /// The ledger of every iteration.
 pub(crate) fn iteration_costs(
     job: &Job,
@@ -471,9 +479,7 @@ pub(crate) fn iteration_costs(
             let refreshes = (1..=state.done).filter(|t| lifts(*t)).count();
             let row = IterationCost {
                 iteration: state.done,
-                level_before: rows
-                    .last()
-                    .map_or(params.max_level(), |row| row.level_after),
+                level_before: level_before(self.job, state.done),
                 level_after: meta.level.0,
                 log2_scale: meta.scale.log2(),
                 log2_error: meta.error().log2(),

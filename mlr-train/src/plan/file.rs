@@ -67,8 +67,12 @@ impl Plan {
     /// # Errors
     /// [`PlanError`]: too many levels for a secure ring, values that fit no modulus, too little precision, limits exceeded.
     pub fn search(request: &PlanRequest) -> Result<Self, PlanError> {
-        let mut all = Self::list(on_one_thread(|| search(request)))?;
-        Ok(all.swap_remove(0).plan)
+        Ok(Self::all(request)?.swap_remove(0).plan)
+    }
+
+    /// [`Plan::ranked`], without the searches that say how many iterations fit.
+    pub(super) fn all(request: &PlanRequest) -> Result<Vec<Ranked>, PlanError> {
+        Self::list(on_one_thread(|| search(request)))
     }
 
     /// Several plans for a request, the fastest first: never empty.

@@ -15,6 +15,7 @@ mod request;
 mod rough;
 mod scales;
 mod search;
+mod weigh;
 
 pub use crate::job::{
     Bounds, FirstGradient, Hiding, Job, Joint, MASK_BITS, Method, Owners, Polynomial, Program,
@@ -36,6 +37,7 @@ pub use request::{
 #[cfg(test)]
 pub(crate) use scales::{fit_scales, fit_scales_under};
 pub use velum_record::plan::IterationCost;
+pub use weigh::{Cost, ROUND_TRIP, Weighed, Weighing, ways, weigh};
 
 #[cfg(test)]
 mod tests;

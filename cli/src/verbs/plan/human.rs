@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use velum_record::plan::{Bootstrapped, Check, Choice, Explained, JointKey, Planned, Tuned};
+use velum_record::plan::{
+    Bootstrapped, Check, Choice, Explained, Goal, JointKey, Outcome, Planned, Rung, Tuned,
+};
 
 use super::super::human_bytes;
 use crate::face::console::Summary;
@@ -88,10 +90,21 @@ impl Summary for Planned {
         if let Some(tuning) = &self.tuning {
             tuned(tuning, out)?;
         }
+        if let Some(goal) = &self.goal {
+            ladder(goal, out)?;
+        }
         let Some(check) = &self.check else {
             return Ok(());
         };
-        checked(check, out)
+        checked(check, out)?;
+        match &self.goal {
+            Some(goal) => writeln!(
+                out,
+                "  best clear  {}, a softmax regression to its end",
+                goal.best_clear
+            ),
+            None => Ok(()),
+        }
     }
 }
 
@@ -292,6 +305,45 @@ fn explain(explained: &Explained, out: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// The ladder of a goal: 60 columns hold it.
+fn ladder(goal: &Goal, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "  goal        {} %, by the cheapest of {} rungs",
+        100.0 * goal.accuracy,
+        goal.rungs.len()
+    )?;
+    writeln!(out, "    T  degree  right of held-out rows")?;
+    for rung in &goal.rungs {
+        let share = rung.accuracy.map(|share| share.to_string());
+        writeln!(
+            out,
+            "  {:>3}  {:>6}  {:<26}{}",
+            rung.iterations,
+            rung.degree,
+            share.unwrap_or_default(),
+            outcome(rung)
+        )?;
+    }
+    Ok(())
+}
+
+/// What became of a rung, in a word or two.
+fn outcome(rung: &Rung) -> String {
+    let word = match rung.outcome {
+        Outcome::Taken => "taken",
+        Outcome::Costlier => "costlier",
+        Outcome::Below => "below",
+        Outcome::NoPlan => "no plan",
+        Outcome::Refused => "refused",
+        Outcome::NotTried => "not tried",
+    };
+    match rung.predicted_train_seconds {
+        Some(seconds) => format!("{word}, {}", human_seconds(seconds)),
+        None => word.to_owned(),
+    }
 }
 
 /// The table and the choice.

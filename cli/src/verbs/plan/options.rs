@@ -24,13 +24,13 @@ pub(super) fn refuse_without_effect(args: &PlanArgs) -> Result<(), Failure> {
         ),
         (
             "--refresh-every",
-            "--refresh client, bootstrap or owners",
-            args.refresh_every.is_some() && args.refresh == RefreshName::None,
+            "--refresh client, bootstrap, owners or auto",
+            args.refresh_every.is_some() && nobody_refreshes(args),
         ),
         (
             "--refresh owners",
             "--parties",
-            args.refresh == RefreshName::Owners && args.parties.is_none(),
+            args.refresh == Some(RefreshName::Owners) && args.parties.is_none(),
         ),
     ];
     if let Some((option, other, _)) = needs.iter().find(|(.., wrong)| *wrong) {
@@ -41,6 +41,13 @@ pub(super) fn refuse_without_effect(args: &PlanArgs) -> Result<(), Failure> {
         .hint(format!("leave out {option}, or give {other}")));
     }
     refuse_foreign_to_paper(args)
+}
+
+fn nobody_refreshes(args: &PlanArgs) -> bool {
+    match args.refresh {
+        None => args.accuracy_goal.is_none(),
+        Some(name) => name == RefreshName::None,
+    }
 }
 
 /// Options of the whitened method say nothing to the paper's.
@@ -58,7 +65,11 @@ fn refuse_foreign_to_paper(args: &PlanArgs) -> Result<(), Failure> {
         ("--range", args.range.is_some()),
         ("--degree", args.degree != 3),
         ("--sigmoid each", args.sigmoid == SigmoidName::Each),
-        ("--refresh client", args.refresh == RefreshName::Client),
+        (
+            "--refresh client",
+            args.refresh == Some(RefreshName::Client),
+        ),
+        ("--accuracy-goal", args.accuracy_goal.is_some()),
         ("--fit minimax", args.fit == FitName::Minimax),
         ("--layout diagonal", diagonal),
         ("--stats", args.stats.is_some()),

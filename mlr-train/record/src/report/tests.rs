@@ -63,6 +63,8 @@ fn planned() -> Planned {
             }],
         }),
         tuning: None,
+        weighed: None,
+        goal: None,
     }
 }
 

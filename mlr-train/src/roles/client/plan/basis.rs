@@ -53,6 +53,19 @@ impl Basis {
         }
     }
 
+    /// Of rows that are prepared already.
+    pub(super) fn of_rows_prepared(
+        request: PlanRequest,
+        prepared: Prepared,
+        tuning: Option<Tuned>,
+    ) -> Self {
+        Self {
+            prepared: Some(prepared),
+            tuning,
+            ..Self::of_request(request)
+        }
+    }
+
     fn of_request(request: PlanRequest) -> Self {
         Self {
             request,
@@ -88,11 +101,7 @@ impl Basis {
         };
         let mut request = of_prepared(input, &prepared)?;
         ask(&mut request, input);
-        Ok(Self {
-            prepared: Some(prepared),
-            tuning,
-            ..Self::of_request(request)
-        })
+        Ok(Self::of_rows_prepared(request, prepared, tuning))
     }
 
     /// No row of any owner is known, so bounds are public ones, which every owner's encryption checks.
@@ -169,7 +178,7 @@ impl Basis {
 }
 
 /// Axes to keep: those asked for, else as many as centred rows have, up to a fast number.
-fn keep(input: &PlanInput, rows: usize, features: usize) -> usize {
+pub(super) fn keep(input: &PlanInput, rows: usize, features: usize) -> usize {
     let most = features.min(rows.saturating_sub(1)).max(1);
     input.keep.unwrap_or(most.min(DEFAULT_KEEP))
 }
@@ -187,7 +196,7 @@ fn without_rows(input: &PlanInput, shape: Shape) -> Result<PlanRequest, RunError
 }
 
 /// What is asked for by rows and their twin: the ring degree and the key, the rest is free.
-fn of_prepared(input: &PlanInput, prepared: &Prepared) -> Result<PlanRequest, RunError> {
+pub(super) fn of_prepared(input: &PlanInput, prepared: &Prepared) -> Result<PlanRequest, RunError> {
     let seen = Some((prepared.rows.view(), &prepared.twin));
     let request = prepared
         .recipe

@@ -1,27 +1,30 @@
 //! `plan`: everything about a run, chosen and checked before any work.
 
 mod basis;
+mod goal;
 mod places;
 mod summary;
 mod tuned;
+mod weighed;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
-use velum_record::plan::{MemoryBound, Planned, PlannedRows};
+use velum_record::plan::{Goal, MemoryBound, Planned, PlannedRows, Weighed};
 use velum_record::{Step, Subject};
 
 use self::basis::Basis;
 use crate::artifacts::PlanFile;
 use crate::artifacts::folder::JobFolder;
 use crate::clear::whitened::{NEWTON_STEP, Schedule};
+use crate::client::CheckReport;
 use crate::client::prepare::Recipe;
 use crate::data::RowSelection;
 use crate::packing::Arrangement;
 use crate::plan::cost::Rates;
 use crate::plan::{
     FirstGradient, Joint, LARGEST_ERROR_BOOTSTRAPPED, LARGEST_OPENED_ERROR, Limits, Plan,
-    PlanRequest, Refreshes,
+    PlanRequest, Ranked, Refreshes, ways, weigh,
 };
 use crate::roles::{Reporter, Rows, RunError, calibrate, keep};
 use crate::sigmoid::{Degree, OddPolynomial};
@@ -97,6 +100,10 @@ pub struct PlanInput {
     pub own_sigmoids: Option<Degree>,
     /// Who refreshes weights, if anybody does; what is 0 in it is found.
     pub refresh: Option<Refreshes>,
+    /// Whether who refreshes weights is weighed instead, with so many iterations between two refreshes (0: as they are found).
+    pub weigh: Option<usize>,
+    /// Per cent of held-out rows that the twin is to get right; then the recipe is the cheapest of a ladder that does, and the one here says nothing.
+    pub goal: Option<f64>,
     /// Who computes the first gradient of the whitened method.
     pub first_gradient: FirstGradient,
     /// Principal axes to keep, if not the default.
@@ -142,6 +149,8 @@ impl PlanInput {
             },
             own_sigmoids: None,
             refresh: None,
+            weigh: None,
+            goal: None,
             first_gradient: FirstGradient::Client,
             keep: None,
             lambda: None,
@@ -165,20 +174,24 @@ impl PlanInput {
 
 /// Plans, checks the plan by training in clear where there are rows, and writes it.
 ///
-/// Cost: with rows, an eigen-decomposition p x p and two clear trainings (36 for each of 28 choices with `tune`); a search over simulated
-/// runs.
+/// Cost: with rows, an eigen-decomposition p x p and two clear trainings (36 for each of 28 choices with `tune`; with a goal about ten for each of
+/// eight rungs at most); a search over simulated runs, one for each way to refresh weights that is weighed.
 ///
 /// # Errors
 /// Rows that cannot be trained on; a plan that the twin refuses; limits that nothing keeps; places that are taken; the system's.
 pub fn run(input: &PlanInput, reporter: &dyn Reporter) -> Result<Planned, RunError> {
     let started = Instant::now();
     let places = places::require(input)?;
-    let mut basis = Basis::read(input, reporter)?;
-    basis.request.rates = rates(&input.rates, reporter)?;
-    // Steps that overshoot also make values that fit no parameters: the twin's check says so more plainly than the search.
-    let check = basis.check(reporter)?;
-    reporter.detail("searching parameters and layouts");
-    let mut ranked = Plan::ranked(&basis.request)?;
+    let Chosen {
+        basis,
+        check,
+        mut ranked,
+        weighed,
+        goal,
+    } = match input.goal {
+        Some(percent) => goal::choose(input, percent, reporter)?,
+        None => choose(input, reporter)?,
+    };
     let explained = summary::explain(&ranked, &basis.request.rates)?;
     let best = ranked.swap_remove(0);
     let file = PlanFile::new(best.plan);
@@ -202,6 +215,8 @@ pub fn run(input: &PlanInput, reporter: &dyn Reporter) -> Result<Planned, RunErr
         seconds: Some(started.elapsed().as_secs_f64()),
         explained: Some(explained),
         tuning: basis.tuning,
+        weighed,
+        goal,
         trained_on: input.from.rows(),
         rates: match &input.rates {
             RatesFrom::File(path) | RatesFrom::Measured(path) => Some(path.display().to_string()),
@@ -221,6 +236,41 @@ pub fn run(input: &PlanInput, reporter: &dyn Reporter) -> Result<Planned, RunErr
         planned.explained = None;
     }
     Ok(planned)
+}
+
+/// Plans, the best first, and why these.
+struct Chosen {
+    basis: Basis,
+    check: Option<CheckReport>,
+    /// Never empty.
+    ranked: Vec<Ranked>,
+    weighed: Option<Vec<Weighed>>,
+    goal: Option<Goal>,
+}
+
+/// Plans for the recipe that was asked for.
+fn choose(input: &PlanInput, reporter: &dyn Reporter) -> Result<Chosen, RunError> {
+    let mut basis = Basis::read(input, reporter)?;
+    basis.request.rates = rates(&input.rates, reporter)?;
+    // Steps that overshoot also make values that fit no parameters: the twin's check says so more plainly than the search.
+    let check = basis.check(reporter)?;
+    reporter.detail("searching parameters and layouts");
+    let (ranked, weighed) = match input.weigh {
+        None => (Plan::ranked(&basis.request)?, None),
+        Some(every) => {
+            let found = weigh(&basis.request, &ways(every, input.joint.is_some()));
+            let found = found.map_err(|error| RunError::from(error).at("--refresh"))?;
+            let said = weighed::said(&found);
+            (found.plans, Some(said))
+        }
+    };
+    Ok(Chosen {
+        basis,
+        check,
+        ranked,
+        weighed,
+        goal: None,
+    })
 }
 
 /// What operations take: measured now, read, or the built-in rates.

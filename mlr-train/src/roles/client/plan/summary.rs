@@ -64,6 +64,8 @@ pub fn summary(file: &PlanFile, check: Option<&CheckReport>) -> Planned {
         check: check.map(of_check),
         explained: None,
         tuning: None,
+        weighed: None,
+        goal: None,
     }
 }
 

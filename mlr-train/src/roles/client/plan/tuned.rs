@@ -47,20 +47,33 @@ pub(super) fn prepare(
             too_many = choice.steps.len();
             refusal = Some(refused);
         } else {
-            let table = tuning.table().into_iter().map(|c| said(&tuning, c));
-            let report = Tuned {
-                trained_rows: tuning.trained,
-                choosing_rows: tuning.chose,
-                choices: tuning.choices,
-                chosen: said(&tuning, choice),
-                table: table.collect(),
-            };
-            return Ok((prepared, report));
+            return Ok((prepared, report(&tuning, choice)));
         }
     }
-    Err(refusal.unwrap_or_else(|| {
-        RunError::input("expected a choice whose scores stay within the range, found none")
-            .at("--tune")
-            .hint("choose --keep, --lambda, --steps and --range by hand, or use more rows")
-    }))
+    Err(refusal.unwrap_or_else(nothing))
+}
+
+/// Tunes for a ladder that has iterations, steps and polynomials of its own: the choice's axes and lambda are used alone.
+pub(super) fn axes(set: &TrainingSet, reporter: &dyn Reporter) -> Result<Tuned, RunError> {
+    reporter.note("client: trying a ladder of axes on a split of the training rows");
+    let tuning = tune(set)?;
+    let best = tuning.ranked.first().ok_or_else(nothing)?;
+    Ok(report(&tuning, best))
+}
+
+fn report(tuning: &Tuning, chosen: &Choice) -> Tuned {
+    let table = tuning.table().into_iter().map(|c| said(tuning, c));
+    Tuned {
+        trained_rows: tuning.trained,
+        choosing_rows: tuning.chose,
+        choices: tuning.choices,
+        chosen: said(tuning, chosen),
+        table: table.collect(),
+    }
+}
+
+fn nothing() -> RunError {
+    RunError::input("expected a choice whose scores stay within the range, found none")
+        .at("--tune")
+        .hint("choose --keep, --lambda, --steps and --range by hand, or use more rows")
 }
