@@ -22,11 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Everything about the feature. Where there is no Python to run a server with, what needs one is skipped, with a line that says so.
 pub(crate) fn run() -> Result<()> {
+    let both = ["clippy", "--package", "mlr-train", "--package", "cli"];
     let lints = ["--all-targets", "--", "-D", "warnings"];
-    for package in ["mlr-train", "cli"] {
-        let words = ["clippy", "--package", package];
-        cargo_does(&[&words[..], &FEATURE, &lints].concat(), &[])?;
-    }
+    cargo_does(&[&both[..], &FEATURE, &lints].concat(), &[])?;
     let test = ["test", "--package", "mlr-train", "--lib"];
     let boards = ["--", "group::board", "group::tests::bucket"];
     let test = [&test[..], &FEATURE, &boards].concat();

@@ -26,8 +26,6 @@ use crate::artifacts::RunError;
 
 pub use folder::FolderBoard;
 pub use memory::MemoryBoard;
-#[cfg(feature = "object-store")]
-pub use object::ObjectBoard;
 pub use place::open;
 
 /// Entries of a board that are looked at; a board with more is somebody's flood.

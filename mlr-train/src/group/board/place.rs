@@ -7,6 +7,9 @@ use crate::artifacts::RunError;
 
 /// Opens the board that a text names: `s3://BUCKET/PREFIX`, or else a folder. Nothing is asked of a bucket yet.
 ///
+/// A board in a bucket blocks the thread that asks it something, which must be none of an asynchronous runtime. It asks once for each thousand objects to list them, once to read one, and to write one once or, from 8 MiB on, once for each 8 MiB and twice
+/// besides; of what it writes at most 32 MiB are in memory.
+///
 /// `settings` are for buckets alone: names and values as the tools of object stores know them from the environment, `AWS_ACCESS_KEY_ID` and so on; whatever is none of them is ignored.
 ///
 /// # Errors

@@ -34,7 +34,7 @@ const FLYING: usize = 3;
 /// | `list` | one for each thousand objects | the listing |
 /// | `read` | one | what the network brings at a time |
 /// | `write` | one, or from 8 MiB on one for each 8 MiB and two | 32 MiB at most |
-pub struct ObjectBoard {
+pub(super) struct ObjectBoard {
     store: Arc<dyn ObjectStore>,
     prefix: Key,
     place: String,
@@ -53,7 +53,7 @@ impl ObjectBoard {
     ///
     /// # Errors
     /// A system that gives no resources to wait on a network with.
-    pub fn new(store: Arc<dyn ObjectStore>, prefix: Key, place: String) -> Result<Self, RunError> {
+    fn new(store: Arc<dyn ObjectStore>, prefix: Key, place: String) -> Result<Self, RunError> {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| RunError::io("begin", Path::new(&place), &error))?;
         Ok(Self {
