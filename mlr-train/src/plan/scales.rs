@@ -75,6 +75,9 @@ fn error_with(
     let job = Job::new(small, under.params.slots()).map_err(|_| None)?;
     if job.joint().is_some() {
         joint::shapes(&job, under.params).map_err(Some)?;
+        // Before any run: most scales leave no room for masks.
+        joint::require_refreshes(&job, under.params, 0.0)
+            .map_err(|source| Some(TrainError::Joint { source }))?;
     }
     traced_error(&job, under).map_err(Some)
 }
