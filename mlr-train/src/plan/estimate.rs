@@ -42,10 +42,10 @@ pub struct Estimate {
     /// Bytes of the encrypted weights.
     pub download_bytes: u64,
     /// Refreshes of the weights.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "joint::is_zero")]
     pub refreshes: u64,
     /// Bytes of all refreshes, both ways.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "joint::is_zero")]
     pub refresh_bytes: u64,
     /// What a joint key takes, where the job has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -114,14 +114,6 @@ impl Estimate {
             _ => Some("bootstrapping"),
         })
     }
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde asks with a reference"
-)]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 /// Bytes of all refreshes. By the client: W and V down at level 0, and up again, fresh. By owners: the questions, and the shares of all who answer.

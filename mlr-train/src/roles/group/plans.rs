@@ -264,3 +264,41 @@ fn require_map(map: &PrivateFile, pooled: &Statistics) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wishes_are_what_a_plan_is_asked_for() {
+        let usual = Wishes::default();
+        assert_eq!(refreshes(&usual), None);
+        let Recipe::Whitened { schedule, .. } = recipe(&usual).unwrap() else {
+            panic!("another method");
+        };
+        assert_eq!(schedule.steps(), [DEFAULT_STEP; USUAL_ITERATIONS]);
+        let wishes = Wishes {
+            steps: vec![4.0, 8.0, 2.5],
+            range: Some(9.0),
+            degree: Some(7),
+            refresh_every: Some(2),
+            ..Wishes::default()
+        };
+        let Recipe::Whitened {
+            schedule,
+            polynomials,
+            ..
+        } = recipe(&wishes).unwrap()
+        else {
+            panic!("another method");
+        };
+        assert_eq!(schedule.steps(), [4.0, 8.0, 2.5]);
+        let widest = polynomials.widest();
+        assert!((widest - 9.0).abs() < 1e-12, "{widest}");
+        let asked = refreshes(&wishes).unwrap();
+        assert_eq!(
+            (asked.way, asked.every, asked.bits, asked.level),
+            (Way::Owners, 2, MASK_BITS, 0)
+        );
+    }
+}

@@ -171,9 +171,9 @@ fn a_plan_with_refreshes_that_nobody_agreed_to_is_refused_by_its_maker_s_name() 
 #[test]
 fn a_plan_that_is_searched_has_what_the_charter_wishes() {
     let wishes = Wishes {
-        steps: vec![4.0, 4.0, 3.0],
-        range: Some(8.0),
-        degree: Some(5),
+        steps: vec![4.0, 4.0, 3.5],
+        range: Some(6.0),
+        degree: Some(3),
         refresh_every: Some(1),
         ..Wishes::default()
     };
@@ -198,10 +198,9 @@ fn a_plan_that_is_searched_has_what_the_charter_wishes() {
         .unwrap();
     let plan = Searched.read(&plan).unwrap().plan;
     let program = plan.job().program();
-    assert_eq!(program.schedule, [4.0, 4.0, 3.0]);
-    // Of degree 5: three levels, one more than a cubic.
-    assert_eq!(program.polynomial.levels(), [3]);
-    assert_eq!(program.bounds.score, 16.0);
+    assert_eq!(program.schedule, [4.0, 4.0, 3.5]);
+    assert_eq!(program.polynomial.levels(), [2]);
+    assert_eq!(program.bounds.score, 12.0);
     assert_eq!(plan.job().refreshed_before(), [3]);
     assert!(plan.job().asks_owners());
     assert_eq!(plan.estimate().security_bits, 128);
