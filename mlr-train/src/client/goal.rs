@@ -49,6 +49,14 @@ pub const LADDER: [Rung; 8] = [
 const LATER: [f64; 3] = [NEWTON_STEP, 12.0, 16.0];
 const RANGES: [f64; 3] = [6.0, 8.0, 10.0];
 
+/// What costs nothing on ciphertexts.
+#[derive(Clone, Copy)]
+struct Choice<'a> {
+    schedule: &'a Schedule,
+    /// Of one polynomial for all iterations.
+    range: Option<f64>,
+}
+
 impl Rung {
     /// Whether it has no fewer iterations and no lower degree than `other`: then no plan of it is cheaper.
     #[must_use]
@@ -72,13 +80,13 @@ impl Rung {
         rows: ArrayView2<'_, f64>,
         labels: &[u32],
         classes: usize,
-        (schedule, range): (&Schedule, Option<f64>),
+        choice: Choice<'_>,
     ) -> Result<Polynomials, PrepareError> {
-        Ok(match range {
+        Ok(match choice.range {
             Some(range) => OddPolynomial::fit(self.degree, range)
                 .map_err(PrepareError::Range)?
                 .into(),
-            None => fit_each(rows, labels, classes, schedule, self.degree)?,
+            None => fit_each(rows, labels, classes, choice.schedule, self.degree)?,
         })
     }
 }
@@ -122,7 +130,11 @@ impl Chooser {
         let mut best: Option<(usize, Schedule, Option<f64>)> = None;
         for (later, range) in rung.choices() {
             let schedule = Schedule::ladder(NEWTON_STEP, later, rung.iterations)?;
-            let Some(right) = self.right(rung, &schedule, range) else {
+            let choice = Choice {
+                schedule: &schedule,
+                range,
+            };
+            let Some(right) = self.right(rung, choice) else {
                 continue;
             };
             if best.as_ref().is_none_or(|(most, ..)| right > *most) {
@@ -133,7 +145,11 @@ impl Chooser {
             return Ok(None);
         };
         let (rows, labels) = (prepared.rows.view(), prepared.set.labels());
-        let polynomials = rung.polynomials(rows, labels, self.classes, (&schedule, range))?;
+        let choice = Choice {
+            schedule: &schedule,
+            range,
+        };
+        let polynomials = rung.polynomials(rows, labels, self.classes, choice)?;
         Ok(Some(Recipe::Whitened {
             schedule,
             polynomials,
@@ -142,13 +158,13 @@ impl Chooser {
     }
 
     /// Compared rows that a choice gets right; none if its scores leave the range or its run diverges.
-    fn right(&self, rung: Rung, schedule: &Schedule, range: Option<f64>) -> Option<usize> {
+    fn right(&self, rung: Rung, choice: Choice<'_>) -> Option<usize> {
         let (rows, labels) = (self.trained.0.view(), &self.trained.1);
-        let polynomials = rung.polynomials(rows, labels, self.classes, (schedule, range));
+        let polynomials = rung.polynomials(rows, labels, self.classes, choice);
         let activation = Activation::from(polynomials.ok()?);
-        let run = train(rows, labels, self.classes, schedule, &activation).ok()?;
+        let run = train(rows, labels, self.classes, choice.schedule, &activation).ok()?;
         let largest = run.largest_score.iter().fold(0.0, |a: f64, &b| a.max(b));
-        if range.is_some_and(|range| largest > 2.0 * range) {
+        if choice.range.is_some_and(|range| largest > 2.0 * range) {
             return None;
         }
         let scores = affine(self.compared.0.view(), run.last().view(), None);

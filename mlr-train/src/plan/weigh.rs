@@ -114,31 +114,40 @@ pub fn weigh(
     request: &PlanRequest,
     refreshes: &[Option<Refreshes>],
 ) -> Result<Weighing, PlanError> {
-    let (mut ways, mut best): (Vec<Weighed>, Option<(usize, Cost, Vec<Ranked>)>) = (vec![], None);
+    let (mut ways, mut best): (Vec<Weighed>, Option<Best>) = (vec![], None);
     for &refresh in refreshes {
         let way = refresh.map(|refresh| refresh.way);
         let found = plans(request, refresh, refreshes.contains(&None));
-        let found = found.map(|plans| {
-            let cost = Cost::of(&plans.0, request.threads());
-            let cheaper = |(_, other, _): &(usize, Cost, Vec<Ranked>)| {
-                cost.counted() < TELLING * other.counted()
-            };
-            if best.as_ref().is_none_or(cheaper) {
-                best = Some((ways.len(), cost, [vec![plans.0], plans.1].concat()));
+        let found = found.map(|(first, rest)| {
+            let cost = Cost::of(&first, request.threads());
+            let saves = |other: &Best| cost.counted() < TELLING * other.cost.counted();
+            if best.as_ref().is_none_or(saves) {
+                best = Some(Best {
+                    place: ways.len(),
+                    cost,
+                    plans: std::iter::once(first).chain(rest).collect(),
+                });
             }
             cost
         });
         ways.push(Weighed { way, found });
     }
     match best {
-        Some((taken, cost, plans)) => Ok(Weighing {
+        Some(Best { place, cost, plans }) => Ok(Weighing {
             ways,
-            taken,
+            taken: place,
             plans,
             cost,
         }),
         None => Err(refused(ways)),
     }
+}
+
+/// The cheapest so far.
+struct Best {
+    place: usize,
+    cost: Cost,
+    plans: Vec<Ranked>,
 }
 
 /// The best plan with these refreshes, and those that come next.

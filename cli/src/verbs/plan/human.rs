@@ -84,27 +84,32 @@ impl Summary for Planned {
         if let Some(key) = &self.joint {
             joint(key, out)?;
         }
-        if let Some(explained) = &self.explained {
-            explain(explained, out)?;
-        }
-        if let Some(tuning) = &self.tuning {
-            tuned(tuning, out)?;
-        }
-        if let Some(goal) = &self.goal {
-            ladder(goal, out)?;
-        }
-        let Some(check) = &self.check else {
-            return Ok(());
-        };
-        checked(check, out)?;
-        match &self.goal {
-            Some(goal) => writeln!(
-                out,
-                "  best clear  {}, a softmax regression to its end",
-                goal.best_clear
-            ),
-            None => Ok(()),
-        }
+        reasons(self, out)
+    }
+}
+
+/// Why it is this plan, and what to expect of it.
+fn reasons(plan: &Planned, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(explained) = &plan.explained {
+        explain(explained, out)?;
+    }
+    if let Some(tuning) = &plan.tuning {
+        tuned(tuning, out)?;
+    }
+    if let Some(goal) = &plan.goal {
+        ladder(goal, out)?;
+    }
+    let Some(check) = &plan.check else {
+        return Ok(());
+    };
+    checked(check, out)?;
+    match &plan.goal {
+        Some(goal) => writeln!(
+            out,
+            "  best clear  {}, a softmax regression to its end",
+            goal.best_clear
+        ),
+        None => Ok(()),
     }
 }
 
@@ -312,7 +317,7 @@ fn ladder(goal: &Goal, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "  goal        {} %, by the cheapest of {} rungs",
-        100.0 * goal.accuracy,
+        (1e4 * goal.accuracy).round() / 100.0,
         goal.rungs.len()
     )?;
     writeln!(out, "    T  degree  right of held-out rows")?;
