@@ -15,6 +15,7 @@ use super::cost::{self, Rates};
 use super::drift::Stretches;
 use super::joint::{self, JointEstimate};
 use super::memory::{Peak, bootstrap_bytes, server_bytes};
+use super::threads::on_one_thread;
 use crate::job::{Job, Labels};
 use crate::packing::Upload;
 use crate::server::{
@@ -134,17 +135,6 @@ fn refresh_bytes(job: &Job, params: &Params) -> u64 {
             each * (up[0] + up[1] + down)
         })
         .sum()
-}
-
-/// Runs `f` on one thread: a traced run is thousands of tasks of a microsecond, which threads would only hand to each other.
-pub(super) fn on_one_thread<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    if rayon::current_num_threads() == 1 {
-        return f();
-    }
-    match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
-        Ok(pool) => pool.install(f),
-        Err(_) => f(),
-    }
 }
 
 /// Runs `job` on the simulator.

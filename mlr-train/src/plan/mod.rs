@@ -15,6 +15,7 @@ mod request;
 mod rough;
 mod scales;
 mod search;
+mod threads;
 mod weigh;
 
 pub use crate::job::{
