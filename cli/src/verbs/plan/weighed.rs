@@ -46,7 +46,7 @@ fn table(ways: &[Weighed]) -> Vec<String> {
 fn row(cells: &[&str; 6]) -> String {
     let [way, server, counted, memory, upload, refreshes] = cells;
     let line =
-        format!("  {way:<9} {server:>11} {counted:>11} {memory:>7} {upload:>7} {refreshes:>9}");
+        format!(" {way:<9} {server:>11} {counted:>11} {memory:>7} {upload:>7} {refreshes:>9}");
     line.trim_end().to_owned()
 }
 
