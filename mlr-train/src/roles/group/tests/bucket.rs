@@ -102,7 +102,7 @@ impl Group {
 }
 
 #[test]
-#[ignore = "needs an S3 server: cargo xtask check --full starts one"]
+#[ignore = "needs an S3 server, which the full check starts"]
 fn a_group_in_a_bucket_is_delayed_by_a_stranger_in_it_and_no_more() {
     let address = format!("s3://velum/{}/group", std::process::id());
     let group = Group::on(address, 3, 2, Goal::Model);

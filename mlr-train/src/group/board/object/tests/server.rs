@@ -43,14 +43,14 @@ fn ask(method: &str, target: &str) -> String {
 }
 
 #[test]
-#[ignore = "needs an S3 server: cargo xtask check --full starts one"]
+#[ignore = "needs an S3 server, which the full check starts"]
 fn a_bucket_of_a_server_conforms() {
     conforms(&board("conforms"));
     conforms(&board("Ä b+c%2F?#&=~'()/x"));
 }
 
 #[test]
-#[ignore = "needs an S3 server: cargo xtask check --full starts one"]
+#[ignore = "needs an S3 server, which the full check starts"]
 fn large_contents_come_whole_and_what_is_cut_leaves_nothing_at_a_server() {
     let board = board("large");
     let content: Vec<u8> = (0..2 * PART + 12345).map(|i| (i % 251) as u8).collect();
@@ -74,7 +74,7 @@ fn large_contents_come_whole_and_what_is_cut_leaves_nothing_at_a_server() {
 }
 
 #[test]
-#[ignore = "needs an S3 server: cargo xtask check --full starts one"]
+#[ignore = "needs an S3 server, which the full check starts"]
 fn several_threads_fill_several_pages_of_a_server_s_listing() {
     let board = board("pages");
     std::thread::scope(|scope| {
@@ -96,7 +96,7 @@ fn several_threads_fill_several_pages_of_a_server_s_listing() {
 }
 
 #[test]
-#[ignore = "needs an S3 server: cargo xtask check --full starts one"]
+#[ignore = "needs an S3 server, which the full check starts"]
 fn a_key_that_no_address_can_hold_is_named_and_a_missing_bucket_too() {
     let stray = board("stray");
     let own = std::process::id();
