@@ -14,7 +14,6 @@ use super::estimate::{Estimate, estimate_claimed, iteration_costs};
 use super::memory;
 use super::request::PlanRequest;
 use super::search::{Found, search, search_or_say};
-use super::threads::on_one_thread;
 use crate::canonical::{same_meaning, without_mark};
 use crate::files::describe_json;
 use crate::job::{Job, Program};
@@ -73,7 +72,7 @@ impl Plan {
 
     /// [`Plan::ranked`], without the searches that say how many iterations fit.
     pub(super) fn all(request: &PlanRequest) -> Result<Vec<Ranked>, PlanError> {
-        Self::list(on_one_thread(|| search(request)))
+        Self::list(search(request))
     }
 
     /// Several plans for a request, the fastest first: never empty.
@@ -81,7 +80,7 @@ impl Plan {
     /// # Errors
     /// As [`Plan::search`]; where fewer iterations fit, [`PlanError::Iterations`] says how many, after some searches more.
     pub fn ranked(request: &PlanRequest) -> Result<Vec<Ranked>, PlanError> {
-        Self::list(on_one_thread(|| search_or_say(request)))
+        Self::list(search_or_say(request))
     }
 
     fn list(found: Result<Vec<Found>, PlanError>) -> Result<Vec<Ranked>, PlanError> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use he_core::params::Params;
+use rayon::prelude::*;
 
 use super::bootstrapping::{Bootstrapping, Under};
 use super::candidates::{Candidate, UPLOAD_RATE, bits, candidates, levels_of, worse};
@@ -12,6 +13,7 @@ use super::estimate::{Estimate, error_at_refreshes, estimate_job, estimate_under
 use super::memory::bound;
 use super::request::PlanRequest;
 use super::scales::fit_scales_under;
+use super::threads::on_one_thread;
 use crate::job::{Job, MASK_BITS, Program, Refreshes, Scales, Way};
 use crate::rounding::{self, Sizes};
 
@@ -55,18 +57,25 @@ impl Found {
     }
 }
 
-/// The jobs that fit a request, the best first and then by time, with their parameters.
+/// The jobs that fit a request, the best first and then by time, with their parameters: each choice of refreshes on a thread of its own.
 pub(crate) fn search(request: &PlanRequest) -> Result<Vec<Found>, PlanError> {
     let Some(refresh) = request.refresh else {
-        return search_one(request);
+        return on_one_thread(|| search_one(request));
     };
-    let (mut all, mut refusal) = (Vec::new(), None);
-    for refresh in refreshes(request, refresh) {
+    let one = |refresh| {
         let one = PlanRequest {
             refresh: Some(refresh),
             ..request.clone()
         };
-        match search_one(&one) {
+        on_one_thread(|| search_one(&one))
+    };
+    let found: Vec<_> = refreshes(request, refresh)
+        .into_par_iter()
+        .map(one)
+        .collect();
+    let (mut all, mut refusal) = (Vec::new(), None);
+    for found in found {
+        match found {
             Ok(found) => all.extend(found),
             Err(e) => refusal = Some(worse(refusal, e)),
         }

@@ -5,6 +5,7 @@
 //! [`ways`], those that ask nobody first; a later one is taken if it saves more than a twentieth, which is less than estimates are off by.
 
 use he_core::error::Report;
+use rayon::prelude::*;
 
 use super::candidates::{UPLOAD_RATE, worse};
 use super::error::PlanError;
@@ -115,9 +116,13 @@ pub fn weigh(
     refreshes: &[Option<Refreshes>],
 ) -> Result<Weighing, PlanError> {
     let (mut ways, mut best): (Vec<Weighed>, Option<Best>) = (vec![], None);
-    for &refresh in refreshes {
+    let beside_none = refreshes.contains(&None);
+    let found: Vec<_> = refreshes
+        .par_iter()
+        .map(|&refresh| plans(request, refresh, beside_none))
+        .collect();
+    for (refresh, found) in refreshes.iter().zip(found) {
         let way = refresh.map(|refresh| refresh.way);
-        let found = plans(request, refresh, refreshes.contains(&None));
         let found = found.map(|(first, rest)| {
             let cost = Cost::of(&first, request.threads());
             let saves = |other: &Best| cost.counted() < TELLING * other.cost.counted();
