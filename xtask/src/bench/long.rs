@@ -43,6 +43,9 @@ pub(crate) struct Long {
     /// Labels and features of the paper's rows: also its own method, 30 iterations through bootstraps.
     #[arg(long, value_name = "FILE")]
     paper: Option<PathBuf>,
+    /// Where a picture of accuracy against time goes.
+    #[arg(long, value_name = "OUT")]
+    pub(super) svg: Option<PathBuf>,
     /// Where the results go, besides the table.
     #[arg(long, value_name = "OUT")]
     pub(super) json: Option<PathBuf>,

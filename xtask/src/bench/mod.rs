@@ -102,7 +102,13 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
         Bench::Long(given) => {
             let results = long::run(given)?;
             print!("{}", long::table(&results));
-            write(given.json.as_deref(), &document("long", results))
+            let document = document("long", results.clone());
+            if let Some(path) = &given.svg {
+                let picture = picture::draw_ways(&results);
+                std::fs::write(path, picture)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
+            }
+            write(given.json.as_deref(), &document)
         }
         Bench::Owners(given) => {
             let results = owners::run(given)?;

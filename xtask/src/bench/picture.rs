@@ -1,4 +1,5 @@
-//! The picture of `bench mnist`, as SVG: time against training rows, and accuracy against iterations between the models that need no encryption.
+//! The pictures of `bench mnist` and `bench long`, as SVG: time against training rows, and accuracy against iterations and against time, between the
+//! models that need no encryption.
 
 use std::fmt::Write as _;
 
@@ -26,6 +27,59 @@ pub(super) fn draw(results: &Value) -> String {
     );
     times(&mut svg, results);
     accuracies(&mut svg, results);
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// Of `bench long`: test accuracy against the server's time, a point for each way to refresh.
+pub(super) fn draw_ways(results: &Value) -> String {
+    let ways = ["none", "client", "bootstrap", "owners"];
+    let point = |way: &&'static str| {
+        let record = &results[*way];
+        let (time, accuracy) = (&record["train_seconds"], &record["accuracy_encrypted"]);
+        Some((*way, (time.as_f64()?.log10(), 100.0 * accuracy.as_f64()?)))
+    };
+    let points: Vec<_> = ways.iter().filter_map(point).collect();
+    let level = |field: &str| {
+        let mut found = ways.iter().filter_map(|way| results[*way][field].as_f64());
+        found.next().map(|x| 100.0 * x)
+    };
+    let (client, best) = (level("accuracy_client_only"), level("accuracy_best_clear"));
+    let (width, height) = (WIDTH + 2.0 * MARGIN, HEIGHT + 2.0 * MARGIN);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"12\" fill=\"{DARK}\">\n<rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>\n"
+    );
+    let mut all: Vec<_> = points.iter().map(|(_, at)| *at).collect();
+    // Room for the names, which stand left of their points.
+    let first = all.iter().map(|at| at.0).fold(f64::INFINITY, f64::min);
+    let lines = client.into_iter().chain(best).map(|y| (first - 0.4, y));
+    all.extend(lines.flat_map(|(x, y)| [(x, y - 0.1), (x, y + 0.2)]));
+    if let (false, Some(panel)) = (points.is_empty(), Panel::around(&all, MARGIN)) {
+        panel.frame(&mut svg, "test accuracy in % against the server's seconds");
+        for seconds in [10, 30, 100, 300, 1000, 3000] {
+            let x = f64::from(seconds).log10();
+            if (panel.x.0..panel.x.1).contains(&x) {
+                panel.tick_x(&mut svg, x, &seconds.to_string());
+            }
+        }
+        let mut tick = (panel.y.0 * 2.0).ceil() / 2.0;
+        while tick <= panel.y.1 {
+            panel.tick_y(&mut svg, tick, &format!("{tick:.1}"));
+            tick += 0.5;
+        }
+        let across = |y: f64| [(panel.x.0, y), (panel.x.1, y)];
+        for (y, colour, label) in [
+            (client, GREY, "client only"),
+            (best, GREEN, "best clear model"),
+        ] {
+            if let Some(y) = y {
+                panel.line(&mut svg, &across(y), colour, label, true);
+            }
+        }
+        for (way, at) in &points {
+            panel.line(&mut svg, &[*at], BLUE, way, false);
+        }
+    }
     svg.push_str("</svg>\n");
     svg
 }
@@ -274,6 +328,22 @@ mod tests {
             assert!(svg.contains(label), "{label}");
         }
         assert!(!svg.contains("NaN") && svg.ends_with("</svg>\n"));
+        let record = |seconds: f64, accuracy: f64| json!({"train_seconds": seconds, "accuracy_encrypted": accuracy, "accuracy_client_only": 0.95, "accuracy_best_clear": 0.98});
+        let svg = draw_ways(
+            &json!({"none": record(20.0, 0.97), "bootstrap": record(200.0, 0.981), "paper": {}}),
+        );
+        assert_eq!(svg.matches("<circle").count(), 2);
+        for label in [
+            "client only",
+            "best clear model",
+            ">none<",
+            ">bootstrap<",
+            ">100<",
+        ] {
+            assert!(svg.contains(label), "{label}");
+        }
+        assert!(!svg.contains("NaN") && svg.ends_with("</svg>\n"));
+        assert!(!draw_ways(&json!({})).contains("<polyline"));
         // Nothing measured: a picture without panels.
         assert!(!draw(&json!({})).contains("<polyline"));
     }
