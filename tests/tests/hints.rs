@@ -208,6 +208,13 @@ fn hints_of_plans_help() {
         "use --features",
         &format!("{plan} --method paper"),
     );
+    let owners = "plan --shape 1398,64,10 --keep 64 --parties 3 --threshold 2 --refresh owners --refresh-every 1 --iterations 6 --range 8 --out new.json";
+    follow(
+        at,
+        &format!("{owners} --steps 4,12,12,12,12,12"),
+        "smaller steps",
+        &format!("{owners} --steps 4,4,4,4,4,4"),
+    );
     // One axis of twelve: not all rows can be right.
     let goal = format!("{plan} --keep 1 --refresh none --accuracy-goal");
     let outcome = velum(at, &format!("{goal} 100").split(' ').collect::<Vec<_>>());

@@ -158,7 +158,9 @@ impl Explain for PlanError {
                 "scale the features to 0..1, use fewer of them, or --method whitened, which scales them itself"
             }
             Self::Levels { .. } => "fewer iterations",
-            Self::Precision { .. } => "allow more, or fewer samples of a smaller bound",
+            Self::Precision { .. } => {
+                "smaller steps, a smaller range of scores, or fewer iterations"
+            }
             Self::Limit { .. } => "a larger limit, fewer columns or fewer iterations",
             Self::Schema { .. } => "plan anew with this version",
             Self::NotCanonical => {
