@@ -215,6 +215,13 @@ fn hints_of_plans_help() {
         "smaller steps",
         &format!("{owners} --steps 4,4,4,4,4,4"),
     );
+    let alone = owners.replace("--refresh owners", "--refresh bootstrap");
+    follow(
+        at,
+        &format!("{alone} --steps 4,4,4,4,4,4"),
+        "use --refresh owners",
+        &format!("{owners} --steps 4,4,4,4,4,4"),
+    );
     // One axis of twelve: not all rows can be right.
     let goal = format!("{plan} --keep 1 --refresh none --accuracy-goal");
     let outcome = velum(at, &format!("{goal} 100").split(' ').collect::<Vec<_>>());
@@ -325,6 +332,7 @@ fn hints_of_a_job_s_folder_help() {
 const FOLLOWED: &[(&str, &str)] = &[
     ("fit: --iterations", "hints_of_plans_help"),
     ("use --features", "hints_of_plans_help"),
+    ("use --refresh owners", "hints_of_plans_help"),
     ("--method whitened", "hints_of_plans_help"),
     ("--sigmoid each", "hints_of_plans_help"),
     ("that is reached: --accuracy-goal", "hints_of_plans_help"),

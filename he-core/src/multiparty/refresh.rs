@@ -45,8 +45,8 @@ const MOST_BITS: f64 = 124.0;
 /// log2 of the masks' range, u, for coefficients of at most `bound`, message and noise together, in a ring of degree `n`: the masks are uniform in [-2^u, 2^u), and each party's alone
 /// leaves a statistical distance of 2^-64 from what has nothing to do with the message.
 pub fn mask_bits(n: usize, bound: f64) -> u32 {
-    // N bound / 2^(u + 1) <= 2^-64.
-    (bound.max(1.0).log2().ceil() as u32) + STATISTICAL_SECURITY - 1 + n.ilog2()
+    // N bound / 2^(u + 1) <= 2^-64. No modulus has room beyond 2^200, whatever a file says.
+    (bound.clamp(1.0, 200f64.exp2()).log2().ceil() as u32) + STATISTICAL_SECURITY - 1 + n.ilog2()
 }
 
 /// Refuses a modulus without room for coefficients of at most `bound` under the masks of `threshold` parties, at this level.

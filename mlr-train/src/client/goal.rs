@@ -3,6 +3,7 @@
 //! A rung fixes what costs something on ciphertexts, iterations and the polynomials' degree. What costs nothing, the later steps and a cubic's
 //! range, is chosen for it on rows that do not judge, as [`super::tune`] does ([`Split::inner`]). Whether a rung reaches a goal says
 //! [`super::check`]: the twin is trained on four fifths of the rows and judged on the others, and no rule of that check may be broken.
+//! The whitening, without labels, and the ranges of polynomials of their own, steps of a public ladder, come from all rows.
 //! The first rung that reaches a goal was looked for, so its share is too high by a little; of few rows its interval says more than the goal.
 
 use ndarray::{Array2, ArrayView2, Axis};

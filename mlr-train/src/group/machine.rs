@@ -271,18 +271,14 @@ impl View<'_> {
     /// The owners that answer a refresh: those that its question names.
     ///
     /// # Errors
-    /// [`GroupError::Answers`] for a choice of others than as many owners as the threshold says.
+    /// [`GroupError::Answers`] for a choice of others than those that all have agreed to.
     pub fn refreshers(&self, number: u32) -> Result<Vec<usize>, GroupError> {
         let step = Step::RefreshQuestion(number);
         let Some((server, question)) = self.inbox.all(step).next() else {
             return Ok(Vec::new());
         };
         let chosen: Vec<usize> = question.members().iter().map(|one| *one as usize).collect();
-        let different: BTreeSet<_> = chosen.iter().collect();
-        let owners = chosen
-            .iter()
-            .all(|member| self.charter.owner(*member).is_some());
-        if owners && different.len() == chosen.len() && chosen.len() == self.charter.threshold() {
+        if chosen == self.named(step) {
             return Ok(chosen);
         }
         let sender = self.name(server);

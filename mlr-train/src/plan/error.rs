@@ -152,7 +152,10 @@ impl Explain for PlanError {
             Self::Iterations { fitting, .. } => {
                 return Some(format!("at most {fitting} fit: --iterations {fitting}"));
             }
-            Self::NoWay { nearest, .. } => return nearest.hint(),
+            Self::NoWay { nearest, .. } => {
+                let usual = || "fewer iterations, or larger limits".to_owned();
+                return Some(nearest.hint().unwrap_or_else(usual));
+            }
             Self::NoRefresh { .. } => "more iterations, or no refresh",
             Self::RawFeatures { .. } => {
                 "scale the features to 0..1, use fewer of them, or --method whitened, which scales them itself"

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::paper::{TEST_ROWS, TRAIN_ROWS, Work, call, once};
+use super::paper::{Work, call, once};
 use super::summary::summarise;
 
 /// From there on the clear curve is flat.
@@ -16,32 +16,16 @@ pub(super) fn run(velum: &Path, features: &Path, max_memory: &str) -> Result<Val
     let features = features
         .canonicalize()
         .with_context(|| format!("cannot find the features {}", features.display()))?;
-    let features = features.to_str().context("expected a path in UTF-8")?;
-    let rows = ["--features", features, "--rows", TRAIN_ROWS];
     let mut plan = vec!["--method", "paper", "--iterations", ITERATIONS];
     plan.extend(["--refresh", "bootstrap", "--max-memory", max_memory]);
-    let work = Work {
-        plan,
-        train: rows.to_vec(),
-        whitening: vec![],
-        test: vec![
-            "--features",
-            features,
-            "--rows",
-            TEST_ROWS,
-            "--train-features",
-            features,
-            "--train-rows",
-            TRAIN_ROWS,
-        ],
-    };
+    let work = Work::of_the_paper(&features, plan)?;
     let scratch = tempfile::Builder::new()
         .prefix("velum-bench-long-paper-")
         .tempdir()?;
     let place = scratch.path().join("run");
     let done = once(velum, &work, &place)?;
     let model = ["--model", "model", "--private", "private"];
-    let arguments = [&model[..], &rows].concat();
+    let arguments = [&model[..], &work.train].concat();
     let fit = call(velum, &place.join("client"), "evaluate", &arguments)?;
     let refreshes = done.plan.refreshes;
     let mut record = summarise(&[done]);

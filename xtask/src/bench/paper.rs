@@ -13,8 +13,8 @@ use super::summary::{Run, summarise};
 use crate::cargo;
 
 /// The paper trains on its first 128 images.
-pub(super) const TRAIN_ROWS: &str = "0..128";
-pub(super) const TEST_ROWS: &str = "128..";
+const TRAIN_ROWS: &str = "0..128";
+const TEST_ROWS: &str = "128..";
 
 /// One way to do the job.
 pub(super) struct Job {
@@ -38,12 +38,13 @@ pub(super) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn of_the_paper(features: &'a Path, job: &Job) -> Result<Self> {
+    /// The paper's rows, with these options of `plan`.
+    pub(super) fn of_the_paper(features: &'a Path, plan: Vec<&'a str>) -> Result<Self> {
         let features = features
             .to_str()
             .with_context(|| format!("the path {} is not UTF-8", features.display()))?;
         Ok(Self {
-            plan: [job.plan, &["--iterations", "2"]].concat(),
+            plan,
             train: vec!["--features", features, "--rows", TRAIN_ROWS],
             whitening: vec![],
             test: vec![
@@ -98,7 +99,7 @@ pub(super) fn run(features: &Path, runs: usize) -> Result<Value> {
         for k in 0..runs {
             eprintln!("{}: run {} of {runs}", job.title, k + 1);
             let place = folder.path().join(format!("{}-{k}", job.name));
-            let work = Work::of_the_paper(&features, job)?;
+            let work = Work::of_the_paper(&features, [job.plan, &["--iterations", "2"]].concat())?;
             let outcome = once(&velum, &work, &place)
                 .with_context(|| format!("job {:?}, run {}", job.title, k + 1))?;
             done.push(outcome);

@@ -94,7 +94,7 @@ fn reasons(plan: &Planned, out: &mut dyn Write) -> io::Result<()> {
         explain(explained, out)?;
     }
     if let Some(tuning) = &plan.tuning {
-        tuned(tuning, out)?;
+        tuned(tuning, plan.goal.is_some(), out)?;
     }
     if let Some(goal) = &plan.goal {
         ladder(goal, out)?;
@@ -352,7 +352,8 @@ fn outcome(rung: &Rung) -> String {
 }
 
 /// The table and the choice.
-fn tuned(tuned: &Tuned, out: &mut dyn Write) -> io::Result<()> {
+/// A goal takes axes and lambda alone from the tuning.
+fn tuned(tuned: &Tuned, by_goal: bool, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "  tuned       {} choices trained on {} rows, compared on {} others; those that judge had no part",
@@ -365,7 +366,11 @@ fn tuned(tuned: &Tuned, out: &mut dyn Write) -> io::Result<()> {
     for row in &tuned.table {
         line(row, out)?;
     }
-    writeln!(out, "    chosen:")?;
+    let chosen = match by_goal {
+        true => "chosen, of it axes and lambda",
+        false => "chosen",
+    };
+    writeln!(out, "    {chosen}:")?;
     line(&tuned.chosen, out)
 }
 

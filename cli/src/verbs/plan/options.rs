@@ -16,6 +16,17 @@ pub(super) fn refuse_without_effect(args: &PlanArgs) -> Result<(), Failure> {
         .at("arguments")
         .hint("leave out --tune, or --sigmoid each"));
     }
+    let alone = matches!(
+        args.refresh,
+        Some(RefreshName::Client | RefreshName::Bootstrap)
+    );
+    if alone && args.parties.is_some() {
+        return Err(Failure::input(
+            "expected --refresh owners, auto or none with --parties: under a joint key nobody else has a part of the key",
+        )
+        .at("arguments")
+        .hint("use --refresh owners"));
+    }
     let needs = [
         (
             "--sigmoid each",

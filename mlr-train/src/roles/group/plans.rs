@@ -16,7 +16,7 @@ use crate::files::{self, Access};
 use crate::group::charter::{Charter, Duty, Wishes};
 use crate::group::seal;
 use crate::group::{Card, Step, Turn};
-use crate::job::{Hiding, Job, Joint, MASK_BITS, Refreshes, Way};
+use crate::job::{Hiding, Job, Joint, MASK_BITS, Polynomial, Refreshes, Way};
 use crate::roles::Rows;
 use crate::roles::client::plan::{self, DEFAULT_RANGE, DEFAULT_STEP, PlanFor, PlanInput};
 use crate::sigmoid::{Degree, OddPolynomial};
@@ -123,11 +123,22 @@ fn refreshes(wishes: &Wishes) -> Option<Refreshes> {
 }
 
 /// What a plan has other than the group wishes: found, and expected.
-fn unwished(wishes: &Wishes, job: &Job) -> Option<(String, String)> {
+pub(super) fn unwished(wishes: &Wishes, job: &Job) -> Option<(String, String)> {
     let steps = &job.program().schedule;
     if !wishes.steps.is_empty() && wishes.steps != *steps {
         let expected = format!("of steps {:?}", wishes.steps);
         return Some((expected, format!("of steps {steps:?}")));
+    }
+    if (wishes.range.is_some() || wishes.degree.is_some())
+        && let Ok(Recipe::Whitened { polynomials, .. }) = recipe(wishes)
+        && Polynomial::from(&polynomials) != job.program().polynomial
+    {
+        let (range, degree) = (wishes.range.unwrap_or(DEFAULT_RANGE), wishes.degree);
+        let expected = format!(
+            "with a polynomial of degree {} on scores to {range}",
+            degree.unwrap_or(3)
+        );
+        return Some((expected, "with another polynomial".to_owned()));
     }
     let every = job.program().refresh.map(|refresh| refresh.every);
     let agrees = match (wishes.refresh_every, every) {

@@ -77,7 +77,7 @@ pub(super) fn asked(charter: &Charter) -> Consent {
                 .take(charter.threshold())
                 .collect();
             lines.push(format!(
-                "during the training {} refresh the weights whenever the server asks, as often as the plan says: shown to everybody are weights under a mask of each, which hide weights within the plan's bounds; an owner who uploads values far beyond them, or a training that diverges, has sums over all rows shown",
+                "during the training {} refresh the weights whenever the server asks, as often as the plan says: shown to everybody are weights under a mask of each, which hide weights within the plan's bounds; an owner who uploads or adds values far beyond them, or a training that diverges, has sums over all rows shown",
                 names(charter, &active).join(", ")
             ));
         }

@@ -18,6 +18,7 @@ use crate::client::{PrivateFile, Statistics};
 use crate::data::FeatureSet;
 use crate::job::{Hiding, Joint};
 use crate::joint::keys::{self, KeysInput};
+use crate::joint::opened::OpenedInput;
 use crate::joint::party::opening::{AnswerInput, answer, deal, require_dealt};
 use crate::joint::party::upload::{self, UploadInput, Uploaded};
 use crate::joint::party::{secret, shares};
@@ -224,6 +225,19 @@ impl Group {
     /// What a party reads of the server's question.
     fn asked(&self, party: u32) -> Result<Asked, RunError> {
         question::read(&self.setting, &self.files(self.path(party, "joint.key")))
+    }
+
+    /// Two parties are asked and answer; what the model is opened with.
+    fn opening(&self, parties: [u32; 2]) -> OpenedInput<'_> {
+        self.ask(&parties).unwrap();
+        for party in parties {
+            self.answer(party, &self.asked(party).unwrap()).unwrap();
+        }
+        OpenedInput {
+            shares: parties.map(|party| self.path(party, "opening")).to_vec(),
+            map: &self.map,
+            out: self.place.path().join("model"),
+        }
     }
 
     fn answer(&self, party: u32, asked: &Asked) -> Result<(), RunError> {

@@ -4,7 +4,7 @@ use super::whole::union;
 use super::*;
 use crate::error::{Class, Explain as _, Report};
 use crate::files;
-use crate::joint::opened::{self, OpenedInput};
+use crate::joint::opened;
 use crate::joint::party::refresh::{RefreshAnswerInput, answer as answer_refresh};
 use crate::joint::refresh::{self, AskedRefresh, RefreshFiles};
 use crate::model::Model;
@@ -124,16 +124,8 @@ fn owners_refresh_weights_twice_and_open_what_the_twin_has() {
         assert_eq!(done.resumed_iterations, 3);
         assert!(!group.server("model.enc.refresh").exists());
 
-        group.ask(&[0, 1]).unwrap();
-        for party in [0, 1] {
-            group.answer(party, &group.asked(party).unwrap()).unwrap();
-        }
+        let input = group.opening([0, 1]);
         let asked = group.asked(0).unwrap();
-        let input = OpenedInput {
-            shares: vec![group.path(0, "opening"), group.path(1, "opening")],
-            map: &group.map,
-            out: group.place.path().join("model"),
-        };
         let opened = opened::write(&group.setting, &asked, &input, &Silent).unwrap();
         let ratio = planned.opened_error() / opened.expected_error;
         assert!((0.98..1.02).contains(&ratio), "{ratio}");
@@ -185,7 +177,7 @@ fn a_refresh_is_answered_once_and_only_where_the_plan_has_it() {
     group.answer_refresh(0, &asked, "anew").unwrap();
     assert!(first == bytes("anew"));
 
-    // Another set of owners, and other weights, are another question of this number.
+    // Another set of owners is another question of this number.
     let other = group.ask_refresh("model.enc", &[0, 2]).unwrap();
     let error = group.answer_refresh(0, &other, "other").unwrap_err();
     assert!(

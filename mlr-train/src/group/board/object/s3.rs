@@ -37,9 +37,14 @@ pub(in crate::group::board) fn open(
 
 /// Bucket and prefix. A prefix is taken as it is written, no character of it stands for another.
 fn parse(address: &str) -> Result<(&str, Key), RunError> {
+    // What stands before an @ may be a password.
+    let shown = match address.rsplit_once('@') {
+        Some((_, after)) => format!("{BUCKET}…@{after}"),
+        None => address.to_owned(),
+    };
     let refused = |found: &str| {
         RunError::input(format!("expected s3://BUCKET/PREFIX, found {found}"))
-            .at(address)
+            .at(shown.clone())
             .hint("as in s3://our-bucket/group-1")
     };
     let rest = address
@@ -89,7 +94,9 @@ fn client(bucket: &str, settings: &[(String, String)]) -> Result<AmazonS3, RunEr
 /// What would fail later without a reason that helps.
 fn contradicts(settings: &[(String, String)]) -> Result<(), RunError> {
     let set = |wanted: &str| {
-        let found = settings.iter().find(|(name, _)| name == wanted);
+        let found = settings
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(wanted));
         found.map(|(_, value)| value.as_str())
     };
     if set("AWS_PROFILE").is_some() && set("AWS_ACCESS_KEY_ID").is_none() {

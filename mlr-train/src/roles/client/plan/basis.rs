@@ -142,12 +142,8 @@ impl Basis {
             return Ok(None);
         };
         let check = prepared.check(self.request.bounds.weight)?;
-        if let Some(report) = check.as_ref().filter(|report| report.learns_nothing()) {
-            reporter.warn(&format!(
-                "the twin gets {}, the largest class alone {}: it has learnt nothing",
-                report.accuracy(),
-                report.baseline()
-            ));
+        if let Some(report) = &check {
+            warn_of_nothing(report, reporter);
         }
         Ok(check)
     }
@@ -222,4 +218,15 @@ fn pooled(path: &Path) -> Result<Statistics, RunError> {
         .hint("the owners together need rows of every class: merge all of their statistics"));
     }
     Ok(stats)
+}
+
+/// A warning where the twin is no better than the largest class.
+pub(super) fn warn_of_nothing(report: &CheckReport, reporter: &dyn Reporter) {
+    if report.learns_nothing() {
+        reporter.warn(&format!(
+            "the twin gets {}, the largest class alone {}: it has learnt nothing",
+            report.accuracy(),
+            report.baseline()
+        ));
+    }
 }

@@ -6,7 +6,7 @@ mod said;
 use velum_record::plan::Goal;
 
 use self::ladder::{Ladder, Trial};
-use super::basis::{Basis, keep};
+use super::basis::{Basis, keep, warn_of_nothing};
 use super::{Chosen, PlanFor, PlanInput, rates, tuned, weighed};
 use crate::client::CheckReport;
 use crate::client::goal::{best_clear, reaches};
@@ -68,6 +68,7 @@ pub(super) fn choose(
     let Some((recipe, check)) = trials.swap_remove(taken).run else {
         return Err(misplaced("a rung that was tried", "--iterations"));
     };
+    warn_of_nothing(&check, reporter);
     tell(&check, percent, reporter);
     let (request, prepared) = ladder.finish(recipe)?;
     Ok(Chosen {

@@ -42,6 +42,28 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Plans for a small ring, labelled as what it is.
 struct Insecure;
 
+impl Insecure {
+    /// The map of pooled statistics, and the plan for it.
+    fn write(
+        charter: &Charter,
+        pooled: &Path,
+        plan: &Path,
+        map: &Path,
+        refreshed: bool,
+    ) -> Result<(), RunError> {
+        let pooled = Statistics::read(pooled)?;
+        let file = map_of(&pooled);
+        file.write(map)?;
+        let (rows, joint) = (pooled.owners(), joint(charter));
+        let planned = if refreshed {
+            refreshed_plan
+        } else {
+            small_plan
+        };
+        planned(rows, &file, joint, Arrangement::RowMajor).write(plan)
+    }
+}
+
 impl Plans for Insecure {
     fn make(
         &self,
@@ -51,15 +73,8 @@ impl Plans for Insecure {
         map: &Path,
         _: &dyn Reporter,
     ) -> Result<(), RunError> {
-        let pooled = Statistics::read(pooled)?;
-        let file = map_of(&pooled);
-        file.write(map)?;
-        let (rows, joint) = (pooled.owners(), joint(charter));
-        let planned = match charter.task().wishes.refresh_every {
-            Some(_) => refreshed_plan,
-            None => small_plan,
-        };
-        planned(rows, &file, joint, Arrangement::RowMajor).write(plan)
+        let refreshed = charter.task().wishes.refresh_every.is_some();
+        Self::write(charter, pooled, plan, map, refreshed)
     }
 
     fn read(&self, plan: &Path) -> Result<PlanFile, RunError> {

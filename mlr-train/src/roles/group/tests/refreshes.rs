@@ -6,6 +6,7 @@ use he_core::error::{Class, Explain as _};
 
 use super::attacks::{once, once_with, turns};
 use super::*;
+use crate::roles::group::plans::unwished;
 
 fn wishes() -> Wishes {
     Wishes {
@@ -140,11 +141,7 @@ impl Plans for Unwished {
         map: &Path,
         _: &dyn Reporter,
     ) -> Result<(), RunError> {
-        let pooled = Statistics::read(pooled)?;
-        let file = map_of(&pooled);
-        file.write(map)?;
-        let (rows, joint) = (pooled.owners(), joint(charter));
-        refreshed_plan(rows, &file, joint, Arrangement::RowMajor).write(plan)
+        Insecure::write(charter, pooled, plan, map, true)
     }
 
     fn read(&self, plan: &Path) -> Result<PlanFile, RunError> {
@@ -204,4 +201,28 @@ fn a_plan_that_is_searched_has_what_the_charter_wishes() {
     assert_eq!(plan.job().refreshed_before(), [3]);
     assert!(plan.job().asks_owners());
     assert_eq!(plan.estimate().security_bits, 128);
+
+    // Members that wished for something else refuse it.
+    let wished = charter.task().wishes.clone();
+    assert_eq!(unwished(&wished, plan.job()), None);
+    for other in [
+        Wishes {
+            steps: vec![4.0, 4.0, 4.0],
+            ..wished.clone()
+        },
+        Wishes {
+            range: Some(7.0),
+            ..wished.clone()
+        },
+        Wishes {
+            degree: Some(5),
+            ..wished.clone()
+        },
+        Wishes {
+            refresh_every: Some(2),
+            ..wished.clone()
+        },
+    ] {
+        assert!(unwished(&other, plan.job()).is_some(), "{other:?}");
+    }
 }

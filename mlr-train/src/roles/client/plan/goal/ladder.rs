@@ -189,6 +189,7 @@ impl<'a> Ladder<'a> {
         let refused = refused.unwrap_or_default();
         let expected = format!("expected {percent} % of the held-out rows to be right");
         let best = planned.and_then(|trial| Some((trial, trial.accuracy()?)));
+        let best = best.filter(|(_, share)| share.hits > 0);
         match best {
             Some((trial, share)) => RunError::input(format!(
                 "{expected}, found {share} at best, by {}; the best clear model: {best_clear}{refused}",

@@ -24,9 +24,7 @@ pub(super) fn rung(trial: &Trial, taken: Option<&Weighing>) -> Said {
         steps,
         range,
         accuracy: trial.accuracy(),
-        refresh: weighing
-            .and_then(|found| found.ways.get(found.taken))
-            .map(|way| way.name().to_owned()),
+        refresh: weighing.and_then(way),
         predicted_train_seconds: weighing.map(|found| found.cost.seconds),
         outcome: match taken {
             Some(_) => Outcome::Taken,
@@ -34,6 +32,17 @@ pub(super) fn rung(trial: &Trial, taken: Option<&Weighing>) -> Said {
         },
         why: trial.why.clone(),
     }
+}
+
+/// Who refreshes in the plan that was taken: `none` also where the way that was asked for falls into no iteration.
+fn way(found: &Weighing) -> Option<String> {
+    let way = found.ways.get(found.taken)?;
+    let name = if found.cost.refreshes == 0 {
+        "none"
+    } else {
+        way.name()
+    };
+    Some(name.to_owned())
 }
 
 /// The range of one polynomial for all iterations.
