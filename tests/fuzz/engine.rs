@@ -56,24 +56,25 @@ pub(crate) fn rehash(bytes: &mut Vec<u8>) {
 }
 
 impl Target {
-    /// Reads so many changed files.
-    pub(crate) fn inputs(&self, count: u64) {
+    /// Reads so many changed files, from one number on; how many.
+    pub(crate) fn inputs(&self, first: u64, count: u64) -> u64 {
         self.good();
-        for number in 0..count {
+        for number in first..first.saturating_add(count) {
             self.input(number);
         }
+        count
     }
 
-    /// Reads changed files for so long; how many.
-    pub(crate) fn during(&self, time: Duration) -> u64 {
+    /// Reads changed files for so long, from one number on; how many.
+    pub(crate) fn during(&self, first: u64, time: Duration) -> u64 {
         self.good();
         let begin = Instant::now();
-        let mut number = 0;
+        let mut number = first;
         while begin.elapsed() < time {
             self.input(number);
             number += 1;
         }
-        number
+        number - first
     }
 
     /// The unchanged files are taken, or nothing would be tested.

@@ -17,6 +17,11 @@ fn plain_memory(length: usize) -> usize {
     16 * length + (8 << 20)
 }
 
+/// What is packed is at most 1,032 times as long unpacked (deflate, RFC 1951), a picture and the buffer that it outgrows.
+fn packed_memory(length: usize) -> usize {
+    plain_memory(length) + (3 * 1032 * length).min(3 * MAX_PIXELS)
+}
+
 /// A few bytes may be the largest picture there is: its samples of 16 bits, and once more while they change their form.
 fn picture_memory(length: usize) -> usize {
     plain_memory(length) + 4 * 2 * 2 * MAX_PIXELS + 64 * MAX_SIDE
@@ -36,7 +41,7 @@ pub(crate) fn targets() -> Vec<Target> {
             "x-images-idx3-ubyte.gz",
             vec![pack(&idx())],
             as_it_is,
-            plain_memory,
+            packed_memory,
         ),
         images("npy-pictures", "x.npy", vec![npy()], as_it_is, plain_memory),
         images(

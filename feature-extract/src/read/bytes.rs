@@ -69,6 +69,24 @@ impl ByteStream {
             .map_err(|source| self.damaged(source, what()))
     }
 
+    /// The next `length` bytes. What a header only claims is not allocated: an unpacked length is known when the bytes are there.
+    pub(super) fn take(
+        &mut self,
+        length: usize,
+        what: impl Fn() -> String,
+    ) -> Result<Vec<u8>, Error> {
+        let known = self.length.map_or(BUFFER, |_| length);
+        let mut bytes = Vec::with_capacity(length.min(known));
+        Read::take(&mut *self, length as u64)
+            .read_to_end(&mut bytes)
+            .map_err(|source| self.damaged(source, what()))?;
+        if bytes.len() < length {
+            let end = io::ErrorKind::UnexpectedEof.into();
+            return Err(self.damaged(end, what()));
+        }
+        Ok(bytes)
+    }
+
     /// What unpacking finds wrong is the file's fault, not the system's.
     fn damaged(&self, source: io::Error, expected: String) -> Error {
         let found = match source.kind() {

@@ -14,7 +14,6 @@ pub(super) struct IdxImages {
     stream: ByteStream,
     count: usize,
     size: [usize; 2],
-    buffer: Vec<u8>,
 }
 
 impl IdxImages {
@@ -35,7 +34,6 @@ impl IdxImages {
             stream,
             count,
             size: [height, width],
-            buffer: vec![0; height * width],
         })
     }
 
@@ -43,11 +41,16 @@ impl IdxImages {
         self.count
     }
 
+    /// Of one picture.
+    fn bytes(&self) -> usize {
+        self.size[0] * self.size[1]
+    }
+
     pub(super) fn next(&mut self, index: usize) -> Result<Picture, Error> {
         let count = self.count;
-        self.stream
-            .fill(&mut self.buffer, || format!("picture {index} of {count}"))?;
-        let samples = Samples::U8(self.buffer.clone());
+        let what = || format!("picture {index} of {count}");
+        let bytes = self.stream.take(self.bytes(), what)?;
+        let samples = Samples::U8(bytes);
         Picture::of(self.size, Channels::One, samples).map_err(|found| {
             let name = format!("{} [{index}]", self.stream.path().display());
             Error::bad_picture(name, "whole rows", found)
@@ -55,8 +58,7 @@ impl IdxImages {
     }
 
     pub(super) fn pass_over(&mut self, count: usize) -> Result<(), Error> {
-        self.stream
-            .pass_over(count as u64 * self.buffer.len() as u64)
+        self.stream.pass_over(count as u64 * self.bytes() as u64)
     }
 
     pub(super) fn finish(&mut self) -> Result<(), Error> {

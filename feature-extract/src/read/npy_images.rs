@@ -18,7 +18,6 @@ pub(super) struct NpyImages {
     channels: Channels,
     /// Channels before lines.
     planar: bool,
-    buffer: Vec<u8>,
 }
 
 impl NpyImages {
@@ -59,7 +58,6 @@ impl NpyImages {
                 "save smaller pictures",
             ));
         }
-        let buffer = vec![0; size[0] * size[1] * channels.count() * header.element.bytes()];
         Ok(Self {
             stream,
             element: header.element,
@@ -67,7 +65,6 @@ impl NpyImages {
             size,
             channels,
             planar,
-            buffer,
         })
     }
 
@@ -75,14 +72,19 @@ impl NpyImages {
         self.count
     }
 
+    /// Of one picture.
+    fn bytes(&self) -> usize {
+        self.size[0] * self.size[1] * self.channels.count() * self.element.bytes()
+    }
+
     pub(super) fn next(&mut self, index: usize) -> Result<Picture, Error> {
         let count = self.count;
-        self.stream
-            .fill(&mut self.buffer, || format!("picture {index} of {count}"))?;
+        let what = || format!("picture {index} of {count}");
+        let bytes = self.stream.take(self.bytes(), what)?;
         let samples = if self.element == Element::U8 {
-            Samples::U8(self.in_order(&self.buffer))
+            Samples::U8(self.in_order(bytes))
         } else {
-            let (words, _) = self.buffer.as_chunks::<4>();
+            let (words, _) = bytes.as_chunks::<4>();
             let values: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
             if let Some(at) = values.iter().position(|v| !v.is_finite()) {
                 let found = format!("{} at value {at}", values[at]);
@@ -95,7 +97,7 @@ impl NpyImages {
                 let path = self.stream.path();
                 return Err(Error::input(path, "f32 values from 0 to 1", found, hint));
             }
-            Samples::F32(self.in_order(&values))
+            Samples::F32(self.in_order(values))
         };
         Picture::of(self.size, self.channels, samples)
             .map_err(|found| Error::bad_picture(self.name(index), "whole rows", found))
@@ -106,19 +108,19 @@ impl NpyImages {
     }
 
     /// Values with the channels of a pixel side by side.
-    fn in_order<T: Copy>(&self, values: &[T]) -> Vec<T> {
+    fn in_order<T: Copy>(&self, values: Vec<T>) -> Vec<T> {
         if !self.planar {
-            return values.to_vec();
+            return values;
         }
         let (plane, channels) = (self.size[0] * self.size[1], self.channels.count());
         let pixels = 0..plane;
+        let values = &values;
         let of_pixel = |pixel| (0..channels).map(move |channel| values[channel * plane + pixel]);
         pixels.flat_map(of_pixel).collect()
     }
 
     pub(super) fn pass_over(&mut self, count: usize) -> Result<(), Error> {
-        self.stream
-            .pass_over(count as u64 * self.buffer.len() as u64)
+        self.stream.pass_over(count as u64 * self.bytes() as u64)
     }
 
     pub(super) fn finish(&mut self) -> Result<(), Error> {
