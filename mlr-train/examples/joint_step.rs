@@ -14,9 +14,11 @@ use mlr_train::data::RowSelection;
 use mlr_train::joint::keys::{self, KeysInput};
 use mlr_train::joint::opened::{self, OpenedInput};
 use mlr_train::joint::party::opening::{AnswerInput, answer, deal};
+use mlr_train::joint::party::refresh::{RefreshAnswerInput, answer as answer_refresh};
 use mlr_train::joint::party::upload::{self, UploadInput};
 use mlr_train::joint::party::{secret, shares};
 use mlr_train::joint::question::{self, QuestionFiles};
+use mlr_train::joint::refresh::{self, AskedRefresh, RefreshFiles};
 use mlr_train::joint::verify::{self, VerifyInput};
 use mlr_train::joint::{CheckedShares, Setting};
 use mlr_train::roles::{Rows, peak_rss_mb};
@@ -42,6 +44,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         "keys" => place.keys()?,
         "upload" => place.upload(party()?, rest)?,
         "verify" => place.verify(party()?)?,
+        "refresh-ask" => place.ask_refresh()?,
+        "refresh" => place.refresh(party()?)?,
+        "refreshed" => place.refreshed()?,
         "ask" => place.ask()?,
         "answer" => place.answer(party()?)?,
         "open" => place.open_model()?,
@@ -189,6 +194,63 @@ impl Place {
         })
     }
 
+    fn refresh_files(&self, joint_key: PathBuf) -> Result<RefreshFiles, Box<dyn Error>> {
+        Ok(RefreshFiles {
+            joint_key,
+            request: self.path("server", "model.enc.refresh")?,
+            question: self.path("server", "refresh-question")?,
+        })
+    }
+
+    /// What the training stopped with, asked of the first parties.
+    fn ask_refresh(&self) -> Outcome {
+        let parties: Vec<u32> = (0..self.setting.joint().threshold).collect();
+        let files = self.refresh_files(self.path("server", "joint.key")?)?;
+        let asked = refresh::write(&self.setting, &files, &parties)?;
+        let bytes = fs::metadata(&files.request)?.len();
+        Ok(json!({ "parties": asked.parties(), "before": asked.before(), "bytes": bytes }))
+    }
+
+    fn asked_refresh(&self, joint_key: PathBuf) -> Result<AskedRefresh, Box<dyn Error>> {
+        Ok(refresh::read(
+            &self.setting,
+            &self.refresh_files(joint_key)?,
+        )?)
+    }
+
+    fn refresh(&self, party: u32) -> Outcome {
+        let asked = self.asked_refresh(self.own(party, "joint.key")?)?;
+        let kept = self.own(party, "refreshes")?;
+        fs::create_dir_all(&kept)?;
+        let input = RefreshAnswerInput {
+            dealt: self.dealt(party)?,
+            opened: self.own(party, "answered")?,
+            kept,
+            out: self.own(party, "refresh-share")?,
+        };
+        answer_refresh(&self.setting, &self.secret(party)?, &asked, &input)?;
+        Ok(json!({ "bytes": fs::metadata(&input.out)?.len() }))
+    }
+
+    /// What the training goes on with.
+    fn refreshed(&self) -> Outcome {
+        let asked = self.asked_refresh(self.path("server", "joint.key")?)?;
+        let parties = asked.parties().into_iter();
+        let shares: Result<Vec<_>, _> = parties.map(|p| self.own(p, "refresh-share")).collect();
+        let out = self.path("server", "refreshed")?;
+        refresh::answer(&self.setting, &asked, &shares?, &out)?;
+        Ok(json!({ "bytes": fs::metadata(&out)?.len() }))
+    }
+
+    /// What all parties dealt to this one; nothing where all open together.
+    fn dealt(&self, party: u32) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+        let additive = self.setting.session().is_additive();
+        let parties = (0..self.setting.joint().parties).filter(|_| !additive);
+        parties
+            .map(|from| self.own(party, &format!("dealt-{from}")))
+            .collect()
+    }
+
     /// The last parties are asked: the first ones may be away.
     fn ask(&self) -> Outcome {
         let joint = self.setting.joint();
@@ -201,14 +263,8 @@ impl Place {
     fn answer(&self, party: u32) -> Outcome {
         let files = self.files(self.own(party, "joint.key")?)?;
         let asked = question::read(&self.setting, &files)?;
-        let parties = 0..self.setting.joint().parties;
-        let additive = self.setting.session().is_additive();
-        let dealt = parties.filter(|_| !additive);
-        let dealt: Result<_, _> = dealt
-            .map(|from| self.own(party, &format!("dealt-{from}")))
-            .collect();
         let input = AnswerInput {
-            dealt: dealt?,
+            dealt: self.dealt(party)?,
             answered: self.own(party, "answered")?,
             out: self.own(party, "opening")?,
         };

@@ -12,8 +12,6 @@
 
 mod long;
 
-use num_complex::Complex64;
-
 use crate::evaluator::{EvalError, Evaluator, Op, Placement, Refusal};
 
 /// An odd polynomial p of degree 3 to 15, applied to real and imaginary part of every slot at
@@ -62,11 +60,9 @@ impl<E: Evaluator> OddPolynomial<E> {
     /// that others are divided by (c_3 of a cubic, c_5 of degrees 5 and 7, every second one from degree
     /// 9 on) is zero; [`Refusal::SlotCount`].
     pub fn new(eval: &E, coefficients: &[f64], chosen: &[bool]) -> Result<Self, EvalError> {
-        let masked = |value: f64| {
-            let slot = |&chosen| if chosen { value } else { 0.0 };
-            eval.plain(chosen.iter().map(slot).map(Complex64::from).collect())
-        };
-        let everywhere = |value: f64| eval.plain(vec![value.into(); eval.slots()]);
+        let all = vec![true; eval.slots()];
+        let masked = |value: f64| eval.plain_where(value, chosen);
+        let everywhere = |value: f64| eval.plain_where(value, &all);
         let form = match *coefficients {
             [c1, c3] => Form::Cubic(Masks {
                 mask: masked(c3 / 4.0)?,

@@ -109,15 +109,7 @@ pub fn relinearisation_product(params: &Params, level: usize) -> f64 {
 /// Digits at `level` times key errors of this variance a coefficient, in units of P.
 fn product(params: &Params, level: usize, variance: f64) -> f64 {
     let n = params.n() as f64;
-    let log_p: f64 = params.p().iter().map(|&p| (p as f64).log2()).sum();
-    let digits: f64 = params
-        .digits(level)
-        .map(|r| {
-            let log_digit: f64 = params.q()[r].iter().map(|&q| (q as f64).log2()).sum();
-            (2.0 * (log_digit - log_p)).exp2() / 12.0
-        })
-        .sum();
-    (n * n * variance * digits).sqrt()
+    (n * n * variance * params.digit_ratios(level)).sqrt()
 }
 
 /// A whole key switch with a Galois key at `level`: one key product and the division by P.

@@ -67,6 +67,12 @@ pub trait Evaluator: Sync {
     /// [`Refusal::SlotCount`], [`Refusal::NotFinite`].
     fn plain(&self, slots: Vec<Complex64>) -> Result<Self::Plain, EvalError>;
 
+    /// A plaintext of one real value in the slots that are `chosen` of N/2, zero in the others.
+    ///
+    /// # Errors
+    /// As [`Evaluator::plain`].
+    fn plain_where(&self, value: f64, chosen: &[bool]) -> Result<Self::Plain, EvalError>;
+
     /// a + b. No level, no key switch.
     ///
     /// # Errors
@@ -279,9 +285,15 @@ pub(crate) fn normalise_rotation(k: i64, slots: usize) -> usize {
     k.rem_euclid(slots as i64) as usize
 }
 
-/// The largest absolute value.
+/// The largest absolute value. Most slots repeat one of a few values: what |re| + |im| rules out is not worked out.
 fn max_abs(slots: &[Complex64]) -> f64 {
-    slots.iter().map(|z| z.norm()).fold(0.0, f64::max)
+    slots.iter().fold(0.0, |most: f64, z| {
+        if z.re.abs() + z.im.abs() <= most {
+            most
+        } else {
+            most.max(z.norm())
+        }
+    })
 }
 
 /// The largest absolute value of `expected` finite slots.

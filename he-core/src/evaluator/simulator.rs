@@ -88,7 +88,7 @@ impl Backend for SimulatorBackend {
         Some(())
     }
 
-    fn plain(&self, _slots: Vec<Complex64>) {}
+    fn plain(&self, _slots: impl FnOnce() -> Vec<Complex64>) {}
 
     fn add(&self, (): &(), (): &(), _level: Level) {}
 

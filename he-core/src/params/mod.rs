@@ -147,6 +147,10 @@ pub struct Params {
     weight: Weight,
     security: Security,
     parties: Option<u32>,
+    /// log2 of q_0 ... q_l by level l: every operation of a traced run asks for it.
+    log_q: Vec<f64>,
+    /// Sum of (digit / P)^2 / 12 over the digits at level l.
+    digit_ratios: Vec<f64>,
 }
 
 impl Params {
@@ -250,7 +254,7 @@ impl Params {
         let q = taken.split_off(np);
         let log2 = |set: &[u64]| set.iter().map(|&x| (x as f64).log2()).sum::<f64>();
         let log_qp = log2(&q) + log2(&taken);
-        let params = Self {
+        let mut params = Self {
             literal,
             q,
             p: taken,
@@ -258,7 +262,12 @@ impl Params {
             weight: Weight::Uniform,
             security: Security::of(log_n, log_qp),
             parties: None,
+            log_q: Vec::new(),
+            digit_ratios: Vec::new(),
         };
+        let levels = 0..=params.max_level();
+        params.log_q = levels.clone().map(|l| log2(&params.q[..=l])).collect();
+        params.digit_ratios = levels.map(|l| params.ratios_of(l)).collect();
         let digit_bits = params
             .digits(params.max_level())
             .map(|r| log2(&params.q[r]))
@@ -341,7 +350,19 @@ impl Params {
 
     /// log2 of q_0 · … · q_level.
     pub fn log_q(&self, level: usize) -> f64 {
-        self.q[..=level].iter().map(|&x| (x as f64).log2()).sum()
+        self.log_q[level]
+    }
+
+    /// Sum of (digit / P)^2 / 12 over the digits that a ciphertext at `level` is cut into: the mean squares of their coefficients, in units of P^2.
+    pub(crate) fn digit_ratios(&self, level: usize) -> f64 {
+        self.digit_ratios[level]
+    }
+
+    fn ratios_of(&self, level: usize) -> f64 {
+        let log2 = |set: &[u64]| set.iter().map(|&x| (x as f64).log2()).sum::<f64>();
+        let log_p = log2(&self.p);
+        let ratio = |digit| (2.0 * (log2(&self.q[digit]) - log_p)).exp2() / 12.0;
+        self.digits(level).map(ratio).sum()
     }
 
     /// log2 of the whole modulus QP, which the security rests on.

@@ -378,7 +378,7 @@ impl Prepared {
         let Some(checked) = self.recipe.checked() else {
             return Ok(None);
         };
-        // Scores within twice the range bound every gradient, by Cauchy and Schwarz: the plan has that bound already.
+        // Scores within the bound bound every gradient, by Cauchy and Schwarz: the plan has that bound already.
         let limits = Limits {
             weight,
             ..Limits::default()

@@ -56,7 +56,8 @@ impl Lift {
     }
 }
 
-/// The level at which every step of every iteration begins and ends. The last iteration ends at level 0.
+/// The level at which every step of every iteration begins and ends. The last iteration ends at level 0, or at 1 where owners refresh weights: their opening takes bits that q_0 alone has no room for, and
+/// the chain is longer than the last iteration anyway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LevelSchedule {
     top: usize,
@@ -116,7 +117,8 @@ impl LevelSchedule {
             let own = polynomials.get(iteration - first_reading);
             own.or(polynomials.last()).copied().unwrap_or(0)
         };
-        let (mut all, mut end, mut lifted) = (Vec::new(), 0, Vec::new());
+        let floor = lifts.iter().map(|lift| lift.floor).max().unwrap_or(0);
+        let (mut all, mut end, mut lifted) = (Vec::new(), floor.min(1), Vec::new());
         let mut landed = 0;
         // Backwards: what follows says how high a step must begin.
         for iteration in (first_reading..=iterations).rev() {
@@ -160,7 +162,7 @@ impl LevelSchedule {
         Self {
             top: (begin + first).max(highest.unwrap_or(0)).max(landed),
             landed,
-            floor: lifts.iter().map(|lift| lift.floor).max().unwrap_or(0),
+            floor,
             first_gradient,
             begin,
             first,
@@ -192,6 +194,12 @@ impl LevelSchedule {
             levels.weights,
             Level((levels.end.0 + 1).max(self.floor).min(levels.weights.0)),
         ])
+    }
+
+    /// Of the trained weights.
+    #[must_use]
+    pub fn last(&self) -> Level {
+        self.iterations.last().map_or(Level(0), |levels| levels.end)
     }
 
     /// The highest level: levels that the chain must have.

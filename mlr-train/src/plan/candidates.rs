@@ -22,6 +22,8 @@ const MOST_TRACED: usize = 4;
 /// Under a limit of memory or upload, where none of those keeps it: so many slower ones are traced until one does. A sketch may be off by this factor.
 const MOST_SLOWER: usize = 16;
 const SKETCH_OFF: f64 = 1.4;
+/// Bits of primes that are tried under a joint key besides those of the method: its opening takes a dozen bits of precision.
+const JOINT_BITS: [u32; 3] = [39, 41, 42];
 /// Numbers of passes over the data that are tried.
 const PASSES: [usize; 6] = [1, 2, 3, 4, 5, 10];
 
@@ -114,9 +116,14 @@ fn row_lengths(request: &PlanRequest, slots: usize) -> Vec<usize> {
 }
 
 pub(super) fn bits(request: &PlanRequest) -> Vec<u32> {
-    request
-        .scale_bits
-        .map_or_else(|| request.method.prime_bits().to_vec(), |b| vec![b])
+    if let Some(bits) = request.scale_bits {
+        return vec![bits];
+    }
+    let mut all = request.method.prime_bits().to_vec();
+    if request.owners.joint.is_some() {
+        all.extend(JOINT_BITS);
+    }
+    all
 }
 
 /// The chain of the most preferred size that fits, for rough costs.

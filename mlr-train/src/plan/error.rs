@@ -177,10 +177,11 @@ impl Explain for PlanError {
 }
 
 impl PlanError {
-    /// What the nearest job needs, where a limit is why there is none.
+    /// What the nearest job needs, where a limit is why there is none, or how far its weights err, where that is.
     pub(super) fn need(&self) -> Option<f64> {
         match self {
             Self::Limit { need, .. } => Some(*need),
+            Self::Precision { found, .. } => Some(*found),
             _ => None,
         }
     }

@@ -33,7 +33,8 @@ pub(crate) use file::MOST_BYTES;
 pub use file::{Plan, Ranked};
 pub use joint::{JointEstimate, hidden, smudging};
 pub use request::{
-    LARGEST_ERROR, LARGEST_ERROR_BOOTSTRAPPED, LARGEST_OPENED_ERROR, Limits, PlanRequest,
+    LARGEST_ERROR, LARGEST_ERROR_BOOTSTRAPPED, LARGEST_OPENED_ERROR,
+    LARGEST_OPENED_ERROR_REFRESHED, Limits, PlanRequest,
 };
 #[cfg(test)]
 pub(crate) use scales::{fit_scales, fit_scales_under};

@@ -8,10 +8,12 @@ use he_core::params::Params;
 use super::bootstrapping::Under;
 use super::estimate::{Estimate, estimate_under, traced_error};
 use super::joint;
-use crate::job::{Job, Method, Program, Scales};
+use crate::job::{Job, LevelSchedule, Method, Program, Scales};
 use crate::packing::Shape;
 use crate::server::TrainError;
 
+/// Bits of the gradient's scale above a prime's that are tried where the last level has room for any.
+const ROOMY: f64 = 2.0;
 /// How many of the best candidates are tried on the whole job.
 const FINALISTS: usize = 12;
 
@@ -82,6 +84,14 @@ fn error_with(
     traced_error(&job, under).map_err(Some)
 }
 
+/// The level of the trained weights.
+fn last_level(program: &Program) -> usize {
+    let (iterations, polynomials) = (program.schedule.len(), program.polynomial.levels());
+    let refresh = program.refresh.as_ref();
+    let levels = LevelSchedule::refreshed(program.method, iterations, &polynomials, false, refresh);
+    levels.last().0
+}
+
 fn candidates(program: &Program, params: &Params) -> Vec<Scales> {
     let bits = &params.literal().q_bits;
     let (last, prime) = (
@@ -109,10 +119,19 @@ fn candidates(program: &Program, params: &Params) -> Vec<Scales> {
                 .steps(program.shape.samples, &program.schedule[..1])[0];
             let first_gain = (step.gain * (1.0 + step.momentum)).log2();
             let largest = n * program.largest_sigmoid().max(1.0);
-            // The gradient before halving, at the last level.
+            // The gradient before halving, at the last level: with room to spare where that is not level 0.
             let most = last - 1.0 - (largest * program.bounds.column_rms).log2().floor();
+            let most = match last_level(program) {
+                0 => most,
+                above => (most + prime * above as f64).min(prime + ROOMY),
+            };
+            // Proofs of uploads have no room for data much finer than 2^-40, and masks none for weights much finer than 2^-38.
+            let offsets = match program.owners.joint {
+                Some(_) => [-9.0, -6.0, -3.0, -1.0, 0.0],
+                None => [-9.0, -6.0, -3.0, 0.0, 3.0],
+            };
             for down in 0..5 {
-                for data in [-9.0, -6.0, -3.0, 0.0, 3.0] {
+                for data in offsets {
                     let data = prime + data;
                     for score in [-8.0, -4.0, 0.0] {
                         all.push(Scales {

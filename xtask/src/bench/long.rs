@@ -1,15 +1,15 @@
 //! Training for as long as it pays: 60,000 rows of MNIST with and without refreshes of the weights, end to end on ciphertexts.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::group::{self, Group, Wanted};
 use super::long_paper;
-use super::paper::{build, call};
+use super::paper::{build, call, run_until_refresh};
 
 /// Options of `bench long`.
 #[derive(Clone, Debug, Args)]
@@ -25,7 +25,7 @@ pub(crate) struct Long {
         long,
         value_name = "WAY,..",
         value_delimiter = ',',
-        default_value = "none,client,bootstrap"
+        default_value = "none,client,bootstrap,owners"
     )]
     ways: Vec<String>,
     /// Iterations of a run that is refreshed.
@@ -40,6 +40,9 @@ pub(crate) struct Long {
     /// Largest memory of a server that bootstraps: its levels make every ciphertext larger.
     #[arg(long, value_name = "SIZE", default_value = "6GB")]
     max_memory_bootstrap: String,
+    /// Largest memory of a server whose owners refresh.
+    #[arg(long, value_name = "SIZE", default_value = "8GB")]
+    max_memory_owners: String,
     /// Labels and features of the paper's rows: also its own method, 30 iterations through bootstraps.
     #[arg(long, value_name = "FILE")]
     paper: Option<PathBuf>,
@@ -51,15 +54,19 @@ pub(crate) struct Long {
     pub(super) json: Option<PathBuf>,
 }
 
-/// The exit code of a training that waits for a refresh.
-const WAITS: i32 = 4;
 /// Steps in units of 1/rows: the first one, and all later ones.
 const STEPS: [&str; 2] = ["4", "16"];
 /// The record of the paper's own method, which is no way to refresh.
 const PAPER: &str = "paper";
+/// The way that takes several owners.
+const OWNERS: &str = "owners";
 const COMMON: [&str; 4] = ["--keep", "511", "--lambda", "0.0001"];
 /// Without refreshes: what `bench mnist` does with all rows.
 const NONE: [&str; 6] = ["--iterations", "3", "--steps", "4,16,16", "--range", "7"];
+
+/// By owners: nobody has rows to fit polynomials of single iterations to, and more iterations err more than their opening leaves.
+const OWNED: [&str; 6] = ["--range", "16", "--degree", "13", "--refresh", "owners"];
+const OWNED_ITERATIONS: usize = 7;
 
 /// Arguments that name files, one of each verb's.
 const PLAN: [&str; 2] = ["--plan", "plan.json"];
@@ -84,9 +91,11 @@ pub(super) fn run(given: &Long) -> Result<Value> {
             folder: &folder,
             place: place.path(),
         };
-        let record = bench
-            .way(way)
-            .with_context(|| format!("refresh by {way}"))?;
+        let record = match way.as_str() {
+            OWNERS => bench.owners(),
+            _ => bench.way(way),
+        };
+        let record = record.with_context(|| format!("refresh by {way}"))?;
         results.insert(way.clone(), record);
     }
     if let Some(features) = &given.paper {
@@ -138,8 +147,7 @@ impl Bench<'_> {
             "--rows",
             &rows,
         ];
-        let steps = vec![STEPS[1]; self.given.iterations - 1];
-        let steps = [&STEPS[..1], &steps].concat().join(",");
+        let steps = steps(self.given.iterations);
         let (iterations, degree) = (
             self.given.iterations.to_string(),
             self.given.degree.to_string(),
@@ -239,56 +247,68 @@ impl Bench<'_> {
     /// Trains, process by process, and answers every request.
     fn train(&self, client: &Path, server: &Path) -> Result<Trained> {
         let mut done = Trained::default();
-        let first = [
-            "--eval-keys",
-            "eval-keys",
-            "--dataset",
-            "dataset",
-            "--out",
-            "model.enc",
-        ];
         let answer = client.join("answer");
-        let again = [
-            "--resume",
-            "--refreshed",
-            answer.to_str().context("expected a path in UTF-8")?,
-        ];
-        let mut go_on: &[&str] = &[];
+        let answer = answer.to_str().context("expected a path in UTF-8")?;
+        let mut arguments = PLAN.to_vec();
+        arguments.extend(["--eval-keys", "eval-keys", "--dataset", "dataset"]);
+        arguments.extend(["--out", "model.enc"]);
         loop {
             let start = Instant::now();
-            let output = Command::new(self.velum)
-                .current_dir(server)
-                .args(["--json", "--quiet", "--no-progress", "train"])
-                .args([&PLAN[..], &first, go_on].concat())
-                .output()?;
+            let said = run_until_refresh(self.velum, server, "train", &arguments)?;
             done.seconds += start.elapsed().as_secs_f64();
-            match output.status.code() {
-                Some(0) => {
-                    let text = String::from_utf8_lossy(&output.stdout);
-                    let line = text.lines().last().unwrap_or_default();
-                    done.last = serde_json::from_str(line)?;
-                    return Ok(done);
-                }
-                Some(WAITS) => {}
-                _ => bail!(
-                    "velum train ended with {}\n{}",
-                    output.status,
-                    String::from_utf8_lossy(&output.stderr)
-                ),
+            if let Some(last) = said {
+                return Ok(Trained { last, ..done });
             }
             std::fs::copy(server.join("model.enc.refresh"), client.join("request"))?;
             let files = ["--request", "request", "--out", "answer"];
             let start = Instant::now();
-            let arguments = [&PLAN[..], &KEY, &PRIVATE, &files].concat();
-            let refreshed = call(self.velum, client, "refresh", &arguments)?;
+            let refresh = [&PLAN[..], &KEY, &PRIVATE, &files].concat();
+            let refreshed = call(self.velum, client, "refresh", &refresh)?;
             done.refresh_seconds += start.elapsed().as_secs_f64();
             done.refreshes += 1;
             let bytes = |name: &str| refreshed[name].as_u64().unwrap_or(0);
             done.refresh_bytes += bytes("request_bytes") + bytes("answer_bytes");
             eprintln!("refreshed before iteration {}", refreshed["before"]);
-            go_on = &again;
+            if done.refreshes == 1 {
+                arguments.extend(["--resume", "--refreshed", answer]);
+            }
         }
     }
+
+    /// Three owners with equal shares of the rows, two of whom refresh and open, under a key that none of them holds.
+    fn owners(&self) -> Result<Value> {
+        let step = group::example()?;
+        let iterations = OWNED_ITERATIONS.to_string();
+        let steps = steps(OWNED_ITERATIONS);
+        let wishes = [
+            &COMMON[..],
+            &OWNED,
+            &["--iterations", &iterations, "--steps", &steps],
+        ];
+        let wishes: Vec<String> = wishes.concat().into_iter().map(str::to_owned).collect();
+        let group = Group {
+            velum: self.velum,
+            step: &step,
+            place: self.place,
+            wanted: Wanted {
+                folder: self.folder,
+                owners: 3,
+                threshold: 2,
+                samples: self.given.samples,
+                max_memory: &self.given.max_memory_owners,
+                wishes: &wishes,
+            },
+        };
+        let mut record = group.run()?;
+        record["accuracy_encrypted"] = record["accuracy"].clone();
+        Ok(record)
+    }
+}
+
+/// Steps in units of 1/rows.
+fn steps(iterations: usize) -> String {
+    let later = vec![STEPS[1]; iterations.saturating_sub(1)];
+    [&STEPS[..1], &later].concat().join(",")
 }
 
 /// A line for each way.
@@ -310,7 +330,11 @@ pub(super) fn table(results: &Value) -> String {
         if way == PAPER {
             continue;
         }
-        let percent = |name: &str| format!("{:.2} %", 100.0 * number(&record[name]));
+        // Nobody has the twin, or the best model, of several owners' rows.
+        let percent = |name: &str| match record[name].as_f64() {
+            Some(part) => format!("{:.2} %", 100.0 * part),
+            None => "-".to_owned(),
+        };
         out += &format!(
             "{way:<10}{:>5}{:>12}{:>12}{:>12}{:>11}{:>12}{:>12}{:>12}\n",
             record["iterations"].to_string(),

@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod extract;
+mod group;
 mod long;
 mod long_paper;
 mod machine;

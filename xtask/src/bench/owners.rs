@@ -1,16 +1,14 @@
 //! Several owners of MNIST under a key that none of them holds, every step a process of its own, beside one owner with all rows.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Instant;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::group::{Group, Wanted, example};
 use super::mnist;
-use super::paper::{build, call};
-use crate::cargo;
+use super::paper::build;
 
 /// Options of `bench owners`.
 #[derive(Clone, Debug, Args)]
@@ -48,14 +46,21 @@ pub(super) fn run(given: &Owners) -> Result<Value> {
         .tempdir()?;
     let place = scratch.path().join("group");
     std::fs::create_dir_all(&place)?;
-    let bench = Bench {
-        given,
+    let wishes = mnist::wishes(given.samples);
+    let group = Group {
         velum: &velum,
         step: &step,
-        folder: &folder,
         place: &place,
+        wanted: Wanted {
+            folder: &folder,
+            owners: given.owners,
+            threshold: given.threshold,
+            samples: given.samples,
+            max_memory: &given.max_memory,
+            wishes: &wishes,
+        },
     };
-    let mut record = bench.group()?;
+    let mut record = group.run()?;
     std::fs::remove_dir_all(&place)?;
     eprintln!("one owner with {} rows", given.samples);
     let place = scratch.path().join("one");
@@ -68,248 +73,6 @@ pub(super) fn run(given: &Owners) -> Result<Value> {
     record["train_ratio"] = ratio.into();
     record["one_owner"] = one;
     Ok(record)
-}
-
-/// Builds the program of single steps and asks cargo where it is.
-fn example() -> Result<PathBuf> {
-    let messages = cargo::output_of(
-        cargo::cargo()
-            .args(["build", "--package", "mlr-train", "--example", "joint_step"])
-            .args(["--message-format", "json-render-diagnostics"]),
-    )?;
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "joint_step")
-        .find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
-        .context("cargo built the example joint_step but named no executable")
-}
-
-struct Bench<'a> {
-    given: &'a Owners,
-    velum: &'a Path,
-    step: &'a Path,
-    folder: &'a Path,
-    place: &'a Path,
-}
-
-/// A step of every party, one after the other: seconds from start to exit, and what it said.
-struct Each(Vec<(f64, Value)>);
-
-impl Each {
-    fn seconds(&self) -> f64 {
-        self.0.iter().map(|one| one.0).fold(0.0, f64::max)
-    }
-
-    fn sum(&self) -> f64 {
-        self.0.iter().map(|one| one.0).sum()
-    }
-
-    /// The largest of a figure.
-    fn most(&self, name: &str) -> f64 {
-        let all = self.0.iter().map(|one| one.1[name].as_f64());
-        all.map(|x| x.unwrap_or(f64::NAN)).fold(0.0, f64::max)
-    }
-
-    fn total(&self, name: &str) -> f64 {
-        let all = self.0.iter().map(|one| one.1[name].as_f64());
-        all.map(|x| x.unwrap_or(f64::NAN)).sum()
-    }
-
-    /// What one party does, at most.
-    fn said(&self) -> Value {
-        json!({ "rounds": 1, "seconds": self.seconds(), "bytes": self.most("bytes") })
-    }
-}
-
-impl Bench<'_> {
-    fn path(&self, name: &str) -> Result<String> {
-        let path = self.folder.join(name);
-        let text = path.to_str().context("expected a path in UTF-8")?;
-        Ok(text.to_owned())
-    }
-
-    fn rows(&self, owner: u32) -> String {
-        let at = |owner: u32| self.given.samples * owner as usize / self.given.owners as usize;
-        format!("{}..{}", at(owner), at(owner + 1))
-    }
-
-    /// One step of one party.
-    fn step(&self, arguments: &[&str]) -> Result<(f64, Value)> {
-        let start = Instant::now();
-        let output = Command::new(self.step)
-            .arg(self.place)
-            .args(arguments)
-            .output()?;
-        let seconds = start.elapsed().as_secs_f64();
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            bail!("{arguments:?} ended with {}\n{said}", output.status);
-        }
-        let text = String::from_utf8_lossy(&output.stdout);
-        let said: Value = serde_json::from_str(text.lines().last().unwrap_or_default())?;
-        eprintln!(
-            "{} {seconds:.1} s",
-            arguments[..2.min(arguments.len())].join(" ")
-        );
-        Ok((seconds, said))
-    }
-
-    fn each(&self, step: &str, parties: impl Iterator<Item = u32>) -> Result<Each> {
-        let one = |party: u32| self.step(&[step, &party.to_string()]);
-        Ok(Each(parties.map(one).collect::<Result<_>>()?))
-    }
-
-    /// Statistics of every owner, pooled, and the plan.
-    fn plan(&self) -> Result<(f64, Value)> {
-        let (features, labels) = (
-            self.path("train_features.npy")?,
-            self.path("train_labels.npy")?,
-        );
-        let (mut files, mut seconds) = (vec![], 0.0f64);
-        for owner in 0..self.given.owners {
-            let (rows, out) = (self.rows(owner), format!("stats-{owner}"));
-            let start = Instant::now();
-            let arguments = [
-                "--features",
-                &features,
-                "--labels",
-                &labels,
-                "--rows",
-                &rows,
-                "--out",
-                &out,
-            ];
-            call(self.velum, self.place, "stats", &arguments)?;
-            seconds = seconds.max(start.elapsed().as_secs_f64());
-            files.push(out);
-        }
-        let files: Vec<&str> = files.iter().map(String::as_str).collect();
-        let merge = [&["--merge"], &files[..], &["--out", "pooled"]].concat();
-        call(self.velum, self.place, "stats", &merge)?;
-        let (owners, threshold) = (
-            self.given.owners.to_string(),
-            self.given.threshold.to_string(),
-        );
-        let wishes = mnist::wishes(self.given.samples);
-        let wishes: Vec<&str> = wishes.iter().map(String::as_str).collect();
-        let joint = [
-            "--stats",
-            "pooled",
-            "--whitening",
-            "map",
-            "--parties",
-            &owners,
-            "--threshold",
-            &threshold,
-            "--max-memory",
-            &self.given.max_memory,
-            "--out",
-            "plan.json",
-        ];
-        let plan = call(
-            self.velum,
-            self.place,
-            "plan",
-            &[&wishes[..], &joint].concat(),
-        )?;
-        Ok((seconds, plan))
-    }
-
-    fn train(&self) -> Result<(f64, Value)> {
-        let datasets = (0..self.given.owners).map(|owner| format!("server/verified-{owner}"));
-        let datasets: Vec<String> = datasets.collect();
-        let mut arguments = vec!["--plan", "plan.json", "--eval-keys", "server/eval-keys"];
-        for dataset in &datasets {
-            arguments.extend(["--dataset", dataset]);
-        }
-        arguments.extend(["--out", "server/model.enc"]);
-        let start = Instant::now();
-        let said = call(self.velum, self.place, "train", &arguments)?;
-        Ok((start.elapsed().as_secs_f64(), said))
-    }
-
-    fn uploads(&self) -> Result<Each> {
-        let (features, labels) = (
-            self.path("train_features.npy")?,
-            self.path("train_labels.npy")?,
-        );
-        let one = |owner: u32| {
-            let (owner, rows) = (owner.to_string(), self.rows(owner));
-            self.step(&["upload", &owner, &features, &labels, &rows])
-        };
-        Ok(Each(
-            (0..self.given.owners).map(one).collect::<Result<_>>()?,
-        ))
-    }
-
-    fn group(&self) -> Result<Value> {
-        let (owners, threshold) = (self.given.owners, self.given.threshold);
-        let (statistics, plan) = self.plan()?;
-        let first = self.each("first", 0..owners)?;
-        let second = self.each("second", 0..owners)?;
-        let dealt = self.each("deal", 0..owners)?;
-        let keys = self.step(&["keys"])?;
-        let uploads = self.uploads()?;
-        let verified = self.each("verify", 0..owners)?;
-        let trained = self.train()?;
-        let asked = self.step(&["ask"])?;
-        let answered = self.each("answer", owners - threshold..owners)?;
-        let opened = self.step(&["open"])?;
-        let (test, truth) = (
-            self.path("test_features.npy")?,
-            self.path("test_labels.npy")?,
-        );
-        let evaluate = ["--model", "model", "--features", &test, "--labels", &truth];
-        let evaluate = call(self.velum, self.place, "evaluate", &evaluate)?;
-        let own = [&first, &second, &dealt, &uploads, &answered];
-        let owner_seconds = statistics + own.iter().map(|each| each.seconds()).sum::<f64>();
-        let shares = [&first, &second, &dealt, &answered];
-        let shares: f64 = shares.iter().map(|each| each.most("bytes")).sum();
-        // What an owner would upload without proofs is what the server has made of it.
-        let extra = uploads.most("bytes") - verified.most("bytes") + shares;
-        let train_seconds = verified.sum() + trained.0;
-        let step = |seconds: f64, said: &Value| json!({ "rounds": 1, "seconds": seconds, "bytes": said["bytes"] });
-        Ok(json!({
-            "owners": owners,
-            "threshold": threshold,
-            "samples": self.given.samples,
-            "accuracy": evaluate["accuracy"],
-            "train_seconds": train_seconds,
-            "train_only_seconds": trained.0,
-            "peak_rss_mb": trained.1["peak_rss_mb"],
-            "owner_seconds": owner_seconds,
-            "owner_upload_bytes": uploads.most("bytes"),
-            "owner_upload_extra_bytes": extra,
-            "owner_key_share_bytes": first.most("bytes") + second.most("bytes"),
-            "owner_peak_rss_mb": uploads.most("peak_rss_mb"),
-            "proof_bytes": uploads.most("proof_bytes"),
-            "prove_seconds": uploads.most("prove_seconds"),
-            "verify_seconds": verified.most("verify_seconds"),
-            "convert_seconds": verified.total("convert_seconds"),
-            "keys_seconds": keys.0,
-            "security_bits": plan["security_bits"],
-            "log_n": plan["log_n"],
-            "log_qp": plan["log_qp"],
-            "predicted_train_seconds": plan["predicted_train_seconds"],
-            "joint": plan["joint"],
-            "expected_error": opened.1["expected_error"],
-            "certified_bits": opened.1["certified_bits"],
-            "steps": {
-                "statistics": { "rounds": 1, "seconds": statistics },
-                "key shares": first.said(),
-                "second round": second.said(),
-                "dealt shares": dealt.said(),
-                "evaluation keys (server)": step(keys.0, &keys.1),
-                "upload": uploads.said(),
-                "verification (server, an owner)": verified.said(),
-                "training (server)": step(trained.0, &trained.1),
-                "question (server)": step(asked.0, &asked.1),
-                "opening": answered.said(),
-                "model": step(opened.0, &opened.1),
-            },
-        }))
-    }
 }
 
 /// A line for each figure of the issue, then for each step.
@@ -356,6 +119,8 @@ pub(super) fn table(results: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -244,8 +244,22 @@ pub(super) fn said<T: serde::de::DeserializeOwned>(
     })
 }
 
+/// The exit code of a training that waits for a refresh.
+const WAITS: i32 = 4;
+
 /// Runs one verb in `folder` and reads the object on its last line.
 pub(super) fn call(velum: &Path, folder: &Path, verb: &str, arguments: &[&str]) -> Result<Value> {
+    run_until_refresh(velum, folder, verb, arguments)?
+        .with_context(|| format!("velum {verb} waits for a refresh that was not planned"))
+}
+
+/// The same of a training; nothing where it waits for a refresh.
+pub(super) fn run_until_refresh(
+    velum: &Path,
+    folder: &Path,
+    verb: &str,
+    arguments: &[&str],
+) -> Result<Option<Value>> {
     let output = Command::new(velum)
         .current_dir(folder)
         .args(["--json", "--quiet", "--no-progress"])
@@ -253,6 +267,9 @@ pub(super) fn call(velum: &Path, folder: &Path, verb: &str, arguments: &[&str]) 
         .args(arguments)
         .output()
         .with_context(|| format!("cannot start {}", velum.display()))?;
+    if output.status.code() == Some(WAITS) {
+        return Ok(None);
+    }
     if !output.status.success() {
         bail!(
             "velum {verb} ended with {}\n{}",
@@ -270,7 +287,7 @@ pub(super) fn call(velum: &Path, folder: &Path, verb: &str, arguments: &[&str]) 
             value["verb"]
         );
     }
-    Ok(value)
+    Ok(Some(value))
 }
 
 #[cfg(test)]

@@ -149,8 +149,8 @@ impl Backend for CkksBackend {
         Some(self.keys.get(id).ok()?)
     }
 
-    fn plain(&self, slots: Vec<Complex64>) -> Encodings {
-        Encodings::new(slots)
+    fn plain(&self, slots: impl FnOnce() -> Vec<Complex64>) -> Encodings {
+        Encodings::new(slots())
     }
 
     fn add(&self, a: &Arc<Ciphertext>, b: &Arc<Ciphertext>, level: Level) -> Arc<Ciphertext> {

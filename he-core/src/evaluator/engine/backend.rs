@@ -41,7 +41,7 @@ pub trait Backend: Sync {
     }
 
     /// A plaintext of N/2 finite slots.
-    fn plain(&self, slots: Vec<Complex64>) -> Self::Plain;
+    fn plain(&self, slots: impl FnOnce() -> Vec<Complex64>) -> Self::Plain;
 
     /// a + b at `level`, the lower of both.
     fn add(&self, a: &Self::Data, b: &Self::Data, level: Level) -> Self::Data;

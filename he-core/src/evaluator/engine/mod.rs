@@ -165,7 +165,26 @@ impl<B: Backend> Evaluator for Engine<B> {
         let max = check_slots(Op::Plain, &slots, self.slots())?;
         Ok(Plain {
             len: slots.len(),
-            kept: self.backend.plain(slots),
+            kept: self.backend.plain(|| slots),
+            max,
+        })
+    }
+
+    fn plain_where(&self, value: f64, chosen: &[bool]) -> Result<Self::Plain, EvalError> {
+        let is_chosen = chosen.contains(&true);
+        let largest = Complex64::from(if is_chosen { value } else { 0.0 });
+        let max = check_slots(Op::Plain, &[largest], 1)?;
+        if chosen.len() != self.slots() {
+            return Err(Refusal::SlotCount {
+                expected: self.slots(),
+                found: chosen.len(),
+            }
+            .of(Op::Plain));
+        }
+        let slot = |&chosen: &bool| Complex64::from(if chosen { value } else { 0.0 });
+        Ok(Plain {
+            len: chosen.len(),
+            kept: self.backend.plain(|| chosen.iter().map(slot).collect()),
             max,
         })
     }

@@ -23,8 +23,8 @@ use crate::data::RowSelection;
 use crate::packing::Arrangement;
 use crate::plan::cost::Rates;
 use crate::plan::{
-    FirstGradient, Joint, LARGEST_ERROR_BOOTSTRAPPED, LARGEST_OPENED_ERROR, Limits, Plan,
-    PlanRequest, Ranked, Refreshes, ways, weigh,
+    FirstGradient, Joint, LARGEST_ERROR_BOOTSTRAPPED, LARGEST_OPENED_ERROR,
+    LARGEST_OPENED_ERROR_REFRESHED, Limits, Plan, PlanRequest, Ranked, Refreshes, ways, weigh,
 };
 use crate::roles::{Reporter, Rows, RunError, calibrate, keep};
 use crate::sigmoid::{Degree, OddPolynomial};
@@ -298,6 +298,9 @@ fn ask(request: &mut PlanRequest, input: &PlanInput) {
     request.owners.public_key = input.public_key || input.joint.is_some();
     request.owners.joint = input.joint;
     if input.joint.is_some() {
-        request.largest_error = LARGEST_OPENED_ERROR;
+        request.largest_error = match input.refresh {
+            Some(_) => LARGEST_OPENED_ERROR_REFRESHED,
+            None => LARGEST_OPENED_ERROR,
+        };
     }
 }
