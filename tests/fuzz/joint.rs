@@ -13,7 +13,7 @@ use he_core::wire::{self, Source};
 use mlr_train::artifacts::Silent;
 use mlr_train::joint::CheckedShares;
 use mlr_train::joint::opened::{self, OpenedInput};
-use mlr_train::joint::party::opening::{self};
+use mlr_train::joint::party::opening;
 use mlr_train::joint::party::refresh as answers;
 use mlr_train::joint::party::secret;
 use mlr_train::joint::question;
