@@ -31,28 +31,34 @@ const LONGEST: usize = 1 << 20;
 /// Reads a file as the product does; true if it is taken.
 pub(crate) type Reader = Box<dyn Fn(&[u8]) -> bool>;
 
+/// Makes a changed file look whole again.
+pub(crate) type Repair = Box<dyn Fn(&mut Vec<u8>)>;
+
 /// A reader under fire.
 pub(crate) struct Target {
     pub(crate) name: &'static str,
     /// Good files: what is changed.
     pub(crate) seeds: Vec<Vec<u8>>,
-    /// Makes a changed file look whole again: hashes, checksums.
-    pub(crate) repair: fn(&mut Vec<u8>),
+    /// Makes a changed file look whole again: hashes, checksums, signatures.
+    pub(crate) repair: Repair,
     pub(crate) read: Reader,
     /// Bytes that reading may allocate at a time, for a file of this length.
     pub(crate) memory: fn(usize) -> usize,
 }
 
 /// Nothing to repair.
-pub(crate) fn as_it_is(_: &mut Vec<u8>) {}
+pub(crate) fn as_it_is() -> Repair {
+    Box::new(|_| ())
+}
 
 /// The hash at the end of a file in the common envelope.
-#[expect(clippy::ptr_arg, reason = "others repair by another length")]
-pub(crate) fn rehash(bytes: &mut Vec<u8>) {
-    if let Some(end) = bytes.len().checked_sub(32) {
-        let hash = blake3::hash(&bytes[..end]);
-        bytes[end..].copy_from_slice(hash.as_bytes());
-    }
+pub(crate) fn rehash() -> Repair {
+    Box::new(|bytes| {
+        if let Some(end) = bytes.len().checked_sub(32) {
+            let hash = blake3::hash(&bytes[..end]);
+            bytes[end..].copy_from_slice(hash.as_bytes());
+        }
+    })
 }
 
 impl Target {

@@ -4,6 +4,9 @@
 //! |---|---|
 //! | `wire` | ciphertexts, public, evaluation and secret keys |
 //! | `run` | plans, manifests, checkpoints, models, and what is private: everything that a run keeps |
+//! | `steps` | refreshes by the client, records and their report, what a key has opened, progress, rates, whatever `inspect` reads |
+//! | `joint` | what parties of a key that nobody holds send each other and keep: shares, proofs, uploads, questions, refreshes, openings |
+//! | `group` | cards, charters, signed messages, sealed payloads, transcripts, boards |
 //! | `predictions` | encrypted rows to predict, encrypted scores |
 //! | `tables` | features and labels: `.npy`, CSV, gzip, safetensors, feature sets |
 //! | `pictures` | IDX, `.npy`, PNG, JPEG, and weights of networks |
@@ -16,9 +19,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod engine;
+mod group;
+mod joint;
 mod pictures;
 mod predictions;
 mod run;
+mod steps;
 mod tables;
 mod wire;
 
@@ -31,10 +37,27 @@ const QUICK: u64 = 200;
 /// Inputs of a target in the thorough one.
 const THOROUGH: u64 = 20_000;
 
+/// Targets that verify a proof or look at a whole board for every input: they read a tenth of that.
+const SLOW: [&str; 5] = [
+    "board",
+    "key-proof",
+    "masked-sums",
+    "upload",
+    "upload-proof",
+];
+
+/// Of so many inputs of a target, those of this one.
+fn share(target: &Target, count: u64) -> u64 {
+    match SLOW.contains(&target.name) {
+        true => count / 10,
+        false => count,
+    }
+}
+
 fn quick(targets: fn() -> Vec<Target>) {
     let _alone = engine::alone();
     for target in targets() {
-        target.inputs(0, QUICK);
+        target.inputs(0, share(&target, QUICK));
     }
 }
 
@@ -46,6 +69,21 @@ fn readers_of_keys_and_ciphertexts_withstand_changed_files() {
 #[test]
 fn readers_of_a_run_withstand_changed_files() {
     quick(run::targets);
+}
+
+#[test]
+fn readers_of_steps_withstand_changed_files() {
+    quick(steps::targets);
+}
+
+#[test]
+fn readers_of_a_joint_key_withstand_changed_files() {
+    quick(joint::targets);
+}
+
+#[test]
+fn readers_of_a_group_withstand_changed_files() {
+    quick(group::targets);
 }
 
 #[test]
@@ -74,6 +112,9 @@ fn every_reader_withstands_changed_files_for_long() {
     let all = [
         wire::targets(),
         run::targets(),
+        steps::targets(),
+        joint::targets(),
+        group::targets(),
         predictions::targets(),
         tables::targets(),
         pictures::targets(),
@@ -85,7 +126,7 @@ fn every_reader_withstands_changed_files_for_long() {
         let begin = Instant::now();
         let inputs = match time {
             Some(seconds) => target.during(first, Duration::from_secs(seconds)),
-            None => target.inputs(first, THOROUGH),
+            None => target.inputs(first, share(&target, THOROUGH)),
         };
         let seconds = begin.elapsed().as_secs_f64();
         println!("{}: {inputs} inputs in {seconds:.1} s", target.name);

@@ -10,7 +10,7 @@ use feature_extract::{MAX_PIXELS, MAX_SIDE};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::engine::{Target, as_it_is};
+use crate::engine::{Repair, Target, as_it_is};
 
 /// Pixels of an array or of a picture without compression are in the file.
 fn plain_memory(length: usize) -> usize {
@@ -33,25 +33,31 @@ pub(crate) fn targets() -> Vec<Target> {
             "idx",
             "x-images-idx3-ubyte",
             vec![idx()],
-            as_it_is,
+            as_it_is(),
             plain_memory,
         ),
         images(
             "packed-idx",
             "x-images-idx3-ubyte.gz",
             vec![pack(&idx())],
-            as_it_is,
+            as_it_is(),
             packed_memory,
         ),
-        images("npy-pictures", "x.npy", vec![npy()], as_it_is, plain_memory),
+        images(
+            "npy-pictures",
+            "x.npy",
+            vec![npy()],
+            as_it_is(),
+            plain_memory,
+        ),
         images(
             "png",
             "x.png",
             vec![png(false), png(true)],
-            checksums,
+            Box::new(|bytes| checksums(bytes)),
             picture_memory,
         ),
-        images("jpeg", "x.jpg", jpegs(), as_it_is, picture_memory),
+        images("jpeg", "x.jpg", jpegs(), as_it_is(), picture_memory),
         weights("torch-weights", include_bytes!("corpus/tiny.pth").to_vec()),
         weights("safetensors-weights", safetensors()),
         normalisation(),
@@ -63,7 +69,7 @@ fn images(
     name: &'static str,
     as_file: &'static str,
     seeds: Vec<Vec<u8>>,
-    repair: fn(&mut Vec<u8>),
+    repair: Repair,
     memory: fn(usize) -> usize,
 ) -> Target {
     let place = tempfile::tempdir().unwrap();
@@ -149,8 +155,7 @@ fn png(deep: bool) -> Vec<u8> {
 }
 
 /// The checksum of every chunk of a PNG.
-#[expect(clippy::ptr_arg, reason = "others repair by another length")]
-fn checksums(bytes: &mut Vec<u8>) {
+fn checksums(bytes: &mut [u8]) {
     let mut at = 8;
     while let Some(&[a, b, c, d]) = bytes.get(at..at + 4) {
         let length = u32::from_be_bytes([a, b, c, d]) as usize;
@@ -176,7 +181,7 @@ fn weights(name: &'static str, seed: Vec<u8>) -> Target {
     Target {
         name,
         seeds: vec![seed],
-        repair: as_it_is,
+        repair: as_it_is(),
         read: Box::new(move |bytes| {
             let path = place.path().join("weights");
             std::fs::write(&path, bytes).unwrap();
@@ -200,7 +205,7 @@ fn normalisation() -> Target {
     Target {
         name: "normalisation",
         seeds: vec![br#"{"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}"#.to_vec()],
-        repair: as_it_is,
+        repair: as_it_is(),
         read: Box::new(move |bytes| {
             let path = place.path().join("x.json");
             std::fs::write(&path, bytes).unwrap();

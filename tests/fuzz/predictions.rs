@@ -137,7 +137,7 @@ impl Reading {
         Target {
             name: self.name,
             seeds: vec![self.seed],
-            repair: rehash,
+            repair: rehash(),
             read: Box::new(move |bytes| {
                 let path = place.path().join("file");
                 std::fs::write(&path, bytes).unwrap();

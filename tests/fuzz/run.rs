@@ -28,17 +28,17 @@ use ndarray::Array2;
 use crate::engine::{Target, as_it_is, rehash};
 
 /// Text becomes numbers, strings and lists of them.
-fn text_memory(length: usize) -> usize {
+pub(crate) fn text_memory(length: usize) -> usize {
     64 * length + (2 << 20)
 }
 
 /// Tracing a plan of a few kilobytes: what is known of every ciphertext of an iteration, of which there are 2^17 at most.
-fn plan_memory(length: usize) -> usize {
+pub(crate) fn plan_memory(length: usize) -> usize {
     text_memory(length) + (256 << 20)
 }
 
 /// Residues of 36 to 48 bits become 64, and there are the plan's trace and a row of work space.
-fn ciphertext_memory(length: usize) -> usize {
+pub(crate) fn ciphertext_memory(length: usize) -> usize {
     4 * length + (8 << 20)
 }
 
@@ -47,14 +47,14 @@ pub(crate) fn targets() -> Vec<Target> {
         Target {
             name: "plan",
             seeds: vec![include_bytes!("corpus/plan.json").to_vec()],
-            repair: as_it_is,
+            repair: as_it_is(),
             read: Box::new(|bytes| Plan::parse(bytes).is_ok()),
             memory: plan_memory,
         },
         Target {
             name: "score-plan",
             seeds: vec![include_bytes!("corpus/predict.json").to_vec()],
-            repair: as_it_is,
+            repair: as_it_is(),
             read: Box::new(|bytes| ScorePlan::parse(bytes).is_ok()),
             memory: plan_memory,
         },
@@ -112,7 +112,7 @@ fn text(name: &'static str, as_file: &'static str, seed: &[u8], read: fn(&Path) 
     Target {
         name,
         seeds: vec![seed.to_vec()],
-        repair: as_it_is,
+        repair: as_it_is(),
         read: Box::new(move |bytes| {
             let path = place.path().join(as_file);
             std::fs::write(&path, bytes).unwrap();
@@ -136,7 +136,7 @@ fn model(name: &'static str, changed: &'static str) -> Target {
     Target {
         name,
         seeds: vec![seed.to_vec()],
-        repair: as_it_is,
+        repair: as_it_is(),
         read: Box::new(move |bytes| {
             let at = |name: &str| place.path().join(name);
             let config = config.replace(hash.as_str(), &blake3::hash(bytes).to_hex());
@@ -156,13 +156,13 @@ struct Small {
     key: Arc<SecretKey>,
 }
 
-const SHAPE: Shape = Shape {
+pub(crate) const SHAPE: Shape = Shape {
     samples: 70,
     columns: 11,
     classes: 3,
 };
 
-fn program() -> Program {
+pub(crate) fn program() -> Program {
     let cubic = OddPolynomial::from_coefficients(vec![0.1875, -0.0025], 6.0);
     Program {
         shape: SHAPE,
@@ -199,7 +199,7 @@ fn program() -> Program {
     }
 }
 
-fn rows() -> (Array2<f64>, Vec<u32>) {
+pub(crate) fn rows() -> (Array2<f64>, Vec<u32>) {
     let x = Array2::from_shape_fn((SHAPE.samples, SHAPE.columns), |(i, j)| match j {
         0 => 1.0,
         _ => 0.5 * (0.37 * (i * (j + 3)) as f64).sin(),
@@ -283,7 +283,7 @@ impl Small {
         Target {
             name: "checkpoint",
             seeds: vec![seed],
-            repair: rehash,
+            repair: rehash(),
             read: Box::new(move |bytes| {
                 let out = place.path().join("model.enc");
                 std::fs::write(checkpoint::beside(&out), bytes).unwrap();
@@ -302,7 +302,7 @@ impl Small {
         Target {
             name: "encrypted-model",
             seeds: vec![seed],
-            repair: rehash,
+            repair: rehash(),
             read: Box::new(move |bytes| {
                 let path = place.path().join("model.enc");
                 std::fs::write(&path, bytes).unwrap();
@@ -326,7 +326,7 @@ impl Small {
         Target {
             name: "shard",
             seeds: vec![seed],
-            repair: rehash,
+            repair: rehash(),
             read: Box::new(move |bytes| {
                 std::fs::write(&shard, bytes).unwrap();
                 let path = place.path().join("manifest.json");

@@ -58,7 +58,7 @@ fn file(
     Target {
         name,
         seeds,
-        repair: as_it_is,
+        repair: as_it_is(),
         read: Box::new(read),
         memory,
     }
@@ -84,12 +84,12 @@ fn packed() -> Target {
             pack(&GERMAN.repeat(40)),
             [pack(TABLE), pack(b"1,2,3\n")].concat(),
         ],
-        repair: |bytes| {
+        repair: Box::new(|bytes| {
             // What unpacks is changed inside and packed again.
             if let Some(inner) = bytes.get(18..).filter(|inner| inner.len() > 8) {
                 *bytes = pack(&[TABLE, inner].concat());
             }
-        },
+        }),
         ..file("packed-table", "x.csv.gz", Vec::new(), unpacked_memory)
     }
 }
@@ -111,7 +111,7 @@ fn features() -> Target {
     Target {
         name: "features",
         seeds: vec![seed],
-        repair: as_it_is,
+        repair: as_it_is(),
         read: Box::new(read),
         memory,
     }
@@ -152,7 +152,7 @@ fn bundle() -> Target {
     Target {
         name: "feature-set",
         seeds: vec![seed],
-        repair: as_it_is,
+        repair: as_it_is(),
         read: Box::new(read),
         memory,
     }

@@ -76,7 +76,7 @@ fn ciphertexts(context: &Arc<Context>, key: &Arc<SecretKey>) -> Target {
     Target {
         name: "ciphertexts",
         seeds: ciphertext_files(&context, key),
-        repair: rehash,
+        repair: rehash(),
         read: Box::new(move |bytes| read(bytes).is_ok()),
         memory,
     }
@@ -98,7 +98,7 @@ fn switching_key(context: &Arc<Context>, key: &SecretKey) -> Target {
     Target {
         name: "evaluation-key",
         seeds,
-        repair: rehash,
+        repair: rehash(),
         read: Box::new(move |bytes| {
             let length = Some(bytes.len() as u64);
             wire::read_switching_key(bytes, "x", length, &context, None).is_ok()
@@ -116,7 +116,7 @@ fn public_key(context: &Arc<Context>, key: &SecretKey) -> Target {
     Target {
         name: "public-key",
         seeds: vec![seed],
-        repair: rehash,
+        repair: rehash(),
         read: Box::new(move |bytes| {
             let length = Some(bytes.len() as u64);
             wire::read_public_key(bytes, "x", length, &context).is_ok()
@@ -134,7 +134,7 @@ fn secret_key(context: &Context, key: &SecretKey) -> Target {
     Target {
         name: "secret-key",
         seeds: vec![file.to_text().as_bytes().to_vec()],
-        repair: as_it_is,
+        repair: as_it_is(),
         read: Box::new(|bytes| {
             std::str::from_utf8(bytes)
                 .is_ok_and(|text| SecretKeyFile::from_text(text, "x", None).is_ok())
@@ -148,7 +148,7 @@ fn envelope(context: &Arc<Context>, key: &Arc<SecretKey>) -> Target {
     Target {
         name: "envelope",
         seeds: ciphertext_files(context, key),
-        repair: rehash,
+        repair: rehash(),
         read: Box::new(|bytes| Reader::inspect(bytes, "x", Some(bytes.len() as u64)).is_ok()),
         memory,
     }

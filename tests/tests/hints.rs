@@ -101,7 +101,7 @@ fn what_messages_name_exists() {
 }
 
 /// A call that is refused with a hint, and the call that follows it.
-fn follow(at: &Path, refused: &str, hint: &str, mended: &str) -> Outcome {
+pub(crate) fn follow(at: &Path, refused: &str, hint: &str, mended: &str) -> Outcome {
     let call = |text: &str| velum(at, &text.split(' ').collect::<Vec<_>>());
     let outcome = call(refused);
     assert_ne!(outcome.code, 0, "{refused}: {outcome}");
@@ -364,6 +364,56 @@ const FOLLOWED: &[(&str, &str)] = &[
     ("leave out --threshold", "hints_of_evaluation_help"),
     ("one with --threshold", "thresholds_move_what_is_found"),
     ("larger --batch", "hints_of_predictions_help"),
+    (
+        "keygen wrote with --key",
+        "hints_of_keys_and_private_files_help",
+    ),
+    (
+        "encrypt wrote with --private",
+        "hints_of_keys_and_private_files_help",
+    ),
+    (
+        "the right one with --recipe",
+        "hints_of_keys_and_private_files_help",
+    ),
+    (
+        "plan without --parties",
+        "hints_of_keys_and_private_files_help",
+    ),
+    ("velum plan --help names", "hints_of_sizes_and_numbers_help"),
+    ("leave out --labels", "hints_of_sizes_and_numbers_help"),
+    ("or --method whitened", "hints_of_sizes_and_numbers_help"),
+    (
+        "plan with --encrypted-model",
+        "hints_of_a_server_s_inputs_help",
+    ),
+    ("trained by with --plan", "hints_of_a_server_s_inputs_help"),
+    ("velum party --name NAME", "hints_of_groups_help"),
+    ("without --name its card is shown", "hints_of_groups_help"),
+    ("choose another with --name", "hints_of_groups_help"),
+    ("name another with --board", "hints_of_groups_help"),
+    ("makes it: velum group create", "hints_of_groups_help"),
+    ("name the session with --session", "hints_of_groups_help"),
+    ("in the charter, with --key", "hints_of_groups_help"),
+    ("name them with --features", "hints_of_groups_help"),
+    ("say --session with it and --yes", "hints_of_groups_help"),
+    ("without --once it waits", "hints_of_groups_help"),
+    (
+        "--trust-key-holder goes on",
+        "two_owners_train_the_model_of_all_rows",
+    ),
+    (
+        "give --dataset once for each owner",
+        "two_owners_train_the_model_of_all_rows",
+    ),
+    (
+        "--open-again opens this one too",
+        "a_key_is_spent_by_its_first_model",
+    ),
+    (
+        "with --resume goes on from there",
+        "an_extraction_killed_at_a_few_moments_ends_as_if_undisturbed",
+    ),
 ];
 
 #[test]
@@ -379,7 +429,7 @@ fn hints_that_name_options_are_followed() {
 }
 
 #[cfg(unix)]
-fn set_mode(path: &Path, mode: u32) {
+pub(crate) fn set_mode(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
@@ -390,6 +440,6 @@ fn loosen(path: &Path) {
 }
 
 #[cfg(unix)]
-fn restrict(folder: &Path) {
+pub(crate) fn restrict(folder: &Path) {
     set_mode(&folder.join("keys/secret.key"), 0o600);
 }

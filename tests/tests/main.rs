@@ -6,6 +6,7 @@
 //! | `job` | does a job run in its folder without a path given twice, and end in a report? |
 //! | `secrecy` | does anything that the server gets hold a secret? |
 //! | `forgery` | does the result come through the ciphertexts? |
+//! | `advice` | does following a hint help the client, the server and a group's members? |
 //! | `hints` | do hints help, and name what there is? |
 //! | `hostile` | what does each verb say to bad input, and does it leave anything behind? |
 //! | `extraction` | does `extract` stop, go on and refuse as it says? |
@@ -28,6 +29,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod advice;
 mod browser;
 #[cfg(unix)]
 mod documents;

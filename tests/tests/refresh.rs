@@ -69,6 +69,13 @@ fn a_refreshed_training_ends_at_its_twin() {
     let planned = LONG.plan["refresh_bytes"].as_u64().unwrap();
     // The formula counts whole bits of every prime: within a hundredth.
     assert!(both.abs_diff(planned) <= planned / 100, "{both} {planned}");
+    for (file, kind) in [
+        ("request-0", "request for a refresh"),
+        ("answer-0", "refreshed weights"),
+    ] {
+        let found = velum(&LONG.client(), &["--json", "inspect", file]).json();
+        assert_eq!(found["kind"], kind, "{found}");
+    }
 }
 
 #[test]

@@ -163,12 +163,18 @@ impl PrivateDirectory {
     /// # Errors
     /// None there, or of another kind.
     pub fn read_head(directory: &Path) -> Result<Head, RunError> {
+        const NAME: &str = "name the directory that encrypt wrote with --private";
         let path = directory.join(FILE);
+        if directory.is_dir() && path.symlink_metadata().is_err() {
+            let found = format!("expected a private directory, found one without {FILE}");
+            let place = directory.display().to_string();
+            return Err(RunError::input(found).at(place).hint(NAME));
+        }
         let text = files::read_limited(&path, LARGEST)?;
         let wrong = |found: String| {
             RunError::input(format!("expected {KIND:?}, schema {SCHEMA}, found {found}"))
                 .at(path.display().to_string())
-                .hint("name the directory that encrypt wrote with --private")
+                .hint(NAME)
         };
         let head: Head = serde_json::from_slice(&text)
             .map_err(|error| wrong(files::describe_json(&text, &error)))?;

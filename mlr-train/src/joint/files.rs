@@ -15,20 +15,20 @@ use crate::artifacts::{RunError, public_key};
 use crate::canonical::hex;
 
 /// The digests of a party's first key shares, in order: what its commitment is to.
-pub(super) const DIGESTS: wire::Kind = wire::Kind {
+pub(crate) const DIGESTS: wire::Kind = wire::Kind {
     code: 0x130,
     version: 1,
     name: "digests of key shares",
 };
 /// What is to be opened, and by whom.
-pub(super) const QUESTION: wire::Kind = wire::Kind {
+pub(crate) const QUESTION: wire::Kind = wire::Kind {
     code: 0x131,
     version: 1,
     name: "question of an opening",
 };
 
 /// Which refresh of the weights is asked for, and by whom it is answered.
-pub(super) const REFRESH_QUESTION: wire::Kind = wire::Kind {
+pub(crate) const REFRESH_QUESTION: wire::Kind = wire::Kind {
     code: 0x132,
     version: 1,
     name: "question of a refresh",

@@ -35,6 +35,7 @@ mod setting;
 pub mod verify;
 
 pub use checked::CheckedShares;
+pub(crate) use files::{DIGESTS, QUESTION, REFRESH_QUESTION};
 pub use setting::Setting;
 
 /// The keys that a party's first digests are of.

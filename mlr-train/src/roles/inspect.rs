@@ -19,13 +19,14 @@ use crate::artifacts::predict as scoring;
 use crate::artifacts::private::{self, PrivateDirectory};
 use crate::artifacts::recipe::RecipeFile;
 use crate::artifacts::{
-    PlanFile, ScorePlanFile, checkpoint, dataset, kinds, record, secrets, weights,
+    PlanFile, ScorePlanFile, checkpoint, dataset, kinds, record, refresh, secrets, weights,
 };
 use crate::client::{PrivateFile, Statistics};
 use crate::data;
 use crate::files::read_limited;
 use crate::group::charter::{self, Charter};
 use crate::group::{Card, identity};
+use crate::joint;
 use crate::model::Model;
 
 /// What was found. The fields depend on the kind.
@@ -301,6 +302,19 @@ fn kind(code: u16) -> Option<(&'static wire::Kind, &'static str, &'static str)> 
         (&dataset::SHARD, "plan", SERVER),
         (&weights::MODEL, "plan", SERVER),
         (&checkpoint::CHECKPOINT, "plan", SERVER),
+        (&refresh::REQUEST, "plan", SERVER),
+        (&refresh::ANSWER, "plan", SERVER),
+        (&wire::JOINT_PUBLIC_KEY, "session", ANYONE),
+        (&wire::KEY_SHARE, "session", ANYONE),
+        (&wire::COMMITMENT, "session", ANYONE),
+        (&joint::DIGESTS, "session", ANYONE),
+        (&wire::PROOF, "session", ANYONE),
+        (&wire::WIDE_CIPHERTEXT, "session", ANYONE),
+        (&wire::DEALT_SHARE, "session", CLIENT_ONLY),
+        (&joint::REFRESH_QUESTION, "session", ANYONE),
+        (&wire::REFRESH_SHARES, "session", ANYONE),
+        (&joint::QUESTION, "session", ANYONE),
+        (&wire::OPENING_SHARE, "session", CLIENT_ONLY),
         (&scoring::QUERY, "plan", SERVER),
         (&scoring::ENCRYPTED_MODEL, "plan", SERVER),
         (&scoring::SCORES, "plan", SERVER),

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::paper::{Work, build, call, once};
 use super::summary::summarise;
+use super::table::estimate;
 
 /// Options of `bench mnist`.
 #[derive(Clone, Debug, Args)]
@@ -296,7 +297,7 @@ pub(super) fn table(results: &Value) -> String {
             .map_or_else(|| "-".to_owned(), |x| x.to_string())
     };
     type Show<'a> = &'a dyn Fn(&Value) -> String;
-    let lines: [(&str, &str, Show<'_>); 17] = [
+    let lines: [(&str, &str, Show<'_>); 19] = [
         ("test accuracy, encrypted", "accuracy_encrypted", &percent),
         ("test accuracy, its clear twin", "accuracy_clear", &percent),
         (
@@ -312,7 +313,13 @@ pub(super) fn table(results: &Value) -> String {
         ("largest weight error", "max_weight_error", &error),
         ("server, start to exit", "train_seconds", &seconds),
         ("  computing", "compute_seconds", &seconds),
-        ("  predicted", "predicted_train_seconds", &seconds),
+        (
+            "  predicted by the plan",
+            "predicted_train_seconds",
+            &seconds,
+        ),
+        ("  told at its start", "estimated_train_seconds", &seconds),
+        ("  told / taken, worst run", "estimate_ratio", &estimate),
         ("server, peak memory", "peak_rss_mb", &mb),
         ("  predicted", "predicted_peak_rss_mb", &mb),
         ("upload", "upload_bytes", &bytes),

@@ -7,7 +7,7 @@ use super::paper::JOBS;
 /// A line of the paper's table: what it says, its field, and how the figure is written.
 type Line = (&'static str, &'static str, fn(&Value) -> String);
 
-const LINES: [Line; 16] = [
+const LINES: [Line; 18] = [
     ("test accuracy, encrypted", "accuracy_encrypted", percent),
     ("test accuracy, its clear twin", "accuracy_clear", percent),
     (
@@ -23,6 +23,8 @@ const LINES: [Line; 16] = [
     ("largest weight error", "max_weight_error", scientific),
     ("server, start to exit", "train_seconds", seconds),
     ("server, computing", "compute_seconds", seconds),
+    ("  told at its start", "estimated_train_seconds", seconds),
+    ("  told / taken, worst run", "estimate_ratio", estimate),
     ("server, peak memory", "peak_rss_mb", megabytes),
     ("client, keys", "keygen_seconds", seconds),
     ("client, encryption", "encrypt_seconds", seconds),
@@ -140,6 +142,19 @@ fn seconds(value: &Value) -> String {
     value.as_f64().map_or_else(missing, |x| format!("{x:.2} s"))
 }
 
+/// A training is to tell its own time within 30 %.
+const ESTIMATE: std::ops::RangeInclusive<f64> = 0.7..=1.3;
+
+/// A training's own estimate over what it took, marked where it is not what is promised.
+pub(super) fn estimate(value: &Value) -> String {
+    value
+        .as_f64()
+        .map_or_else(missing, |x| match ESTIMATE.contains(&x) {
+            true => format!("{x:.2}"),
+            false => format!("{x:.2} (!)"),
+        })
+}
+
 fn megabytes(value: &Value) -> String {
     value
         .as_f64()
@@ -191,6 +206,13 @@ pub(super) fn align(rows: &[Vec<String>]) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn an_estimate_that_is_off_is_marked() {
+        let shown = [0.7, 1.3, 0.69, 1.31].map(|x| estimate(&json!(x)));
+        assert_eq!(shown, ["0.70", "1.30", "0.69 (!)", "1.31 (!)"]);
+        assert_eq!(estimate(&Value::Null), "-");
+    }
 
     #[test]
     fn the_encrypted_accuracy_never_stands_alone() {

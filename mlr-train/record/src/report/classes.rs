@@ -26,9 +26,14 @@ pub(super) fn confusion(found: &Evaluated) -> String {
     section("Which classes are taken for which", &body)
 }
 
+/// All rows of a label. As a record states them: no sum of them is too large for a page.
+fn all(row: &[u64]) -> f64 {
+    row.iter().map(|count| *count as f64).sum()
+}
+
 /// Share of a label's rows.
 fn share(row: &[u64], count: u64) -> f64 {
-    count as f64 / row.iter().sum::<u64>().max(1) as f64
+    count as f64 / all(row).max(1.0)
 }
 
 fn matrix(found: &Evaluated) -> String {
@@ -155,15 +160,15 @@ pub(super) fn per_class(found: &Evaluated) -> String {
 
 /// Share of the other classes' rows that are not taken for this one.
 fn specificity(found: &Evaluated, class: usize) -> Option<f64> {
-    let (mut others, mut taken) = (0, 0);
+    let (mut others, mut taken) = (0.0, 0.0);
     for (_, row) in found
         .confusion
         .iter()
         .enumerate()
         .filter(|(label, _)| *label != class)
     {
-        others += row.iter().sum::<u64>();
-        taken += row.get(class).copied().unwrap_or(0);
+        others += all(row);
+        taken += row.get(class).map_or(0.0, |count| *count as f64);
     }
-    (others > 0).then(|| 1.0 - taken as f64 / others as f64)
+    (others > 0.0).then(|| 1.0 - taken / others)
 }

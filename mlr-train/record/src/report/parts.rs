@@ -99,7 +99,8 @@ fn outstanding(job: &Job<'_>) -> Vec<(&'static str, String)> {
         all.push(("the server's training", seconds(done.wall_seconds)));
     }
     if !job.encrypted.is_empty() {
-        let sent = job.encrypted.iter().map(|done| done.upload_bytes).sum();
+        let each = job.encrypted.iter().map(|done| done.upload_bytes);
+        let sent = each.fold(0, u64::saturating_add);
         all.push(("encrypted rows sent", bytes(sent)));
     }
     let bits = job.planned.security_bits;

@@ -303,6 +303,22 @@ fn it_is_small_for_many_rows_and_classes() {
     }
 }
 
+/// A record states what its writer likes.
+#[test]
+fn counts_beyond_all_rows_make_a_page() {
+    let mut found = evaluated(100, 3);
+    found.confusion = vec![vec![u64::MAX; 3]; 3];
+    let mut all = records(found);
+    for record in &mut all {
+        record.finished = u64::MAX;
+        if let Step::Encrypt(done) = &mut record.did {
+            done.upload_bytes = u64::MAX;
+        }
+    }
+    all.extend(all.clone());
+    require_balanced(&html(&all).unwrap());
+}
+
 #[test]
 fn two_classes_have_a_curve_and_thresholds() {
     let page = html(&records(evaluated(2000, 2))).unwrap();

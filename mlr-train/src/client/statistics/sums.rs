@@ -82,7 +82,9 @@ impl Statistics {
                 found: sums.len(),
             });
         }
-        let rows: usize = owners.iter().sum();
+        // Others state what they like; a sum beyond all numbers is that of no rows that were counted.
+        let add = |sum: usize, own: &usize| sum.saturating_add(*own);
+        let rows = owners.iter().fold(0, add);
         let (counts, rest) = sums.split_at(classes);
         let whole = |count: &f64| *count >= 0.0 && (count - count.round()).abs() < 1e-3;
         let all: f64 = counts.iter().sum();
@@ -193,6 +195,9 @@ mod tests {
             |rows: usize, sums: &[f64]| own.pooled(&[rows], &[0; 32], CLASSES, sums).map(|_| ());
         assert_eq!(of(40, &sums), Ok(()));
         assert!(matches!(of(41, &sums), Err(SumsError::Rows { .. })));
+        // Rows that wrap around to the right number.
+        let wrapped = own.pooled(&[usize::MAX, 41], &[0; 32], CLASSES, &sums);
+        assert!(matches!(wrapped, Err(SumsError::Rows { .. })));
         let mut odd = sums.clone();
         odd[0] += 0.25;
         odd[1] -= 0.25;

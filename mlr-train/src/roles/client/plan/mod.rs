@@ -189,9 +189,10 @@ pub fn run(input: &PlanInput, reporter: &dyn Reporter) -> Result<Planned, RunErr
         weighed,
         goal,
     } = match input.goal {
-        Some(percent) => goal::choose(input, percent, reporter)?,
-        None => choose(input, reporter)?,
-    };
+        Some(percent) => goal::choose(input, percent, reporter),
+        None => choose(input, reporter),
+    }
+    .map_err(unplanned)?;
     let explained = summary::explain(&ranked, &basis.request.rates)?;
     let best = ranked.swap_remove(0);
     let file = PlanFile::new(best.plan);
@@ -236,6 +237,13 @@ pub fn run(input: &PlanInput, reporter: &dyn Reporter) -> Result<Planned, RunErr
         planned.explained = None;
     }
     Ok(planned)
+}
+
+/// Sizes and numbers that no job has name no place of their own: here they are the caller's.
+fn unplanned(error: RunError) -> RunError {
+    error
+        .at("what is planned for")
+        .hint("choose other sizes or numbers: velum plan --help names the options")
 }
 
 /// Plans, the best first, and why these.
