@@ -5,6 +5,7 @@ mod bootstrapping;
 mod candidates;
 mod chains;
 pub mod cost;
+mod counted;
 mod drift;
 mod error;
 mod estimate;
