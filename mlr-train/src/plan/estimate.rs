@@ -137,15 +137,16 @@ fn refresh_bytes(job: &Job, params: &Params) -> u64 {
         .sum()
 }
 
-/// Runs `job` on the simulator.
-///
-/// # Errors
-/// Whatever the training itself would be refused for.
-pub fn estimate_job(job: &Job, params: &Arc<Params>) -> Result<Estimate, TrainError> {
+/// [`estimate_under`] for a job without a bootstrapping.
+#[cfg(test)]
+pub(crate) fn estimate_job(job: &Job, params: &Arc<Params>) -> Result<Estimate, TrainError> {
     Ok(estimate_under(job, params.into())?.0)
 }
 
-/// [`estimate_job`] for a job that may have a bootstrapping, with what the run counted.
+/// Runs `job` on the simulator: what a plan says of it, and what the run counted.
+///
+/// # Errors
+/// Whatever the training itself would be refused for.
 pub(super) fn estimate_under(
     job: &Job,
     under: Under<'_>,

@@ -28,8 +28,10 @@ pub(crate) use binding::key_binding;
 pub(crate) use bootstrapping::Under;
 pub use bootstrapping::{BootstrapEstimate, BootstrapSet, Bootstrapping};
 pub use error::PlanError;
+pub use estimate::Estimate;
 pub(crate) use estimate::at_refresh;
-pub use estimate::{Estimate, estimate_job};
+#[cfg(test)]
+pub(crate) use estimate::estimate_job;
 pub(crate) use file::MOST_BYTES;
 pub use file::{Plan, Ranked};
 pub use joint::{JointEstimate, hidden, smudging};
