@@ -143,8 +143,8 @@ impl Picture {
     }
 
     /// The values, `[height, width, channels]`: 4 bytes each.
-    #[must_use]
-    pub fn to_values(&self) -> Vec<f32> {
+    #[cfg(test)]
+    pub(crate) fn to_values(&self) -> Vec<f32> {
         match &self.samples {
             Samples::U8(samples) => samples.iter().map(|&sample| of_u8(sample)).collect(),
             Samples::U16(samples) => samples.iter().map(|&sample| of_u16(sample)).collect(),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use he_core::wire::Existing;
-use mlr_train::group::board::{Board as _, MemoryBoard, Name, Sort};
+use mlr_train::group::board::{Board as _, FolderBoard, Name, Sort};
 use mlr_train::group::charter::{Charter, Duty, Goal, Member, Task, Wishes};
 use mlr_train::group::machine::View;
 use mlr_train::group::message::{DOMAIN, Draft, FileEntry};
@@ -34,6 +34,30 @@ struct Group {
     charter: Charter,
     identities: Vec<Identity>,
     keys: Vec<SigningKey>,
+}
+
+/// A board in a folder that goes with it.
+struct OnDisk {
+    board: FolderBoard,
+    _folder: tempfile::TempDir,
+}
+
+impl Default for OnDisk {
+    fn default() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let board = FolderBoard::open(folder.path()).unwrap();
+        Self {
+            board,
+            _folder: folder,
+        }
+    }
+}
+
+impl OnDisk {
+    fn put(&self, sort: Sort, mut bytes: &[u8]) {
+        let name = Name::of(sort, bytes);
+        self.board.write(&name, &mut bytes).unwrap();
+    }
 }
 
 impl Group {
@@ -138,14 +162,11 @@ impl Group {
     }
 
     /// A board with the charter and these texts.
-    fn board<'a>(&self, messages: impl IntoIterator<Item = &'a [u8]>) -> MemoryBoard {
-        let board = MemoryBoard::default();
-        let charter = self.charter.to_json();
-        let name = Name::of(Sort::Charter, &charter);
-        board.entries().insert(name, charter);
+    fn board<'a>(&self, messages: impl IntoIterator<Item = &'a [u8]>) -> OnDisk {
+        let board = OnDisk::default();
+        board.put(Sort::Charter, &self.charter.to_json());
         for text in messages {
-            let name = Name::of(Sort::Message, text);
-            board.entries().insert(name, text.to_vec());
+            board.put(Sort::Message, text);
         }
         board
     }
@@ -245,11 +266,9 @@ fn charter(group: &Group) -> Target {
                 return false;
             };
             // Whoever looks at the board asks whose turn it is.
-            let board = MemoryBoard::default();
-            board
-                .write(&Name::of(Sort::Charter, bytes), &mut &bytes[..])
-                .unwrap();
-            status::run(&board, None)
+            let board = OnDisk::default();
+            board.put(Sort::Charter, bytes);
+            status::run(&board.board, None)
                 .is_ok_and(|status| status.members.len() == charter.members().len())
         }),
         memory,
@@ -287,7 +306,7 @@ fn board(group: &Arc<Group>, said: &[Message]) -> Target {
             let changed = group.parse(bytes).map(|message| place(&message));
             let others = said.iter().filter(|one| Some(place(one)) != changed);
             let board = group.board(others.map(Message::text).chain([bytes]));
-            status::run(&board, None).is_ok()
+            status::run(&board.board, None).is_ok()
         }),
         memory: |length| memory(length) + (4 << 20),
     }
@@ -358,7 +377,6 @@ fn transcript(group: &Arc<Group>, said: &[Message]) -> Target {
     for message in said.iter().filter(|message| message.sender() == mine) {
         own.send(message).unwrap();
     }
-    own.spend().unwrap();
     drop(own);
     let path = folder.join(transcript::FILE);
     Target {

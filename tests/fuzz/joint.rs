@@ -18,7 +18,7 @@ use mlr_train::joint::party::refresh as answers;
 use mlr_train::joint::party::secret;
 use mlr_train::joint::question;
 use mlr_train::joint::refresh;
-use mlr_train::joint::verify;
+use mlr_train::joint::verify::{self, VerifyInput};
 
 use crate::engine::{Repair, Target, as_it_is, rehash};
 
@@ -50,8 +50,17 @@ impl Session {
     }
 
     fn reads_upload(&self) -> bool {
-        let (key, uploads) = (self.server("joint.key"), self.own(1, "upload"));
-        verify::check(&self.setting, 1, &key, &uploads, &Silent).is_ok()
+        let input = VerifyInput {
+            party: 1,
+            joint_key: self.server("joint.key"),
+            uploads: self.own(1, "upload"),
+            out: self.server("verified-again"),
+        };
+        let taken = verify::write(&self.setting, &input, &Silent).is_ok();
+        if taken {
+            std::fs::remove_dir_all(&input.out).unwrap();
+        }
+        taken
     }
 
     fn reads_question(&self) -> bool {

@@ -30,7 +30,8 @@ impl KeyItem {
     }
 
     /// The item of a [`code`](Self::code), for rings of degree `2^log_n`.
-    pub fn from_code(code: u64, log_n: u32) -> Option<Self> {
+    #[cfg(test)]
+    pub(crate) fn from_code(code: u64, log_n: u32) -> Option<Self> {
         match code {
             0 => Some(Self::PublicKey),
             2 => Some(Self::RelinearisationOne),

@@ -101,7 +101,8 @@ impl Envelope {
 
 impl Envelope {
     /// Bytes of the whole file.
-    pub fn file_bytes(&self) -> u64 {
+    #[cfg(test)]
+    pub(crate) fn file_bytes(&self) -> u64 {
         file_bytes(self.header.len() as u64, self.payload)
     }
 }

@@ -13,7 +13,8 @@ pub struct Trained {
     pub compute_seconds: f64,
     /// Iterations that the checkpoint had done already.
     pub resumed_iterations: usize,
-    /// What `compute_seconds` was expected to be, from a measurement of this machine at the start; none after a resumption.
+    /// What `compute_seconds` was expected to be, from a measurement of this machine at the start; none after a resumption, and for a
+    /// training of a second or two, which is not worth one.
     pub predicted_seconds: Option<f64>,
     /// Products with evaluation keys, of this process, as all that follows.
     pub key_switches: u64,

@@ -90,11 +90,6 @@ impl RunError {
         Self::new(Problem::Cause(Cause::new(error)))
     }
 
-    /// What kind of problem it is.
-    pub fn problem(&self) -> &Problem {
-        &self.problem
-    }
-
     /// Adds the place, unless one is known already.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {

@@ -65,12 +65,6 @@ impl Schedule {
         &self.steps
     }
 
-    /// T.
-    #[must_use]
-    pub fn iterations(&self) -> usize {
-        self.steps.len()
-    }
-
     /// `beta_t = t / (t + 3)`, for t from 0.
     #[must_use]
     pub fn momentum(t: usize) -> f64 {

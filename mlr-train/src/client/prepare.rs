@@ -31,8 +31,8 @@ pub enum Coordinates {
 
 impl Coordinates {
     /// D: columns of the matrix, the constant included.
-    #[must_use]
-    pub fn columns(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn columns(&self) -> usize {
         match self {
             Self::Whitened(map) => map.columns(),
             Self::Raw { features } => features + 1,

@@ -271,14 +271,6 @@ impl FeatureSet {
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainingSet(FeatureSet);
 
-impl TrainingSet {
-    /// The set inside.
-    #[must_use]
-    pub fn into_inner(self) -> FeatureSet {
-        self.0
-    }
-}
-
 impl Deref for TrainingSet {
     type Target = FeatureSet;
 

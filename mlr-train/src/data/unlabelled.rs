@@ -109,8 +109,8 @@ impl Rows {
     }
 
     /// One label a row, where the files have them.
-    #[must_use]
-    pub fn labels(&self) -> Option<&[u32]> {
+    #[cfg(test)]
+    pub(crate) fn labels(&self) -> Option<&[u32]> {
         self.labelled.then(|| self.set.labels())
     }
 

@@ -40,8 +40,6 @@ pub enum Problem {
     LabelGap,
     /// All rows belong to one class.
     OneClass,
-    /// Rows were asked for that are not there.
-    RowRange,
     /// The content does not match the hash it was written with.
     Hash,
     /// A result cannot go where it is to go.

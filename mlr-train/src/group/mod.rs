@@ -10,7 +10,7 @@
 //! | [`step`] | the steps of a session |
 //! | [`message`] | the signed envelope of a payload of files |
 //! | [`charter`] | what a group agrees on; its hash is the session's name |
-//! | [`board`] | where messages lie: a folder, memory |
+//! | [`board`] | where messages lie: a folder, a bucket |
 //! | [`inbox`] | the verified messages of a board, and what was refused |
 //! | [`transcript`] | what a member has sent and answered, on its own disk |
 //! | [`machine`] | whose turn it is: a function of the charter and of messages |

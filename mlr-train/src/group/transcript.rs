@@ -219,8 +219,8 @@ impl Transcript {
     }
 
     /// What this party has said in a step.
-    #[must_use]
-    pub fn sent(&self, step: Step) -> Option<&Message> {
+    #[cfg(test)]
+    pub(crate) fn sent(&self, step: Step) -> Option<&Message> {
         self.sent.get(&step)
     }
 
@@ -230,14 +230,14 @@ impl Transcript {
     }
 
     /// Whether the key has opened the model.
-    #[must_use]
-    pub fn is_spent(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_spent(&self) -> bool {
         self.spent
     }
 
     /// Hash of what was answered, in hex.
-    #[must_use]
-    pub fn answered(&self, question: Question) -> Option<&str> {
+    #[cfg(test)]
+    pub(crate) fn answered(&self, question: Question) -> Option<&str> {
         self.answered.get(&question.to_string()).map(String::as_str)
     }
 
@@ -305,7 +305,8 @@ impl Transcript {
     ///
     /// # Errors
     /// The system's.
-    pub fn spend(&mut self) -> Result<(), RunError> {
+    #[cfg(test)]
+    pub(crate) fn spend(&mut self) -> Result<(), RunError> {
         if !self.spent {
             self.append(&Entry::Spent)?;
             self.spent = true;

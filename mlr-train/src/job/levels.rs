@@ -78,8 +78,13 @@ pub struct LevelSchedule {
 impl LevelSchedule {
     /// `iterations` (at least one) of `method` with polynomials of so many levels: one of each iteration that multiplies data with weights, or
     /// one of all. `packed` says that the client's first gradient lies packed, which takes a level to undo.
-    #[must_use]
-    pub fn new(method: Method, iterations: usize, polynomials: &[usize], packed: bool) -> Self {
+    #[cfg(test)]
+    pub(crate) fn new(
+        method: Method,
+        iterations: usize,
+        polynomials: &[usize],
+        packed: bool,
+    ) -> Self {
         Self::with_lifts(method, iterations, polynomials, packed, &[])
     }
 
@@ -221,8 +226,8 @@ impl LevelSchedule {
     }
 
     /// Of the weights after `done` iterations, before any lift.
-    #[must_use]
-    pub fn after(&self, done: usize) -> Level {
+    #[cfg(test)]
+    pub(crate) fn after(&self, done: usize) -> Level {
         self.iteration(done).map_or(Level(self.begin), |l| l.end)
     }
 

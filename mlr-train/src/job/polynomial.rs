@@ -116,11 +116,6 @@ impl Odd {
         &self.coefficients
     }
 
-    /// R: it was fitted on [-R, R].
-    pub fn range(&self) -> f64 {
-        self.range
-    }
-
     /// Degree, if it is one that can be evaluated.
     pub fn degree(&self) -> Option<Degree> {
         let number = (2 * self.coefficients.len()).checked_sub(1)?;

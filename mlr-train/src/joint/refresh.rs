@@ -51,8 +51,8 @@ impl AskedRefresh {
     }
 
     /// The iteration (from 1) before which the weights are refreshed.
-    #[must_use]
-    pub fn before(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn before(&self) -> usize {
         self.before
     }
 

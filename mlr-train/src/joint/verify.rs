@@ -118,28 +118,6 @@ pub fn write(
     })
 }
 
-/// Verifies one owner's uploads without keeping anything: what every owner may do before it opens a model.
-///
-/// # Errors
-/// As [`write()`].
-pub fn check(
-    setting: &Setting,
-    party: u32,
-    joint_key: &Path,
-    uploads: &Path,
-    reporter: &dyn Reporter,
-) -> Result<(), RunError> {
-    let key = read_joint_key(setting, joint_key)?;
-    let input = VerifyInput {
-        party,
-        joint_key: joint_key.to_owned(),
-        uploads: uploads.to_owned(),
-        out: PathBuf::new(),
-    };
-    let given = Given::open(setting, &input, &key)?;
-    given.verified(&key, reporter).map(|_| ())
-}
-
 /// An owner's directory, whose manifest is what it is to be.
 struct Given<'a> {
     setting: &'a Setting,

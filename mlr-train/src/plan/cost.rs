@@ -141,9 +141,8 @@ impl Rates {
         digits as f64 * self.load_seconds(params, Level(limbs - 1))
     }
 
-    /// Seconds of everything counted in `tally`, on one core.
-    pub fn total(&self, params: &Params, tally: &Tally) -> f64 {
-        let rows = tally.rows();
+    /// Seconds of all operations in `rows`, as a [`Tally`] tells them, on one core.
+    pub fn total(&self, params: &Params, rows: &[(CountedOp, Level, u64)]) -> f64 {
         let one = |(op, level, count): &(CountedOp, Level, u64)| {
             self.seconds(params, *op, *level) * *count as f64
         };

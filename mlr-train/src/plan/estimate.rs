@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use super::IterationCost;
 use super::bootstrapping::{BootstrapEstimate, Under};
 use super::cost::{self, Rates};
+use super::counted::{Counted, loads};
 use super::drift::Stretches;
 use super::joint::{self, JointEstimate};
 use super::memory::{Peak, bootstrap_bytes, server_bytes};
 use super::threads::on_one_thread;
-use crate::job::{Job, Labels};
-use crate::packing::Upload;
+use crate::job::Job;
 use crate::server::{
     Observer, Progress, Refreshed, ShapeSource, SourceError, State, TrainError, train,
 };
@@ -137,26 +137,30 @@ fn refresh_bytes(job: &Job, params: &Params) -> u64 {
         .sum()
 }
 
-/// Runs `job` on the simulator.
+/// [`estimate_under`] for a job without a bootstrapping.
+#[cfg(test)]
+pub(crate) fn estimate_job(job: &Job, params: &Arc<Params>) -> Result<Estimate, TrainError> {
+    Ok(estimate_under(job, params.into())?.0)
+}
+
+/// Runs `job` on the simulator: what a plan says of it, and what the run counted.
 ///
 /// # Errors
 /// Whatever the training itself would be refused for.
-pub fn estimate_job(job: &Job, params: &Arc<Params>) -> Result<Estimate, TrainError> {
-    estimate_under(job, params.into())
-}
-
-/// [`estimate_job`] for a job that may have a bootstrapping.
-pub(crate) fn estimate_under(job: &Job, under: Under<'_>) -> Result<Estimate, TrainError> {
+pub(super) fn estimate_under(
+    job: &Job,
+    under: Under<'_>,
+) -> Result<(Estimate, Counted), TrainError> {
     on_one_thread(|| estimate_here(job, under, u64::MAX))
 }
 
-/// [`estimate_job`] for a job that claims to have `key_products`: the run ends where it has more, so that a reader of a false plan works for no longer than
+/// [`estimate_under`] for a job that claims to have `key_products`: the run ends where it has more, so that a reader of a false plan works for no longer than
 /// the plan admits to.
 pub(super) fn estimate_claimed(
     job: &Job,
     under: Under<'_>,
     key_products: u64,
-) -> Result<Estimate, TrainError> {
+) -> Result<(Estimate, Counted), TrainError> {
     on_one_thread(|| estimate_here(job, under, key_products))
 }
 
@@ -245,7 +249,11 @@ pub(super) fn traced_error(job: &Job, under: Under<'_>) -> Result<f64, TrainErro
     Ok(traced_within(job, under, u64::MAX)?.error)
 }
 
-fn estimate_here(job: &Job, under: Under<'_>, most: u64) -> Result<Estimate, TrainError> {
+fn estimate_here(
+    job: &Job,
+    under: Under<'_>,
+    most: u64,
+) -> Result<(Estimate, Counted), TrainError> {
     let params = under.params;
     let Traced {
         simulator,
@@ -262,6 +270,7 @@ fn estimate_here(job: &Job, under: Under<'_>, most: u64) -> Result<Estimate, Tra
             cost::fresh_bytes(params, level)
         };
     }
+    let counted = Counted::of(&simulator);
     let mut keys = simulator.key_set();
     let bootstrap = under.bootstrapping.map(|b| b.estimate(job));
     if let Some(plan) = under.bootstrap() {
@@ -275,7 +284,7 @@ fn estimate_here(job: &Job, under: Under<'_>, most: u64) -> Result<Estimate, Tra
         .iter()
         .map(|m| cost::ciphertext_bytes(params, m.level))
         .sum();
-    Ok(Estimate {
+    let estimate = Estimate {
         levels: job.levels().top(),
         key_products: simulator.tally().total(CountedOp::KeyProduct),
         mod_downs: simulator.tally().total(CountedOp::ModDown),
@@ -293,7 +302,8 @@ fn estimate_here(job: &Job, under: Under<'_>, most: u64) -> Result<Estimate, Tra
         log_qp_tenths: (params.log_qp() * 10.0).ceil() as u64,
         security_bits: params.security().bits(),
         keys,
-    })
+    };
+    Ok((estimate, counted))
 }
 
 /// Expected root mean square error of a weight: the noise of a traced run, which reckons with usual sizes of values. Errors count as
@@ -375,45 +385,6 @@ fn memory(job: &Job, under: Under<'_>) -> u64 {
     }
 }
 
-/// Ciphertexts that the training reads, by level: every block once a pass and iteration.
-fn loads(job: &Job) -> Vec<(Level, u64)> {
-    let method = job.program().method;
-    let labels = method.labels();
-    // The first gradient from labels reads the data once more.
-    let iterations = job.levels().iterations().len() + usize::from(labels == Labels::First);
-    let passes = job.passes() as u64;
-    let one = |upload: Upload| {
-        let again = match upload {
-            Upload::Data { .. } | Upload::Curvature { .. } => iterations as u64 * passes,
-            Upload::Labels { .. } if labels == Labels::Every => iterations as u64 * passes,
-            Upload::Labels { .. } => passes,
-            _ => 1,
-        };
-        (job.placement(upload).level, again)
-    };
-    job.uploads().map(one).collect()
-}
-
-impl Estimate {
-    /// Seconds of the training on both of a machine's kinds of work, operations and reading, spread over all its threads.
-    pub(crate) fn seconds_of(
-        job: &Job,
-        under: Under<'_>,
-        rates: &Rates,
-    ) -> Result<f64, TrainError> {
-        let params = under.params;
-        let Traced { simulator, .. } = traced_within(job, under, u64::MAX)?;
-        let reading =
-            |(level, count): (Level, u64)| rates.load_seconds(params, level) * count as f64;
-        let reading: f64 = loads(job).into_iter().map(reading).sum();
-        let keys = simulator.key_set().len() as f64 * rates.key_seconds(params);
-        let counted = rates.total(params, simulator.tally()) + reading + keys;
-        let refreshes = under.bootstrapping.map_or(0.0, |b| b.seconds(job, rates));
-        let refreshes = refreshes * job.refreshes() as f64;
-        Ok(cost::UNCOUNTED * (counted / rates.threads as f64 + refreshes))
-    }
-}
-
 /// Level of what iteration `iteration` begins with: of the weights that it multiplies data with, after a refresh if there is one, or of the
 /// uploaded first gradient.
 fn level_before(job: &Job, iteration: usize) -> usize {
@@ -467,7 +438,7 @@ pub(crate) fn iteration_costs(
                 log2_error: meta.error().log2(),
                 key_products: tally.total(CountedOp::KeyProduct) - sum(|row| row.key_products),
                 tensors: tally.total(CountedOp::Tensor) - sum(|row| row.tensors),
-                seconds: self.rates.total(params, tally) / self.rates.threads as f64
+                seconds: self.rates.total(params, &tally.rows()) / self.rates.threads as f64
                     + self.refresh * refreshes as f64
                     - rows.iter().map(|row| row.seconds).sum::<f64>(),
             };

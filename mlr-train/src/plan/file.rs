@@ -9,6 +9,7 @@ use super::IterationCost;
 use super::binding::key_binding;
 use super::bootstrapping::{BootstrapSet, Bootstrapping, Under};
 use super::cost::Rates;
+use super::counted::Counted;
 use super::error::PlanError;
 use super::estimate::{Estimate, estimate_claimed, iteration_costs};
 use super::memory;
@@ -31,6 +32,7 @@ pub struct Plan {
     params: Arc<Params>,
     job: Job,
     estimate: Estimate,
+    counted: Counted,
     bootstrapping: Option<Bootstrapping>,
 }
 
@@ -90,25 +92,23 @@ impl Plan {
                 params: found.params,
                 job: found.job,
                 estimate: found.estimate,
+                counted: found.counted,
                 bootstrapping: found.bootstrapping,
             },
         });
         Ok(found.collect())
     }
 
-    /// Predicted seconds of the training on a machine with these rates, from a traced run; the time to read the keys is not in it.
-    ///
-    /// # Errors
-    /// None for a checked plan; whatever the training would be refused for.
-    pub fn seconds(&self, rates: &Rates) -> Result<f64, PlanError> {
-        let seconds = Estimate::seconds_of(&self.job, self.under(), rates);
-        seconds.map_err(|e| PlanError::Refused(Box::new(e)))
+    /// Predicted seconds of the training on a machine with these rates, from what the traced run of the plan's check counted; the time to read the
+    /// keys is not in it.
+    pub fn seconds(&self, rates: &Rates) -> f64 {
+        self.counted.seconds(&self.job, self.under(), rates)
     }
 
     /// Level, scale, operations and predicted time of every iteration.
     ///
     /// # Errors
-    /// As [`Plan::seconds`].
+    /// None for a checked plan; whatever the training would be refused for.
     pub fn iteration_costs(&self, rates: &Rates) -> Result<Vec<IterationCost>, PlanError> {
         let costs = iteration_costs(&self.job, self.under(), rates);
         costs.map_err(|e| PlanError::Refused(Box::new(e)))
@@ -157,7 +157,7 @@ impl Plan {
         }
         let under = Under::new(&params, bootstrapping.as_ref());
         let estimate = estimate_claimed(&job, under, claimed.key_products);
-        let estimate = estimate.map_err(|e| match e {
+        let (estimate, counted) = estimate.map_err(|e| match e {
             TrainError::Cancelled { .. } => PlanError::Estimate {
                 what: "key products",
             },
@@ -167,6 +167,7 @@ impl Plan {
             params,
             job,
             estimate,
+            counted,
             bootstrapping,
         })
     }

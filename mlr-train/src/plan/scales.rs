@@ -6,6 +6,7 @@ use std::sync::Arc;
 use he_core::params::Params;
 
 use super::bootstrapping::Under;
+use super::counted::Counted;
 use super::estimate::{Estimate, estimate_under, traced_error};
 use super::joint;
 use crate::job::{Job, LevelSchedule, Method, Program, Scales};
@@ -26,14 +27,15 @@ pub(crate) fn fit_scales(
     program: &Program,
     params: &Arc<Params>,
 ) -> Result<(Job, Estimate), Option<TrainError>> {
-    fit_scales_under(program, params.into())
+    let (job, (estimate, _)) = fit_scales_under(program, params.into())?;
+    Ok((job, estimate))
 }
 
-/// [`fit_scales`] for a program that may have a bootstrapping.
+/// [`fit_scales`] for a program that may have a bootstrapping, with what the traced run counted.
 pub(crate) fn fit_scales_under(
     program: &Program,
     under: Under<'_>,
-) -> Result<(Job, Estimate), Option<TrainError>> {
+) -> Result<(Job, (Estimate, Counted)), Option<TrainError>> {
     let params = under.params;
     let (mut fitting, mut refusal) = (Vec::new(), None);
     for scales in candidates(program, params) {
@@ -52,7 +54,7 @@ pub(crate) fn fit_scales_under(
             continue;
         };
         match estimate_under(&job, under) {
-            Ok(estimate) => return Ok((job, estimate)),
+            Ok(traced) => return Ok((job, traced)),
             Err(e) => refusal = Some(e),
         }
     }

@@ -8,8 +8,9 @@ use rayon::prelude::*;
 use super::bootstrapping::{Bootstrapping, Under};
 use super::candidates::{Candidate, UPLOAD_RATE, bits, candidates, levels_of, worse};
 use super::chains::{Chains, room};
+use super::counted::Counted;
 use super::error::PlanError;
-use super::estimate::{Estimate, error_at_refreshes, estimate_job, estimate_under};
+use super::estimate::{Estimate, error_at_refreshes, estimate_under};
 use super::memory::bound;
 use super::request::PlanRequest;
 use super::scales::fit_scales_under;
@@ -44,6 +45,7 @@ pub(crate) struct Found {
     pub(crate) job: Job,
     pub(crate) params: Arc<Params>,
     pub(crate) estimate: Estimate,
+    pub(crate) counted: Counted,
     pub(crate) bootstrapping: Option<Bootstrapping>,
     /// Predicted time of the training.
     pub(crate) seconds: f64,
@@ -284,58 +286,78 @@ fn with_chain(
     );
     let under = Under::new(&params, bootstrapping.as_ref());
     let fitted = fit_scales_under(&program, under);
-    let (job, estimate) = fitted.map_err(|refusal| PlanError::Scales {
+    let (job, traced) = fitted.map_err(|refusal| PlanError::Scales {
         refusal: refusal.map_or_else(|| "none".to_owned(), |e| e.to_string()),
     })?;
-    let (job, estimate) = rounded(job, estimate, &params)?;
+    let (job, (estimate, counted)) = rounded(job, traced, under)?;
     if estimate.shown_error() > request.largest_error {
         return Err(PlanError::Precision {
             allowed: request.largest_error,
             found: estimate.shown_error(),
         });
     }
-    let seconds = seconds(&job, under, request)?;
-    let first = (job, estimate, seconds);
-    let (job, estimate, seconds) = with_radix(request, under, first)?;
+    let first = Timed::new(request, under, job, (estimate, counted));
+    let best = with_radix(request, under, first)?;
     let found = Found {
-        seconds,
-        job,
-        estimate,
+        seconds: best.seconds,
+        job: best.job,
+        estimate: best.estimate,
+        counted: best.counted,
         bootstrapping,
         params,
     };
     within_limits(request, found)
 }
 
-fn seconds(job: &Job, under: Under<'_>, request: &PlanRequest) -> Result<f64, PlanError> {
-    Estimate::seconds_of(job, under, &request.rates).map_err(|e| PlanError::Refused(Box::new(e)))
+/// A job that was traced, and what it takes.
+struct Timed {
+    job: Job,
+    estimate: Estimate,
+    counted: Counted,
+    seconds: f64,
+}
+
+impl Timed {
+    fn new(
+        request: &PlanRequest,
+        under: Under<'_>,
+        job: Job,
+        (estimate, counted): (Estimate, Counted),
+    ) -> Self {
+        Self {
+            seconds: counted.seconds(&job, under, &request.rates),
+            job,
+            estimate,
+            counted,
+        }
+    }
 }
 
 /// The job with the best number of terms a stage. More mean more keys: they must save a worthwhile part of the time.
 fn with_radix(
     request: &PlanRequest,
     under: Under<'_>,
-    mut best: (Job, Estimate, f64),
-) -> Result<(Job, Estimate, f64), PlanError> {
+    mut best: Timed,
+) -> Result<Timed, PlanError> {
     for radix in RADICES {
         let other = Program {
             radix,
-            ..best.0.program().clone()
+            ..best.job.program().clone()
         };
         let job = Job::new(other, under.params.slots())?;
-        let Ok(estimate) = estimate_under(&job, under) else {
+        let Ok(traced) = estimate_under(&job, under) else {
             continue;
         };
-        let good =
-            estimate.shown_error() <= request.largest_error && estimate.keys.len() <= MOST_KEYS;
-        let worth = if estimate.keys.len() > best.1.keys.len() {
+        let other = Timed::new(request, under, job, traced);
+        let (estimate, keys) = (&other.estimate, other.estimate.keys.len());
+        let good = estimate.shown_error() <= request.largest_error && keys <= MOST_KEYS;
+        let worth = if keys > best.estimate.keys.len() {
             WORTH_MORE_KEYS
         } else {
             1.0
         };
-        let seconds = seconds(&job, under, request)?;
-        if good && seconds <= worth * best.2 {
-            best = (job, estimate, seconds);
+        if good && other.seconds <= worth * best.seconds {
+            best = other;
         }
     }
     Ok(best)
@@ -345,15 +367,15 @@ fn with_radix(
 /// chosen for the least error of what is computed, without any rounding.
 fn rounded(
     job: Job,
-    estimate: Estimate,
-    params: &Arc<Params>,
-) -> Result<(Job, Estimate), PlanError> {
+    traced: (Estimate, Counted),
+    under: Under<'_>,
+) -> Result<(Job, (Estimate, Counted)), PlanError> {
     let refused = |e| PlanError::Refused(Box::new(e));
     let (Some(refresh), Some(error)) = (
         job.program().refresh.filter(Refreshes::by_client),
-        error_at_refreshes(&job, params).map_err(refused)?,
+        error_at_refreshes(&job, under.params).map_err(refused)?,
     ) else {
-        return Ok((job, estimate));
+        return Ok((job, traced));
     };
     let bits = rounding::bits(error, 0.0, Sizes::Checked).min(FINEST_USEFUL);
     if bits < COARSEST {
@@ -366,9 +388,9 @@ fn rounded(
         refresh: Some(Refreshes { bits, ..refresh }),
         ..job.program().clone()
     };
-    let job = Job::new(program, params.slots())?;
-    let estimate = estimate_job(&job, params).map_err(refused)?;
-    Ok((job, estimate))
+    let job = Job::new(program, under.params.slots())?;
+    let traced = estimate_under(&job, under).map_err(refused)?;
+    Ok((job, traced))
 }
 
 /// The sketch's sizes are estimates; the traced job's count.

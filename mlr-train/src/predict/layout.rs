@@ -125,11 +125,6 @@ impl Layout {
         self.shape
     }
 
-    /// Slots s of a ciphertext.
-    pub fn slots(&self) -> usize {
-        self.slots
-    }
-
     /// Slots B of a block.
     pub fn block(&self) -> usize {
         self.block

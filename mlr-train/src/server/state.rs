@@ -80,11 +80,6 @@ impl StateShape {
         self.classes
     }
 
-    /// Ciphertexts of the whole state.
-    pub fn ciphertexts(&self) -> Ciphertexts {
-        self.per_class.times(self.classes.iter().sum())
-    }
-
     /// The state whose ciphertexts `next` gives in the order of [`State::ciphertexts`].
     ///
     /// # Errors

@@ -38,7 +38,9 @@ mod sine;
 
 pub use crossing::Crossing;
 pub use crossings::{CkksCrossing, ClearCrossing, SimulatorCrossing};
-pub use overflow::{least_overflow, log2_failure, log2_tail};
+#[cfg(test)]
+pub(crate) use overflow::least_overflow;
+pub use overflow::{log2_failure, log2_tail};
 pub use plan::{Bootstrap, BootstrapPlan};
 pub use preset::{BootstrapPreset, PresetError};
 pub use shape::BootstrapShape;

@@ -51,7 +51,8 @@ pub fn log2_failure(weight: u32, overflow: u32, ratio: f64, coefficients: usize)
 }
 
 /// The least |I| that no coefficient exceeds but with probability 2^`log2`.
-pub fn least_overflow(weight: u32, ratio: f64, coefficients: usize, log2: f64) -> u32 {
+#[cfg(test)]
+pub(crate) fn least_overflow(weight: u32, ratio: f64, coefficients: usize, log2: f64) -> u32 {
     let enough = |k: &u32| log2_failure(weight, *k, ratio, coefficients) <= log2;
     (0..=weight).find(enough).unwrap_or(weight)
 }

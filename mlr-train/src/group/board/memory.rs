@@ -1,4 +1,4 @@
-//! A board in memory: for tests and rehearsals in one process.
+//! A board in memory, for tests.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -10,13 +10,13 @@ use crate::artifacts::RunError;
 
 /// A board that one process holds.
 #[derive(Debug, Default)]
-pub struct MemoryBoard {
+pub(crate) struct MemoryBoard {
     entries: Mutex<BTreeMap<Name, Vec<u8>>>,
 }
 
 impl MemoryBoard {
     /// What lies there, to be looked at or altered as a stranger could.
-    pub fn entries(&self) -> MutexGuard<'_, BTreeMap<Name, Vec<u8>>> {
+    pub(crate) fn entries(&self) -> MutexGuard<'_, BTreeMap<Name, Vec<u8>>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,6 +10,7 @@
 //! | `velum-file-HASH` | a file of a payload |
 
 mod folder;
+#[cfg(test)]
 mod memory;
 #[cfg(feature = "object-store")]
 mod object;
@@ -25,7 +26,8 @@ use super::message::hash_file;
 use crate::artifacts::RunError;
 
 pub use folder::FolderBoard;
-pub use memory::MemoryBoard;
+#[cfg(test)]
+pub(crate) use memory::MemoryBoard;
 pub use place::open;
 
 /// Entries of a board that are looked at; a board with more is somebody's flood.
@@ -69,12 +71,6 @@ impl Name {
     #[must_use]
     pub fn sort(&self) -> Sort {
         self.sort
-    }
-
-    /// Hash of its content.
-    #[must_use]
-    pub fn hash(&self) -> &[u8; 32] {
-        &self.hash
     }
 
     /// Reads a name; none for any other, such as a copy that a file sharing service made of a conflict.

@@ -10,26 +10,28 @@ use crate::packing::Upload;
 use crate::plan::cost::Rates;
 use crate::server::BlockSource;
 
-/// A measurement takes this share of what the built-in rates predict, between these two.
-const SHARE: f64 = 0.05;
-const SHORTEST: f64 = 0.02;
+/// Trainings for which the built-in rates predict fewer seconds are over before their end is worth predicting, and the look would be a good part of them.
+const WORTH: f64 = 2.0;
+/// A look takes this share of what the built-in rates predict, and no more than so many seconds.
+const SHARE: f64 = 0.01;
 const LONGEST: f64 = 2.0;
 
 /// Predicted seconds of the training that `eval` is for, from rotations of its first ciphertext on all threads: what most of a training is, with the memory
-/// and the neighbours that this machine has now. None where the server rotates nothing, or cannot read the ciphertext, which the training then says.
+/// and the neighbours that this machine has now. None for a short one, and where the server rotates nothing, or cannot read the ciphertext, which the training
+/// then says.
 pub(super) fn predicted_seconds(
     eval: &Ckks,
     plan: &PlanFile,
     source: &dyn BlockSource<Ckks>,
 ) -> Option<f64> {
+    let threads = rayon::current_num_threads();
+    let built_in = Rates::default().slower(1.0, threads);
+    let time = time_to_look(plan.plan.seconds(&built_in))?;
     let rotation = i64::try_from(*plan.keys().rotations.first()?).ok()?;
     let first = Upload::Data { block: 0, group: 0 };
     let ct = plan.plan.job().uploads().find(|upload| *upload == first)?;
     let ct = source.load(ct).ok()?;
-    let built_in = Rates::default();
-    let expected = plan.plan.seconds(&built_in).ok()?;
-    let time = (SHARE * expected).clamp(SHORTEST, LONGEST);
-    let one = seconds_of_a_rotation(eval, &ct, rotation, Duration::from_secs_f64(time)).ok()?;
+    let one = seconds_of_a_rotation(eval, &ct, rotation, time).ok()?;
     let level = ct.meta().level;
     let counted = [
         CountedOp::Decompose,
@@ -38,8 +40,13 @@ pub(super) fn predicted_seconds(
     ];
     let counted = counted.map(|op| built_in.seconds(eval.params(), op, level));
     let factor = one / counted.iter().sum::<f64>();
-    let rates = built_in.slower(factor, rayon::current_num_threads());
-    plan.plan.seconds(&rates).ok()
+    Some(plan.plan.seconds(&built_in.slower(factor, threads)))
+}
+
+/// How long to look at the machine before a training for which so many seconds are predicted; none for a short one.
+fn time_to_look(expected: f64) -> Option<Duration> {
+    let time = (SHARE * expected).min(LONGEST);
+    (expected >= WORTH).then(|| Duration::from_secs_f64(time))
 }
 
 /// Seconds of one rotation on one core, all of them busy.
@@ -64,4 +71,19 @@ fn seconds_of_a_rotation(
     ended.into_iter().collect::<Result<(), EvalError>>()?;
     let done = done.into_inner().max(1);
     Ok(begun.elapsed().as_secs_f64() * threads as f64 / done as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_takes_a_hundredth_of_a_long_training_and_nothing_of_a_short_one() {
+        let milliseconds = |expected| time_to_look(expected).map(|time| time.as_millis());
+        assert_eq!(milliseconds(0.0), None);
+        assert_eq!(milliseconds(1.99), None);
+        assert_eq!(milliseconds(2.0), Some(20));
+        assert_eq!(milliseconds(60.0), Some(600));
+        assert_eq!(milliseconds(86_400.0), Some(2000));
+    }
 }
