@@ -208,7 +208,7 @@ impl Place {
         let files = self.refresh_files(self.path("server", "joint.key")?)?;
         let asked = refresh::write(&self.setting, &files, &parties)?;
         let bytes = fs::metadata(&files.request)?.len();
-        Ok(json!({ "parties": asked.parties(), "before": asked.before(), "bytes": bytes }))
+        Ok(json!({ "parties": asked.parties(), "number": asked.number(), "bytes": bytes }))
     }
 
     fn asked_refresh(&self, joint_key: PathBuf) -> Result<AskedRefresh, Box<dyn Error>> {
