@@ -208,20 +208,15 @@ fn hints_of_plans_help() {
         "use --features",
         &format!("{plan} --method paper"),
     );
-    let owners = "plan --shape 1398,64,10 --keep 64 --parties 3 --threshold 2 --refresh owners --refresh-every 1 --iterations 6 --range 8 --out new.json";
+    let owners = "plan --shape 1398,64,10 --keep 64 --parties 3 --threshold 2 --refresh owners --refresh-every 1 --iterations 6 --steps 4,4,4,4,4,4 --out new.json";
     follow(
         at,
-        &format!("{owners} --steps 4,12,12,12,12,12"),
-        "smaller steps",
-        &format!("{owners} --steps 4,4,4,4,4,4"),
+        &format!("{owners} --degree 13 --range 40"),
+        "a smaller range of scores",
+        &format!("{owners} --degree 13 --range 8"),
     );
     let alone = owners.replace("--refresh owners", "--refresh bootstrap");
-    follow(
-        at,
-        &format!("{alone} --steps 4,4,4,4,4,4"),
-        "use --refresh owners",
-        &format!("{owners} --steps 4,4,4,4,4,4"),
-    );
+    follow(at, &alone, "use --refresh owners", owners);
     // One axis of twelve: not all rows can be right.
     let goal = format!("{plan} --keep 1 --refresh none --accuracy-goal");
     let outcome = velum(at, &format!("{goal} 100").split(' ').collect::<Vec<_>>());

@@ -411,11 +411,11 @@ mod tests {
         let seen = |f: fn(&IterationLevels) -> Level| -> Vec<usize> {
             levels.iterations().iter().map(|l| f(l).0).collect()
         };
-        // Iterations 4 and 5 end as a run's last ones do; iteration 3 leaves the level of the masks and one for the product.
-        assert_eq!(seen(|l| l.end), [8, 3, 6, 0]);
-        assert_eq!(seen(|l| l.weights), [12, 8, 12, 6]);
-        assert_eq!(levels.refreshed_to(4), Some([Level(12), Level(7)]));
-        assert_eq!(levels.top(), 12);
+        // Iteration 5 leaves a level for the opening; iteration 3 leaves the level of the masks and one for the product.
+        assert_eq!(seen(|l| l.end), [8, 3, 7, 1]);
+        assert_eq!(seen(|l| l.weights), [12, 8, 13, 7]);
+        assert_eq!(levels.refreshed_to(4), Some([Level(13), Level(8)]));
+        assert_eq!((levels.top(), levels.last()), (13, Level(1)));
         // Nothing comes back lower than it was taken: W before the last iteration.
         let each = Refreshes {
             every: 1,
@@ -423,6 +423,6 @@ mod tests {
         };
         let levels = LevelSchedule::refreshed(CLIENT, 5, &polynomials, false, Some(&each));
         assert_eq!(levels.refreshed_to(4), Some([Level(9), Level(4)]));
-        assert_eq!(levels.refreshed_to(5), Some([Level(6), Level(2)]));
+        assert_eq!(levels.refreshed_to(5), Some([Level(7), Level(2)]));
     }
 }
