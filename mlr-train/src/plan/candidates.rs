@@ -9,7 +9,7 @@ use super::error::PlanError;
 use super::memory::bound;
 use super::request::PlanRequest;
 use super::rough::Sketch;
-use crate::job::ProgramError;
+use crate::job::{ProgramError, Way};
 use crate::packing::{Arrangement, Layout};
 
 /// Ring degrees tried.
@@ -22,7 +22,7 @@ const MOST_TRACED: usize = 4;
 /// Under a limit of memory or upload, where none of those keeps it: so many slower ones are traced until one does. A sketch may be off by this factor.
 const MOST_SLOWER: usize = 16;
 const SKETCH_OFF: f64 = 1.4;
-/// Bits of primes that are tried under a joint key besides those of the method: its opening takes a dozen bits of precision.
+/// Bits of primes that are tried besides those of the method where owners refresh: their opening takes a dozen bits of precision.
 const JOINT_BITS: [u32; 3] = [39, 41, 42];
 /// Numbers of passes over the data that are tried.
 const PASSES: [usize; 6] = [1, 2, 3, 4, 5, 10];
@@ -120,7 +120,10 @@ pub(super) fn bits(request: &PlanRequest) -> Vec<u32> {
         return vec![bits];
     }
     let mut all = request.method.prime_bits().to_vec();
-    if request.owners.joint.is_some() {
+    if request
+        .refresh
+        .is_some_and(|refresh| refresh.way == Way::Owners)
+    {
         all.extend(JOINT_BITS);
     }
     all

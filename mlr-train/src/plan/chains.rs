@@ -32,6 +32,8 @@ pub(crate) struct Chains {
     known: HashMap<ParamsLiteral, Arc<Params>>,
     /// Parties of a joint key, and values of the data.
     joint: Option<(u32, usize)>,
+    /// Whether its parties refresh weights: such runs need the precision.
+    owners_refresh: bool,
     bootstrappings: HashMap<(ParamsLiteral, Level), Bootstrapping>,
 }
 
@@ -42,6 +44,9 @@ impl Chains {
         Self {
             known: HashMap::new(),
             joint: request.owners.joint.map(|joint| (joint.parties, values)),
+            owners_refresh: request
+                .refresh
+                .is_some_and(|refresh| refresh.way == Way::Owners),
             bootstrappings: HashMap::new(),
         }
     }
@@ -60,7 +65,7 @@ impl Chains {
     /// How far the special modulus exceeds the largest digit. The relinearisation key of a joint secret errs by that much more than one of a single key holder, s·e_0 + u·e_1 + e_2 + e_3 with u
     /// the sum of the parties' ternary secrets ([`he_core::multiparty::relinearise`]): the larger modulus takes it away again.
     fn margin(&self, log_n: u32) -> u32 {
-        let Some((parties, _)) = self.joint else {
+        let (Some((parties, _)), true) = (self.joint, self.owners_refresh) else {
             return SPECIAL_MARGIN;
         };
         let square = f64::from(parties) * f64::from(log_n).exp2() * (2.0 / 3.0);

@@ -318,12 +318,8 @@ struct Timed {
 }
 
 impl Timed {
-    fn new(
-        request: &PlanRequest,
-        under: Under<'_>,
-        job: Job,
-        (estimate, counted): (Estimate, Counted),
-    ) -> Self {
+    fn new(request: &PlanRequest, under: Under<'_>, job: Job, traced: (Estimate, Counted)) -> Self {
+        let (estimate, counted) = traced;
         Self {
             seconds: counted.seconds(&job, under, &request.rates),
             job,
