@@ -23,7 +23,7 @@ const MOST_TRACED: usize = 4;
 const MOST_SLOWER: usize = 16;
 const SKETCH_OFF: f64 = 1.4;
 /// Bits of primes that are tried besides those of the method where owners refresh: their opening takes a dozen bits of precision.
-const JOINT_BITS: [u32; 1] = [39];
+const JOINT_BITS: [u32; 3] = [39, 41, 42];
 /// Numbers of passes over the data that are tried.
 const PASSES: [usize; 6] = [1, 2, 3, 4, 5, 10];
 

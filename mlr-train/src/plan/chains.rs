@@ -32,6 +32,8 @@ pub(crate) struct Chains {
     known: HashMap<ParamsLiteral, Arc<Params>>,
     /// Parties of a joint key, and values of the data.
     joint: Option<(u32, usize)>,
+    /// Whether its parties refresh weights: such runs need the precision.
+    owners_refresh: bool,
     bootstrappings: HashMap<(ParamsLiteral, Level), Bootstrapping>,
 }
 
@@ -42,6 +44,9 @@ impl Chains {
         Self {
             known: HashMap::new(),
             joint: request.owners.joint.map(|joint| (joint.parties, values)),
+            owners_refresh: request
+                .refresh
+                .is_some_and(|refresh| refresh.way == Way::Owners),
             bootstrappings: HashMap::new(),
         }
     }
@@ -55,6 +60,17 @@ impl Chains {
         let count = 2 * (values >> log_n) + OTHER_UPLOADS;
         // A number of uploads that no proof is for fits nowhere.
         slack_bits(log_n, parties, count).map_or(u32::MAX, |bits| bits.ceil() as u32)
+    }
+
+    /// How far the special modulus exceeds the largest digit. The relinearisation key of a joint secret errs by that much more than one of a single key holder, s·e_0 + u·e_1 + e_2 + e_3 with u
+    /// the sum of the parties' ternary secrets ([`he_core::multiparty::relinearise`]): the larger modulus takes it away again.
+    fn margin(&self, log_n: u32) -> u32 {
+        let (Some((parties, _)), true) = (self.joint, self.owners_refresh) else {
+            return SPECIAL_MARGIN;
+        };
+        let square = f64::from(parties) * f64::from(log_n).exp2() * (2.0 / 3.0);
+        let factor = (2.0 * (1.0 + square)).sqrt();
+        SPECIAL_MARGIN + factor.log2().ceil() as u32
     }
 
     /// Checked parameters of a literal.
@@ -102,7 +118,12 @@ impl Chains {
         security: u32,
     ) -> Option<(f64, Arc<Params>)> {
         let least = self.least_special(log_n);
-        let all = literals(log_n, levels, bits, Special { security, least });
+        let special = Special {
+            security,
+            least,
+            margin: self.margin(log_n),
+        };
+        let all = literals(log_n, levels, bits, special);
         let mut best: Option<(f64, Arc<Params>)> = None;
         for literal in &all {
             let Ok(params) = self.params(literal) else {
@@ -130,16 +151,22 @@ impl Chains {
 struct Special {
     security: u32,
     least: u32,
+    /// Bits beyond those of the largest digit.
+    margin: u32,
 }
 
 /// Every cut of a chain into digits whose special primes, of so many bits at least, fit the table.
 fn literals(log_n: u32, levels: usize, bits: u32, limits: Special) -> Vec<ParamsLiteral> {
     let primes = levels as u32 + 1;
-    let Special { security, least } = limits;
+    let Special {
+        security,
+        least,
+        margin,
+    } = limits;
     let cap = security::cap(log_n, security).unwrap_or(0);
     let mut all = Vec::new();
     for alpha in 1..=primes {
-        let special = (LAST_BITS + (alpha - 1) * bits + SPECIAL_MARGIN).max(least);
+        let special = (LAST_BITS + (alpha - 1) * bits + margin).max(least);
         let count = special.div_ceil(MAX_PRIME_BITS);
         if count > MOST_SPECIAL {
             continue;
@@ -179,6 +206,7 @@ mod tests {
         let usual = Special {
             security: 128,
             least: 0,
+            margin: SPECIAL_MARGIN,
         };
         // training.md: T = 2 with unpacking and T = 3 at 2^14, T = 5 with unpacking at 2^15.
         for (log_n, levels, bits) in [(14, 5, 36), (14, 8, 34), (15, 17, 35), (15, 10, 40)] {

@@ -9,7 +9,7 @@ use super::bootstrapping::Under;
 use super::counted::Counted;
 use super::estimate::{Estimate, estimate_under, traced_error};
 use super::joint;
-use crate::job::{Job, LevelSchedule, Method, Program, Scales};
+use crate::job::{Job, LevelSchedule, Method, Program, Scales, Way};
 use crate::packing::Shape;
 use crate::server::TrainError;
 
@@ -127,8 +127,13 @@ fn candidates(program: &Program, params: &Params) -> Vec<Scales> {
                 0 => most,
                 above => (most + prime * above as f64).min(prime + ROOMY),
             };
+            // Proofs of uploads have no room for data much finer than 2^-40, and masks none for weights much finer than 2^-38.
+            let offsets = match program.refresh.map(|refresh| refresh.way) {
+                Some(Way::Owners) => [-9.0, -6.0, -3.0, -1.0, 0.0],
+                _ => [-9.0, -6.0, -3.0, 0.0, 3.0],
+            };
             for down in 0..5 {
-                for data in [-9.0, -6.0, -3.0, 0.0, 3.0] {
+                for data in offsets {
                     let data = prime + data;
                     for score in [-8.0, -4.0, 0.0] {
                         all.push(Scales {
