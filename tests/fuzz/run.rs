@@ -106,12 +106,17 @@ pub(crate) fn targets() -> Vec<Target> {
     all
 }
 
-/// A reader of one file at a path.
-fn text(name: &'static str, as_file: &'static str, seed: &[u8], read: fn(&Path) -> bool) -> Target {
+/// A reader of a file of this name.
+pub(crate) fn of_path(
+    name: &'static str,
+    seeds: Vec<Vec<u8>>,
+    as_file: &'static str,
+    read: fn(&Path) -> bool,
+) -> Target {
     let place = tempfile::tempdir().unwrap();
     Target {
         name,
-        seeds: vec![seed.to_vec()],
+        seeds,
         repair: as_it_is(),
         read: Box::new(move |bytes| {
             let path = place.path().join(as_file);
@@ -120,6 +125,10 @@ fn text(name: &'static str, as_file: &'static str, seed: &[u8], read: fn(&Path) 
         }),
         memory: text_memory,
     }
+}
+
+fn text(name: &'static str, as_file: &'static str, seed: &[u8], read: fn(&Path) -> bool) -> Target {
+    of_path(name, vec![seed.to_vec()], as_file, read)
 }
 
 /// One of a model's two files; the other is good. Changed tensors get their hash into the configuration.
@@ -199,6 +208,16 @@ pub(crate) fn program() -> Program {
     }
 }
 
+/// Insecure parameters of so many levels.
+pub(crate) fn literal(levels: usize) -> ParamsLiteral {
+    ParamsLiteral {
+        log_n: 10,
+        q_bits: [vec![47], vec![40; levels]].concat(),
+        p_bits: vec![48, 48],
+        dnum: levels as u32 + 1,
+    }
+}
+
 pub(crate) fn rows() -> (Array2<f64>, Vec<u32>) {
     let x = Array2::from_shape_fn((SHAPE.samples, SHAPE.columns), |(i, j)| match j {
         0 => 1.0,
@@ -221,15 +240,7 @@ impl Observer<Ckks> for Keep<'_> {
 
 impl Small {
     fn new() -> Self {
-        let mut q_bits = vec![47];
-        q_bits.extend([40; 10]);
-        let literal = ParamsLiteral {
-            log_n: 10,
-            dnum: q_bits.len() as u32,
-            q_bits,
-            p_bits: vec![48, 48],
-        };
-        let plan = PlanFile::new(Plan::insecure_test(program(), literal).unwrap());
+        let plan = PlanFile::new(Plan::insecure_test(program(), literal(10)).unwrap());
         let context = plan.context().unwrap();
         let key = Arc::new(SecretKey::generate(&context).unwrap());
         Self {

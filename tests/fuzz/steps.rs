@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use he_core::evaluator::{Ckks, CkksCt};
 use he_core::key_holder::{Encryptor, SecretKeyEncryptor};
-use he_core::params::ParamsLiteral;
 use he_core::rlwe::{EvaluationKeys, SecretKey};
 use mlr_train::artifacts::openings::{Opening, Question};
 use mlr_train::artifacts::refresh::{self, Answered, Request};
@@ -24,7 +23,9 @@ use velum_record::Record;
 
 use crate::engine::{Reader, Target, as_it_is, rehash};
 use crate::joint::Keep;
-use crate::run::{SHAPE, ciphertext_memory, plan_memory, program, rows, text_memory};
+use crate::run::{
+    SHAPE, ciphertext_memory, literal, of_path, plan_memory, program, rows, text_memory,
+};
 
 const RECORDS: [&[u8]; 6] = [
     include_bytes!("corpus/records/plan.record.json"),
@@ -66,27 +67,6 @@ pub(crate) fn targets() -> Vec<Target> {
 
 fn owned(seeds: &[&[u8]]) -> Vec<Vec<u8>> {
     seeds.iter().map(|seed| seed.to_vec()).collect()
-}
-
-/// Reads a file of this name.
-fn of_path(
-    name: &'static str,
-    seeds: Vec<Vec<u8>>,
-    as_file: &'static str,
-    read: fn(&Path) -> bool,
-) -> Target {
-    let place = tempfile::tempdir().unwrap();
-    Target {
-        name,
-        seeds,
-        repair: as_it_is(),
-        read: Box::new(move |bytes| {
-            let path = place.path().join(as_file);
-            std::fs::write(&path, bytes).unwrap();
-            read(&path)
-        }),
-        memory: text_memory,
-    }
 }
 
 /// The page that a changed record and those of the other steps make.
@@ -178,13 +158,7 @@ fn refreshes() -> Vec<Target> {
         ..program()
     };
     let levels = Job::new(program.clone(), 512).unwrap().levels().top();
-    let literal = ParamsLiteral {
-        log_n: 10,
-        q_bits: [vec![47], vec![40; levels]].concat(),
-        p_bits: vec![48, 48],
-        dnum: levels as u32 + 1,
-    };
-    let plan = PlanFile::new(Plan::insecure_test(program, literal).unwrap());
+    let plan = PlanFile::new(Plan::insecure_test(program, literal(levels)).unwrap());
     let context = plan.context().unwrap();
     let key = Arc::new(SecretKey::generate(&context).unwrap());
     let encryptor = SecretKeyEncryptor::new(Arc::clone(&key)).unwrap();

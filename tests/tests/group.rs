@@ -310,6 +310,25 @@ fn a_bucket_is_a_board_or_is_refused_with_what_to_build() {
 #[test]
 #[ignore = "half a minute: three owners and a server at 128 bits"]
 fn three_owners_and_a_server_train_what_one_owner_with_all_rows_would() {
+    train_as_one_would(&[]);
+}
+
+/// Six iterations, four refreshes by two owners.
+#[test]
+#[ignore = "a minute: three owners and a server at 128 bits, four refreshes"]
+fn three_owners_who_refresh_train_what_one_owner_with_all_rows_would() {
+    train_as_one_would(&[
+        "--iterations",
+        "6",
+        "--steps",
+        "4,4,4,4,4,4",
+        "--range",
+        "8",
+    ]);
+}
+
+/// With these wishes for more iterations, if any, by owners who refresh.
+fn train_as_one_would(wishes: &[&str]) {
     let owners = Owners::new();
     let top = owners.folder.path();
     let server = top.join("server");
@@ -318,7 +337,12 @@ fn three_owners_and_a_server_train_what_one_owner_with_all_rows_would() {
     let words = "group create --board board --classes 10 --width 64 --purpose digits --keep 40 --lambda 0.001 --threshold 2 \
          --server server/client/party.card.json --owner 0/client/party.card.json 1/client/party.card.json 2/client/party.card.json";
     let words: Vec<&str> = words.split_whitespace().collect();
-    let created = done(top, &words);
+    let refresh: &[&str] = if wishes.is_empty() {
+        &[]
+    } else {
+        &["--refresh", "owners"]
+    };
+    let created = done(top, &[&words[..], wishes, refresh].concat());
     let session = created["session"].as_str().unwrap();
     let run = ["group", "run", "--board", "../board", "--session", session];
     let mut all: Vec<Child> = (0..3)
@@ -357,7 +381,7 @@ fn three_owners_and_a_server_train_what_one_owner_with_all_rows_would() {
     std::fs::create_dir(&one).unwrap();
     let rows = ["--features", DIGITS, "--rows", "0..1400"];
     let plan = ["plan", "--keep", "40", "--lambda", "0.001"];
-    done(&one, &[&plan[..], &rows].concat());
+    done(&one, &[&plan[..], wishes, &rows].concat());
     done(&one, &[&["encrypt"][..], &rows].concat());
     for verb in ["train", "decrypt"] {
         done(&one, &[verb]);

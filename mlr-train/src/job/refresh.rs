@@ -103,6 +103,12 @@ impl Refreshes {
         self.way == Way::Client
     }
 
+    /// Whether the parties of a joint key answer.
+    #[must_use]
+    pub fn by_owners(&self) -> bool {
+        self.way == Way::Owners
+    }
+
     /// What a twin does at them: nothing where nobody rounds.
     pub(crate) fn rounding(&self, iterations: usize, reading: usize) -> Option<Rounding> {
         self.by_client().then(|| Rounding {
@@ -128,7 +134,7 @@ impl Refreshes {
             self.every > 0,
         )?;
         let (bits, level) = (f64::from(self.bits), self.level as f64);
-        if self.way == Way::Owners {
+        if self.by_owners() {
             if !joint {
                 return Err(ProgramError::NoParties);
             }

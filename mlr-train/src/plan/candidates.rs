@@ -9,7 +9,7 @@ use super::error::PlanError;
 use super::memory::bound;
 use super::request::PlanRequest;
 use super::rough::Sketch;
-use crate::job::{ProgramError, Way};
+use crate::job::ProgramError;
 use crate::packing::{Arrangement, Layout};
 
 /// Ring degrees tried.
@@ -120,10 +120,7 @@ pub(super) fn bits(request: &PlanRequest) -> Vec<u32> {
         return vec![bits];
     }
     let mut all = request.method.prime_bits().to_vec();
-    if request
-        .refresh
-        .is_some_and(|refresh| refresh.way == Way::Owners)
-    {
+    if request.owners_refresh() {
         all.extend(JOINT_BITS);
     }
     all

@@ -44,9 +44,7 @@ impl Chains {
         Self {
             known: HashMap::new(),
             joint: request.owners.joint.map(|joint| (joint.parties, values)),
-            owners_refresh: request
-                .refresh
-                .is_some_and(|refresh| refresh.way == Way::Owners),
+            owners_refresh: request.owners_refresh(),
             bootstrappings: HashMap::new(),
         }
     }

@@ -35,6 +35,7 @@ pub(crate) use estimate::estimate_job;
 pub(crate) use file::MOST_BYTES;
 pub use file::{Plan, Ranked};
 pub use joint::{JointEstimate, hidden, smudging};
+pub(crate) use request::largest_error;
 pub use request::{
     LARGEST_ERROR, LARGEST_ERROR_BOOTSTRAPPED, LARGEST_OPENED_ERROR,
     LARGEST_OPENED_ERROR_REFRESHED, Limits, PlanRequest,

@@ -23,6 +23,16 @@ pub const LARGEST_OPENED_ERROR_REFRESHED: f64 = 1.0 / 128.0;
 /// MNIST (docs/decisions.md).
 pub const LARGEST_ERROR_BOOTSTRAPPED: f64 = 1.0 / 256.0;
 
+/// The largest error of such a run unless told otherwise, under a joint key or not.
+pub(crate) fn largest_error(refresh: Option<Refreshes>, joint: bool) -> f64 {
+    match (refresh, joint) {
+        (Some(_), true) => LARGEST_OPENED_ERROR_REFRESHED,
+        (None, true) => LARGEST_OPENED_ERROR,
+        (Some(refresh), false) if !refresh.by_client() => LARGEST_ERROR_BOOTSTRAPPED,
+        _ => LARGEST_ERROR,
+    }
+}
+
 /// What a plan may need at most; `None` is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub struct Limits {
@@ -78,6 +88,11 @@ impl PlanRequest {
     #[must_use]
     pub fn threads(&self) -> usize {
         self.limits.threads.unwrap_or(self.rates.threads).max(1)
+    }
+
+    /// Whether the parties of a joint key refresh the weights.
+    pub(super) fn owners_refresh(&self) -> bool {
+        self.refresh.is_some_and(|refresh| refresh.by_owners())
     }
 
     /// The levels of the run; `packed` says that the client's first gradient lies packed.

@@ -9,7 +9,7 @@ use super::bootstrapping::Under;
 use super::counted::Counted;
 use super::estimate::{Estimate, estimate_under, traced_error};
 use super::joint;
-use crate::job::{Job, LevelSchedule, Method, Program, Scales, Way};
+use crate::job::{Job, LevelSchedule, Method, Program, Scales};
 use crate::packing::Shape;
 use crate::server::TrainError;
 
@@ -128,9 +128,10 @@ fn candidates(program: &Program, params: &Params) -> Vec<Scales> {
                 above => (most + prime * above as f64).min(prime + ROOMY),
             };
             // Proofs of uploads have no room for data much finer than 2^-40, and masks none for weights much finer than 2^-38.
-            let offsets = match program.refresh.map(|refresh| refresh.way) {
-                Some(Way::Owners) => [-9.0, -6.0, -3.0, -1.0, 0.0],
-                _ => [-9.0, -6.0, -3.0, 0.0, 3.0],
+            let offsets = if program.refresh.is_some_and(|refresh| refresh.by_owners()) {
+                [-9.0, -6.0, -3.0, -1.0, 0.0]
+            } else {
+                [-9.0, -6.0, -3.0, 0.0, 3.0]
             };
             for down in 0..5 {
                 for data in offsets {

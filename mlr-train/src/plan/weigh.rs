@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::candidates::{UPLOAD_RATE, worse};
 use super::error::PlanError;
 use super::file::{Plan, Ranked};
-use super::request::{LARGEST_ERROR_BOOTSTRAPPED, LARGEST_OPENED_ERROR_REFRESHED, PlanRequest};
+use super::request::{PlanRequest, largest_error};
 use crate::job::{MASK_BITS, Refreshes, Way};
 
 /// Seconds that a round trip counts as, besides its bytes: the server writes a checkpoint and a request and ends, somebody carries the request to
@@ -171,10 +171,9 @@ fn plans(
         refresh,
         ..request.clone()
     };
-    if refresh.is_some() && request.owners.joint.is_some() {
-        with.largest_error = with.largest_error.max(LARGEST_OPENED_ERROR_REFRESHED);
-    } else if refresh.is_some_and(|refresh| !refresh.by_client()) {
-        with.largest_error = with.largest_error.max(LARGEST_ERROR_BOOTSTRAPPED);
+    if refresh.is_some() {
+        let allowed = largest_error(refresh, request.owners.joint.is_some());
+        with.largest_error = with.largest_error.max(allowed);
     }
     let all = Plan::all(&with)?;
     let has_some = |one: &Ranked| one.plan.estimate().refreshes > 0;

@@ -6,7 +6,6 @@ use std::sync::Mutex;
 
 use he_core::evaluator::{Ckks, CkksCt};
 use he_core::multiparty::PartySecret;
-use he_core::params::ParamsLiteral;
 use mlr_train::artifacts::dataset::Shards;
 use mlr_train::artifacts::manifest::Manifest;
 use mlr_train::artifacts::refresh::{self as exchange, Answered};
@@ -154,13 +153,8 @@ impl Session {
         };
         let program = program(&map);
         let levels = Job::new(program.clone(), 512).unwrap().levels().top();
-        let literal = ParamsLiteral {
-            log_n: 10,
-            q_bits: [vec![47], vec![40; levels]].concat(),
-            p_bits: vec![48, 48],
-            dnum: levels as u32 + 1,
-        };
-        let plan = PlanFile::new(Plan::insecure_test(program, literal).unwrap());
+        let plan =
+            PlanFile::new(Plan::insecure_test(program, crate::run::literal(levels)).unwrap());
         let setting = Setting::new(plan, [7; 32]).unwrap();
         let mut session = Self {
             place: tempfile::tempdir().unwrap(),

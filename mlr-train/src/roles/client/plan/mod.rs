@@ -23,8 +23,7 @@ use crate::data::RowSelection;
 use crate::packing::Arrangement;
 use crate::plan::cost::Rates;
 use crate::plan::{
-    FirstGradient, Joint, LARGEST_ERROR_BOOTSTRAPPED, LARGEST_OPENED_ERROR,
-    LARGEST_OPENED_ERROR_REFRESHED, Limits, Plan, PlanRequest, Ranked, Refreshes, ways, weigh,
+    FirstGradient, Joint, Limits, Plan, PlanRequest, Ranked, Refreshes, largest_error, ways, weigh,
 };
 use crate::roles::{Reporter, Rows, RunError, calibrate, keep};
 use crate::sigmoid::{Degree, OddPolynomial};
@@ -297,18 +296,10 @@ fn rates(from: &RatesFrom, reporter: &dyn Reporter) -> Result<Rates, RunError> {
 fn ask(request: &mut PlanRequest, input: &PlanInput) {
     request.log_n = input.log_n;
     request.refresh = input.refresh;
-    if input.refresh.is_some_and(|refresh| !refresh.by_client()) {
-        request.largest_error = LARGEST_ERROR_BOOTSTRAPPED;
-    }
+    request.largest_error = largest_error(input.refresh, input.joint.is_some());
     request.arrangement = input.arrangement.or(request.arrangement);
     request.row_length = input.row_length.or(request.row_length);
     request.limits = input.limits;
     request.owners.public_key = input.public_key || input.joint.is_some();
     request.owners.joint = input.joint;
-    if input.joint.is_some() {
-        request.largest_error = match input.refresh {
-            Some(_) => LARGEST_OPENED_ERROR_REFRESHED,
-            None => LARGEST_OPENED_ERROR,
-        };
-    }
 }
