@@ -181,7 +181,6 @@ impl Place {
         let done = verify::write(&self.setting, &input, &Silent)?;
         Ok(json!({
             "verify_seconds": done.verify_seconds,
-            "convert_seconds": done.convert_seconds,
             "bytes": done.manifest.bytes(),
         }))
     }

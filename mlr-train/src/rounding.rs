@@ -59,10 +59,15 @@ pub fn bits(expected: f64, spread: f64, sizes: Sizes) -> i32 {
 /// The unit over the root mean square of noise that is added on purpose. It is Gaussian and known exactly: of 10^5 errors the largest stays below six, half of this.
 const OVER_HIDDEN: f64 = 12.0;
 
-/// As [`bits`], for values that several parties opened together, each behind noise of its own: `hidden` is what is left of that noise. It is no function of any key, so it does not have to
-/// be hidden in its turn; the unit only says which digits mean something.
+/// As [`bits`], for values that several parties opened together, each behind noise of its own: `hidden` is what is left of that noise. The digits that are certain.
 pub fn bits_opened(expected: f64, hidden: f64, sizes: Sizes) -> i32 {
     bits(expected, OVER_HIDDEN * hidden, sizes)
+}
+
+/// As [`bits_opened`], the digits that are shown. The parties' noise is no function of any key, so it does not have to be hidden in its turn, and whoever opens has seen all digits: a unit
+/// of the size of the noise makes the error a sixth larger at most, where one above all noise made it four times as large.
+pub fn bits_shown(expected: f64, hidden: f64, sizes: Sizes) -> i32 {
+    bits(expected, hidden, sizes)
 }
 
 /// Values rounded to multiples of 2^-bits.

@@ -7,15 +7,20 @@
 
 use rand_core::Rng;
 
-/// True with probability 1/k.
-fn one_in(k: u64, rng: &mut impl Rng) -> bool {
+/// Uniform in `0 .. k`, for `k` of 1 at least.
+pub(super) fn below(k: u64, rng: &mut impl Rng) -> u64 {
     let mask = u64::MAX >> (k - 1).leading_zeros().min(63);
     loop {
         let candidate = rng.next_u64() & mask;
         if candidate < k {
-            return candidate == 0;
+            return candidate;
         }
     }
+}
+
+/// True with probability 1/k.
+fn one_in(k: u64, rng: &mut impl Rng) -> bool {
+    below(k, rng) == 0
 }
 
 /// `bits` random bits, at most 128.

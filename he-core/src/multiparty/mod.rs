@@ -65,6 +65,6 @@ pub use share::{Commitment, KeyShare};
 pub use smudging::{OpeningSecurity, Smudging};
 pub use threshold::{ActiveSet, DealtShare, OpeningKey};
 pub use upload::{
-    UploadProver, UploadSize, UploadTerms, UploadVerifier, VerifiedUploads, WideCiphertext,
-    slack_bits,
+    ProvisionalCiphertext, UploadProver, UploadSize, UploadTerms, UploadVerifier, VerifiedUploads,
+    WideCiphertext, slack_bits,
 };

@@ -143,11 +143,10 @@ pub(super) fn absorb<R: Representation>(hash: &mut blake3::Hasher, poly: &Poly<R
     let basis = poly.basis();
     hash.update(&(basis.limbs() as u64).to_le_bytes());
     hash.update(&(basis.level() as u64).to_le_bytes());
-    let mut bytes = Vec::with_capacity(8 * poly.ring().degree());
+    let mut bytes = vec![0; 8 * poly.ring().degree()];
     for i in 0..basis.limbs() {
-        bytes.clear();
-        for residue in poly.limb_canonical(i) {
-            bytes.extend_from_slice(&residue.to_le_bytes());
+        for (to, residue) in bytes.chunks_exact_mut(8).zip(poly.limb_canonical(i)) {
+            to.copy_from_slice(&residue.to_le_bytes());
         }
         hash.update(&bytes);
     }

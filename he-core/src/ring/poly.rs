@@ -210,6 +210,12 @@ impl<R: Representation> Poly<R> {
         &mut self.data[i * n..(i + 1) * n]
     }
 
+    /// The residues of all limbs in turn; whoever writes them keeps them reduced.
+    pub(crate) fn limbs_mut(&mut self) -> impl Iterator<Item = &mut [f64]> {
+        let n = self.ring.degree();
+        self.data.chunks_exact_mut(n)
+    }
+
     /// Wipes the memory when it is dropped, that of clones and of other representations too; products and automorphisms are polynomials of their own.
     pub(crate) fn keep_secret(&mut self) {
         self.data.keep_secret();

@@ -5,8 +5,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
 
 use crate::files::{self, Access};
 use serde::{Deserialize, Serialize};
@@ -68,6 +70,10 @@ impl Kind {
     }
 }
 
+/// Threads that wait for the disk, and what they need of memory.
+const SYNCED_AT_ONCE: usize = 8;
+const STACK: usize = 256 << 10;
+
 /// One file of the directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,7 +87,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Writes and syncs a file of a directory in the making: its rename is the directory's.
+    /// Writes a file of a directory in the making, whose manifest syncs it: its rename is the directory's.
     ///
     /// # Errors
     /// The system's.
@@ -92,10 +98,7 @@ impl Entry {
         content: &[u8],
     ) -> Result<Self, RunError> {
         let path = directory.join(kind.file(&name));
-        let written = fs::File::create(&path).and_then(|mut file| {
-            file.write_all(content)?;
-            file.sync_all()
-        });
+        let written = fs::File::create(&path).and_then(|mut file| file.write_all(content));
         // The directory has a temporary name, which means nothing to a user.
         written.map_err(|error| RunError::io("write", Path::new(&kind.file(&name)), &error))?;
         Ok(Self {
@@ -194,16 +197,51 @@ impl Manifest {
         Ok(())
     }
 
-    /// Writes the manifest: the directory is finished.
+    /// Waits until every file is on disk, and writes the manifest: the directory is finished.
     ///
     /// # Errors
     /// The system's.
     pub fn write(&self, directory: &Path) -> Result<(), RunError> {
+        self.sync(directory)?;
         let path = directory.join(FILE);
         let mut text = serde_json::to_vec_pretty(self)
             .map_err(|error| RunError::io("encode", &path, &error.into()))?;
         text.push(b'\n');
         Ok(files::write_atomic(&path, &text, Access::Shared)?)
+    }
+
+    /// Syncs all files, several at once: a disk takes them together faster than one after the other.
+    fn sync(&self, directory: &Path) -> Result<(), RunError> {
+        let one = |entry: &Entry| {
+            let name = self.kind.file(&entry.name);
+            let synced = fs::File::open(directory.join(&name)).and_then(|file| file.sync_all());
+            match synced {
+                // Whoever reads the directory finds that out.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                // The directory has a temporary name, which means nothing to a user.
+                synced => synced.map_err(|error| RunError::io("write", Path::new(&name), &error)),
+            }
+        };
+        let next = AtomicUsize::new(0);
+        let rest = || {
+            let mut entries = std::iter::from_fn(|| self.files.get(next.fetch_add(1, Relaxed)));
+            entries.try_for_each(one)
+        };
+        thread::scope(|scope| {
+            let helpers = 1..SYNCED_AT_ONCE.min(self.files.len());
+            // Where there are no more threads, this one does it.
+            let helpers = helpers.filter_map(|_| {
+                let helper = thread::Builder::new().stack_size(STACK);
+                helper.spawn_scoped(scope, rest).ok()
+            });
+            let helpers: Vec<_> = helpers.collect();
+            let own = rest();
+            let joined = helpers.into_iter().map(|helper| {
+                let joined = helper.join();
+                joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            });
+            own.and(joined.collect())
+        })
     }
 
     /// Reads the manifest of any directory that has one.

@@ -81,7 +81,7 @@ impl Explain for NotAccepted {
 pub struct Accepted {
     /// The weights, rounded to what may be shown.
     pub weights: Array2<f64>,
-    /// Bits behind the binary point that they were rounded to.
+    /// Bits behind the binary point that are certain: those that they were rounded to, but for weights that parties opened behind noise of their own, which are rounded more finely.
     pub bits: i32,
     /// Power of two at or above the largest difference to the twin's weights, relative to the largest of them.
     pub max_relative_error: Option<f64>,
@@ -118,10 +118,10 @@ pub fn accept(
     witness: Witness<'_>,
 ) -> Result<Accepted, NotAccepted> {
     let judged = judge(&opened, bound, witness);
-    let accepted = judged.map(|(bits, max_relative_error)| Accepted {
-        weights: rounding::rounded(opened.weights.view(), bits),
-        bits,
-        max_relative_error,
+    let accepted = judged.map(|judged| Accepted {
+        weights: rounding::rounded(opened.weights.view(), judged.shown),
+        bits: judged.certain,
+        max_relative_error: judged.distance,
         warnings: warnings(&opened, bound),
     });
     // What is finer than the rounding ends here.
@@ -129,12 +129,28 @@ pub fn accept(
     accepted
 }
 
-/// Bits that the weights are rounded to, and the relative distance from the twin.
-fn judge(
-    opened: &Decrypted,
-    bound: f64,
-    witness: Witness<'_>,
-) -> Result<(i32, Option<f64>), NotAccepted> {
+/// What the judge found.
+struct Judged {
+    /// Bits that the weights are rounded to.
+    shown: i32,
+    /// Bits that are certain.
+    certain: i32,
+    /// Relative distance from the twin.
+    distance: Option<f64>,
+}
+
+impl Judged {
+    /// All that is certain is shown, and no more.
+    fn of(bits: i32, distance: Option<f64>) -> Self {
+        Self {
+            shown: bits,
+            certain: bits,
+            distance,
+        }
+    }
+}
+
+fn judge(opened: &Decrypted, bound: f64, witness: Witness<'_>) -> Result<Judged, NotAccepted> {
     match witness {
         Witness::Twin(twin) => {
             let agreement = Agreement::new(opened.weights.view(), twin)?;
@@ -142,7 +158,8 @@ fn judge(
             let seen = opened.seen(twin);
             require_agreement(opened, seen)?;
             let distance = rounding::coarse(agreement.max_relative_error);
-            Ok((opened.certified_bits(Sizes::Twin(seen)), Some(distance)))
+            let bits = opened.certified_bits(Sizes::Twin(seen));
+            Ok(Judged::of(bits, Some(distance)))
         }
         Witness::Owners(norm) => {
             require_plausible(opened, bound, bound, alone(opened))?;
@@ -150,7 +167,8 @@ fn judge(
                 require_norm(opened, norm)?;
             }
             let largest = largest(opened.weights.view());
-            Ok((opened.certified_bits(Sizes::Unchecked { largest }), None))
+            let bits = opened.certified_bits(Sizes::Unchecked { largest });
+            Ok(Judged::of(bits, None))
         }
         Witness::Together {
             norm,
@@ -165,7 +183,11 @@ fn judge(
             }
             let largest = largest(opened.weights.view());
             let sizes = Sizes::Unchecked { largest };
-            Ok((rounding::bits_opened(error, hidden, sizes), None))
+            Ok(Judged {
+                shown: rounding::bits_shown(error, hidden, sizes),
+                certain: rounding::bits_opened(error, hidden, sizes),
+                distance: None,
+            })
         }
     }
 }

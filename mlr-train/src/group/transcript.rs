@@ -41,8 +41,6 @@ enum Entry {
     Answer { question: String, hash: String },
     /// A message that is about to be posted: its text.
     Sent { text: String },
-    /// The key has opened what it was made for.
-    Spent,
 }
 
 /// What is answered once.
@@ -186,7 +184,6 @@ impl Transcript {
                 self.spent |= message.step() == Step::Share;
                 self.sent.insert(message.step(), message);
             }
-            Entry::Spent => self.spent = true,
         }
         Ok(())
     }
@@ -298,19 +295,6 @@ impl Transcript {
         // Its share of the opening is what the key was made for.
         self.spent |= message.step() == Step::Share;
         self.sent.insert(message.step(), message.clone());
-        Ok(())
-    }
-
-    /// Notes that the key is spent: it answers nothing new.
-    ///
-    /// # Errors
-    /// The system's.
-    #[cfg(test)]
-    pub(crate) fn spend(&mut self) -> Result<(), RunError> {
-        if !self.spent {
-            self.append(&Entry::Spent)?;
-            self.spent = true;
-        }
         Ok(())
     }
 }

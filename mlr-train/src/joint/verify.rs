@@ -1,13 +1,13 @@
 //! An owner's uploads, verified: only then they become ciphertexts that anything is computed with.
 //!
-//! Two passes over the files: one for the proofs, one, when all of them hold, that divides the special primes away. What comes out is a dataset as every training reads it, a third smaller.
+//! One pass over the files: what they are with the special primes divided away lies in a directory that has no name yet, and gets one when all proofs hold. What comes out is a dataset as every training reads it, a third smaller.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use he_core::evaluator::{CkksCt, Meta};
 use he_core::multiparty::{
-    JointPublicKey, MultipartyError, PartyId, UploadTerms, UploadVerifier, VerifiedUploads,
+    JointPublicKey, MultipartyError, PartyId, ProvisionalCiphertext, UploadTerms, UploadVerifier,
     WideCiphertext,
 };
 use he_core::wire::{self, CiphertextWriter, Source};
@@ -25,6 +25,9 @@ use crate::server::upload_noise;
 
 /// Larger files are no upload of any plan.
 const LARGEST: u64 = 1 << 30;
+
+/// Uploads of a thread that are read, checked and written together: enough for sums to be read seldom, few enough for memory.
+const AT_ONCE: usize = 4;
 
 /// The entries of an owner's uploads: its ciphertexts in their order, then its proofs.
 pub(super) fn entries(setting: &Setting, owner: usize) -> Vec<String> {
@@ -76,10 +79,8 @@ pub struct VerifyInput {
 pub struct Verified {
     /// What lies in the new directory.
     pub manifest: Manifest,
-    /// Time of the proofs.
+    /// Time of the proofs, and of making ciphertexts of what they are of.
     pub verify_seconds: f64,
-    /// Time of making ciphertexts of them.
-    pub convert_seconds: f64,
 }
 
 /// Verifies one owner's uploads, and writes them as ciphertexts that [`crate::roles::server::train`](crate::roles) takes.
@@ -95,14 +96,8 @@ pub fn write(
     let key = read_joint_key(setting, &input.joint_key)?;
     let began = std::time::Instant::now();
     let given = Given::open(setting, input, &key)?;
-    reporter.stage("verify", 2 * given.numbers.len() as u64);
-    let verified = given.verified(&key, reporter)?;
-    let verify_seconds = began.elapsed().as_secs_f64();
-    let began = std::time::Instant::now();
-    let mut entries = vec![];
-    for (group, verified) in given.groups.iter().zip(&verified) {
-        entries.extend(given.converted(group, verified, directory.path(), reporter)?);
-    }
+    reporter.stage("verify", given.numbers.len() as u64);
+    let mut entries = given.verified(directory.path(), reporter)?;
     let numbers = &given.names;
     entries.sort_by_key(|entry: &Entry| numbers.iter().position(|name| *name == entry.name));
     let plan = setting.plan().hash_hex();
@@ -113,14 +108,14 @@ pub fn write(
     directory.commit()?;
     Ok(Verified {
         manifest,
-        verify_seconds,
-        convert_seconds: began.elapsed().as_secs_f64(),
+        verify_seconds: began.elapsed().as_secs_f64(),
     })
 }
 
 /// An owner's directory, whose manifest is what it is to be.
 struct Given<'a> {
     setting: &'a Setting,
+    key: &'a Arc<JointPublicKey>,
     directory: &'a Path,
     manifest: Manifest,
     party: PartyId,
@@ -133,7 +128,7 @@ impl<'a> Given<'a> {
     fn open(
         setting: &'a Setting,
         input: &'a VerifyInput,
-        key: &Arc<JointPublicKey>,
+        key: &'a Arc<JointPublicKey>,
     ) -> Result<Self, RunError> {
         let owner = input.party as usize;
         let names = entries(setting, owner);
@@ -150,6 +145,7 @@ impl<'a> Given<'a> {
         }
         Ok(Self {
             setting,
+            key,
             directory: &input.uploads,
             manifest,
             party: setting.party(input.party)?,
@@ -159,31 +155,25 @@ impl<'a> Given<'a> {
         })
     }
 
-    /// All proofs hold, or a refusal.
-    fn verified(
-        &self,
-        key: &Arc<JointPublicKey>,
-        reporter: &dyn Reporter,
-    ) -> Result<Vec<VerifiedUploads>, RunError> {
-        let mut done = 0;
-        let groups = self.groups.iter().enumerate();
-        let verified = groups.map(|(number, group)| {
-            let verified = self.group(key, number, group, &mut done, reporter);
-            verified.map_err(|error| error.at(self.directory.display().to_string()))
-        });
-        verified.collect()
+    /// All proofs hold, and ciphertexts are written, or a refusal.
+    fn verified(&self, to: &Path, reporter: &dyn Reporter) -> Result<Vec<Entry>, RunError> {
+        let mut entries = vec![];
+        for number in 0..self.groups.len() {
+            let one = self.group(number, to, &mut entries, reporter);
+            one.map_err(|error| error.at(self.directory.display().to_string()))?;
+        }
+        Ok(entries)
     }
 
     fn group(
         &self,
-        key: &Arc<JointPublicKey>,
         number: usize,
-        group: &ProofGroup,
-        done: &mut u64,
+        to: &Path,
+        entries: &mut Vec<Entry>,
         reporter: &dyn Reporter,
-    ) -> Result<VerifiedUploads, RunError> {
-        let label = *self.setting.label();
-        let terms = UploadTerms::new(key, self.party, label, group.size())?;
+    ) -> Result<(), RunError> {
+        let (label, group) = (*self.setting.label(), &self.groups[number]);
+        let terms = UploadTerms::new(self.key, self.party, label, group.size())?;
         let own = Directory {
             setting: self.setting,
             manifest: &self.manifest,
@@ -192,16 +182,18 @@ impl<'a> Given<'a> {
         };
         let proof = own.proof(&proof_name(number), number as u32, terms.shape())?;
         let mut verifier = UploadVerifier::new(terms, proof);
-        for some in group.uploads.chunks(2 * rayon::current_num_threads()) {
+        for some in group.uploads.chunks(AT_ONCE * rayon::current_num_threads()) {
             reporter.check()?;
             let wide = some.par_iter().map(|one| self.read(*one, group.level));
-            for wide in wide.collect::<Result<Vec<_>, _>>()? {
-                verifier.add(&wide)?;
-            }
-            *done += some.len() as u64;
-            reporter.advance(*done, "proofs");
+            let wide = wide.collect::<Result<Vec<_>, _>>()?;
+            let provisional = verifier.add_all(&wide)?;
+            let pairs = some.par_iter().zip(provisional);
+            let written = pairs.map(|(upload, one)| self.write(*upload, one, to));
+            entries.extend(written.collect::<Result<Vec<_>, _>>()?);
+            reporter.advance(entries.len() as u64, "proofs");
         }
-        Ok(verifier.finish()?)
+        verifier.finish()?;
+        Ok(())
     }
 
     fn read(&self, upload: Upload, level: usize) -> Result<WideCiphertext, RunError> {
@@ -217,31 +209,14 @@ impl<'a> Given<'a> {
         read_upload(self.setting, source, self.party, number, level)
     }
 
-    /// Verified ciphertexts, with the special primes divided away.
-    fn converted(
-        &self,
-        group: &ProofGroup,
-        verified: &VerifiedUploads,
-        to: &Path,
-        reporter: &dyn Reporter,
-    ) -> Result<Vec<Entry>, RunError> {
-        let one = |(i, upload): (usize, &Upload)| {
-            reporter.check()?;
-            let wide = self.read(*upload, group.level)?;
-            let ciphertext = verified.ciphertext(i, &wide);
-            let ciphertext = ciphertext
-                .map_err(|error| RunError::from(error).at(self.directory.display().to_string()))?;
-            self.write(*upload, ciphertext, to)
-        };
-        group.uploads.par_iter().enumerate().map(one).collect()
-    }
-
     fn write(
         &self,
         upload: Upload,
-        ciphertext: he_core::rlwe::Ciphertext,
+        provisional: ProvisionalCiphertext,
         to: &Path,
     ) -> Result<Entry, RunError> {
+        // Into a directory that has no name before the verdict.
+        let ciphertext = provisional.before_the_verdict();
         let (plan, context) = (self.setting.plan(), self.setting.context());
         let job = plan.plan.job();
         let (at, bound) = (job.placement(upload), job.bound(upload));

@@ -285,7 +285,6 @@ impl Group<'_> {
             "proof_bytes": uploads.most("proof_bytes"),
             "prove_seconds": uploads.most("prove_seconds"),
             "verify_seconds": verified.most("verify_seconds"),
-            "convert_seconds": verified.total("convert_seconds"),
             "keys_seconds": keys.0,
             "security_bits": plan["security_bits"],
             "log_n": plan["log_n"],

@@ -66,7 +66,7 @@ const NONE: [&str; 6] = ["--iterations", "3", "--steps", "4,16,16", "--range", "
 
 /// By owners: nobody has rows to fit polynomials of single iterations to, and more iterations err more than their opening leaves.
 const OWNED: [&str; 6] = ["--range", "16", "--degree", "13", "--refresh", "owners"];
-const OWNED_ITERATIONS: usize = 7;
+const OWNED_ITERATIONS: usize = 10;
 
 /// Arguments that name files, one of each verb's.
 const PLAN: [&str; 2] = ["--plan", "plan.json"];

@@ -4,7 +4,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
 
-use crate::arith::slices;
+use crate::arith::{Modulus, slices};
 use crate::ring::{Coeff, Poly};
 
 /// 0, or X^j with 0 <= j < 2N.
@@ -54,30 +54,49 @@ pub(super) fn add_integers(sum: &mut [i64], values: &[i64], challenge: Challenge
     add(low, wrapped, !negative);
 }
 
-/// `sums[r] += X^(j_r) poly` for the challenge of every repetition, residue by residue.
+/// `sums[r] += X^(j_ir) poly_i` over all polynomials i for the challenges of every repetition, residue by residue.
+///
+/// A limb at a time: sums and polynomials are more than caches hold, and each limb of a polynomial is wanted for every repetition.
 pub(super) fn add_multiples(
     sums: &mut [Poly<Coeff>],
-    poly: &Poly<Coeff>,
-    challenges: &[Challenge],
+    polys: &[&Poly<Coeff>],
+    challenges: &[Vec<Challenge>],
 ) {
-    let pairs = sums.par_iter_mut().zip(challenges);
-    pairs.for_each(|(sum, challenge)| {
-        let Some(j) = *challenge else { return };
-        let n = poly.ring().degree();
-        let (shift, negative) = (j % n, j >= n);
-        for i in 0..poly.basis().limbs() {
-            let m = *poly.modulus(i);
-            let (kept, wrapped) = poly.limb(i).split_at(n - shift);
-            let (low, high) = sum.limb_mut(i).split_at_mut(shift);
-            if negative {
-                slices::sub_assign(&m, high, kept);
-                slices::add_assign(&m, low, wrapped);
-            } else {
-                slices::add_assign(&m, high, kept);
-                slices::sub_assign(&m, low, wrapped);
+    let Some(basis) = polys.first().map(|poly| poly.basis()) else {
+        return;
+    };
+    let mut limbs: Vec<Vec<&mut [f64]>> = (0..basis.limbs()).map(|_| Vec::new()).collect();
+    for sum in sums {
+        let own = sum.limbs_mut();
+        limbs
+            .iter_mut()
+            .zip(own)
+            .for_each(|(all, limb)| all.push(limb));
+    }
+    limbs.into_par_iter().enumerate().for_each(|(i, sums)| {
+        for (r, sum) in sums.into_iter().enumerate() {
+            for (poly, drawn) in polys.iter().zip(challenges) {
+                if let Some(Some(j)) = drawn.get(r) {
+                    add_multiple(poly.modulus(i), sum, poly.limb(i), *j);
+                }
             }
         }
     });
+}
+
+/// `sum += X^j limb` for residues.
+fn add_multiple(m: &Modulus, sum: &mut [f64], limb: &[f64], j: usize) {
+    let n = limb.len();
+    let (shift, negative) = (j % n, j >= n);
+    let (kept, wrapped) = limb.split_at(n - shift);
+    let (low, high) = sum.split_at_mut(shift);
+    if negative {
+        slices::sub_assign(m, high, kept);
+        slices::add_assign(m, low, wrapped);
+    } else {
+        slices::add_assign(m, high, kept);
+        slices::sub_assign(m, low, wrapped);
+    }
 }
 
 #[cfg(test)]
@@ -118,7 +137,7 @@ mod tests {
                 .mul(&poly.clone().into_ntt())
                 .into_coeff();
             let mut sums = [Poly::zero(ring, basis)];
-            add_multiples(&mut sums, &poly, &[challenge]);
+            add_multiples(&mut sums, &[&poly, &poly], &[vec![challenge], vec![None]]);
             assert_eq!(sums[0].to_canonical(), product.to_canonical());
             let mut integers = vec![0; n];
             add_integers(&mut integers, &values, challenge);

@@ -41,7 +41,7 @@ use super::{JointPublicKey, MultipartyError, PartyId, Session};
 use crate::params::Params;
 use crate::ring::{Basis, Ntt, Poly};
 pub use prover::UploadProver;
-pub use verifier::{UploadVerifier, VerifiedUploads};
+pub use verifier::{ProvisionalCiphertext, UploadVerifier, VerifiedUploads};
 
 const DIGEST_CONTEXT: &str = "velum he-core 2026 v1 upload";
 /// Largest coefficient of an error.
