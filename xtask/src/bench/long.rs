@@ -64,7 +64,7 @@ const COMMON: [&str; 4] = ["--keep", "511", "--lambda", "0.0001"];
 /// Without refreshes: what `bench mnist` does with all rows.
 const NONE: [&str; 6] = ["--iterations", "3", "--steps", "4,16,16", "--range", "7"];
 
-/// By owners: nobody has rows to fit polynomials of single iterations to, and more iterations err more than their opening leaves.
+/// By owners: nobody has rows to fit polynomials of single iterations to.
 const OWNED: [&str; 6] = ["--range", "16", "--degree", "13", "--refresh", "owners"];
 const OWNED_ITERATIONS: usize = 10;
 
