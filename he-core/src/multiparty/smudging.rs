@@ -41,8 +41,9 @@ pub const STATISTICAL_SECURITY: u32 = 64;
 /// Largest root mean square of a noise's coefficients, in units of what the formulas expect: they are above what is measured everywhere, and 2^10 coefficients are within a tenth of their expectation.
 const MARGIN: f64 = 2.0;
 
-/// Standard deviations that are tried.
+/// Standard deviations that are tried, none beyond 2^56, which [`discrete_gaussian`] draws.
 const STEPS: u32 = 7;
+const MOST_HIGH: u32 = 56;
 
 /// What an opening is to hide of the ciphertext's noise: see the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +69,7 @@ impl Smudging {
     /// A slot's mean square is N times a coefficient's, so L = 2 noise / sqrt(N).
     ///
     /// # Errors
-    /// [`MultipartyError::Room`] for noise of more than 2^62, beside which nothing would be left to read.
+    /// [`MultipartyError::Room`] for noise of more than 2^62, beside which nothing would be left to read, and for more ciphertexts than noise is drawn for (beyond 2^47 coefficients).
     pub fn for_noise(
         params: &Params,
         noise: f64,
@@ -100,9 +101,13 @@ impl Smudging {
             let unit = (2.0 * bound / (shift - 1.0)).ceil().max(1.0) as u64;
             Self { unit, high }
         };
-        let all = (least..least + STEPS).map(of);
+        let all = (least..=MOST_HIGH.min(least + STEPS - 1)).map(of);
         let best = all.min_by(|a, b| a.standard_deviation().total_cmp(&b.standard_deviation()));
-        Ok(best.unwrap_or_else(|| of(least)))
+        best.ok_or(MultipartyError::Room {
+            what: "noise that hides so many ciphertexts",
+            needed: f64::from(least),
+            available: f64::from(MOST_HIGH),
+        })
     }
 
     /// Standard deviation of one share's coefficient.
@@ -126,7 +131,7 @@ impl Smudging {
         (0..n)
             .map(|_| {
                 let high = i128::from(discrete_gaussian(self.high, rng));
-                // Below 2^(6 + 56) times 2^62: exact.
+                // Below 2^(6 + 56) times 2^63: exact.
                 high * i128::from(self.unit) + i128::from(below(self.unit, rng))
             })
             .collect()

@@ -214,7 +214,11 @@ impl Manifest {
     fn sync(&self, directory: &Path) -> Result<(), RunError> {
         let one = |entry: &Entry| {
             let name = self.kind.file(&entry.name);
-            let synced = fs::File::open(directory.join(&name)).and_then(|file| file.sync_all());
+            // For writing: not every system syncs what is open for reading.
+            let file = fs::OpenOptions::new()
+                .write(true)
+                .open(directory.join(&name));
+            let synced = file.and_then(|file| file.sync_all());
             match synced {
                 // Whoever reads the directory finds that out.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

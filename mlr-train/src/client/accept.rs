@@ -329,6 +329,20 @@ mod tests {
         };
         let accepted = of(0.5, 0.004).unwrap();
         assert_eq!((accepted.bits, accepted.warnings.len()), (4, 0));
+        // Four digits are certain; those that the parties' noise leaves are shown, and none beyond: 2^-7 is above 0.004, 2^-8 below.
+        let opened = Decrypted {
+            expected_error: 0.065,
+            ..opened(0.53, 0.5)
+        };
+        let witness = Witness::Together {
+            norm: None,
+            error: 1e-5,
+            hidden: 0.004,
+        };
+        assert_eq!(
+            accept(opened, 2.0, witness).unwrap().weights[[0, 0]],
+            68.0 / 128.0
+        );
         // Noise that leaves no bit, replicas further apart than weights are large, more than noise explains.
         assert!(of(0.5, 0.1).is_err());
         assert!(of(2.5, 0.004).is_err());

@@ -26,8 +26,8 @@ use crate::server::upload_noise;
 /// Larger files are no upload of any plan.
 const LARGEST: u64 = 1 << 30;
 
-/// Uploads of a thread that are read, checked and written together: enough for sums to be read seldom, few enough for memory.
-const AT_ONCE: usize = 4;
+/// Fewest uploads that are read, checked and written together: enough for sums to be read seldom. More threads take one each, for the sake of memory.
+const AT_ONCE: usize = 8;
 
 /// The entries of an owner's uploads: its ciphertexts in their order, then its proofs.
 pub(super) fn entries(setting: &Setting, owner: usize) -> Vec<String> {
@@ -182,7 +182,10 @@ impl<'a> Given<'a> {
         };
         let proof = own.proof(&proof_name(number), number as u32, terms.shape())?;
         let mut verifier = UploadVerifier::new(terms, proof);
-        for some in group.uploads.chunks(AT_ONCE * rayon::current_num_threads()) {
+        for some in group
+            .uploads
+            .chunks(AT_ONCE.max(rayon::current_num_threads()))
+        {
             reporter.check()?;
             let wide = some.par_iter().map(|one| self.read(*one, group.level));
             let wide = wide.collect::<Result<Vec<_>, _>>()?;

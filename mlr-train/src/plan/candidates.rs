@@ -22,7 +22,7 @@ const MOST_TRACED: usize = 4;
 /// Under a limit of memory or upload, where none of those keeps it: so many slower ones are traced until one does. A sketch may be off by this factor.
 const MOST_SLOWER: usize = 16;
 const SKETCH_OFF: f64 = 1.4;
-/// Bits of primes that are tried besides those of the method where owners refresh: their opening takes a dozen bits of precision.
+/// Bits of primes that are tried besides those of the method where owners refresh: their opening takes nine to ten bits of precision.
 const JOINT_BITS: [u32; 3] = [39, 41, 42];
 /// Numbers of passes over the data that are tried.
 const PASSES: [usize; 6] = [1, 2, 3, 4, 5, 10];

@@ -45,6 +45,50 @@ fn verify(
     verifier.finish()
 }
 
+/// The same with uploads given together, and what they are as ciphertexts.
+fn verify_together(
+    terms: &UploadTerms,
+    all: &[WideCiphertext],
+    proof: &Proof,
+) -> Result<(VerifiedUploads, Vec<Ciphertext>), MultipartyError> {
+    let mut verifier = UploadVerifier::new(terms.clone(), proof.clone());
+    let mut provisional = Vec::new();
+    for some in all.chunks(2) {
+        provisional.extend(verifier.add_all(some)?);
+    }
+    let verified = verifier.finish()?;
+    let cts = provisional
+        .into_iter()
+        .map(ProvisionalCiphertext::before_the_verdict);
+    Ok((verified, cts.collect()))
+}
+
+#[test]
+fn uploads_that_come_together_are_those_that_come_one_by_one() {
+    let group = Group::new(3, 2);
+    let terms = terms(&group, 1, LABEL);
+    let (mut all, proof) = uploads(&terms);
+    let residues = |ct: &Ciphertext| [ct.c0().to_canonical(), ct.c1().to_canonical()];
+    let (verified, cts) = verify_together(&terms, &all, &proof).unwrap();
+    assert_eq!(cts.len(), COUNT);
+    for (i, (upload, ct)) in all.iter().zip(&cts).enumerate() {
+        let alone = verified.ciphertext(i, upload).unwrap();
+        assert_eq!(residues(&alone), residues(ct));
+    }
+    // One too many adds none of its batch.
+    let mut verifier = UploadVerifier::new(terms.clone(), proof.clone());
+    verifier.add_all(&all[..COUNT - 1]).unwrap();
+    assert!(verifier.add_all(&all[COUNT - 2..]).is_err());
+    verifier.add_all(&all[COUNT - 1..]).unwrap();
+    verifier.finish().unwrap();
+    // In another order, each within its batch or not, they have no proof.
+    for (a, b) in [(0, 1), (0, COUNT - 1)] {
+        all.swap(a, b);
+        assert_refused(verify_together(&terms, &all, &proof).map(|found| found.0));
+        all.swap(a, b);
+    }
+}
+
 fn assert_refused(result: Result<VerifiedUploads, MultipartyError>) {
     assert!(
         matches!(result, Err(MultipartyError::Proof { .. })),
