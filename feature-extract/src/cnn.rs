@@ -8,10 +8,12 @@ pub(crate) mod compact;
 mod depthwise;
 mod layers;
 mod networks;
+mod planes;
 mod pool;
 mod product;
 mod stored;
 mod weights;
+mod winograd;
 
 use std::path::Path;
 
@@ -327,11 +329,16 @@ impl Extractor {
             ));
         }
         let count = planes.len() / each;
-        let planes = TensorData::new(planes, [count, channels, height, width]);
+        let planes = planes::exchanged(&planes, [count, channels]);
+        let planes = TensorData::new(planes, [channels, count, height, width]);
         let x = Tensor::<4>::from_data(planes, &Device::flex());
-        let features = layers::forward(&self.layers, x.swap_dims(0, 1))
-            .map(|x| x.mean_dim(3).mean_dim(2).swap_dims(0, 1).into_data())
-            .and_then(|data| data.try_into_vec::<f32>().map_err(|e| e.to_string()));
+        let features = layers::forward(&self.layers, x)
+            .and_then(planes::means)
+            .map(|x| (x.dims()[0], x.into_data()))
+            .and_then(|(features, data)| {
+                let values = data.as_slice::<f32>().map_err(|e| e.to_string())?;
+                Ok(planes::exchanged(values, [features, count]))
+            });
         let hint = "check the pictures' range of values";
         match features {
             Ok(features) if features.iter().all(|f| f.is_finite()) => Ok(features),

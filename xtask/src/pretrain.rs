@@ -24,6 +24,8 @@ pub(crate) fn run(arguments: &Pretrain) -> Result<()> {
     let mut command = cargo::cargo();
     command
         .args(["run", "--package", "feature-extract"])
+        // Training is burn's own work, which other builds compile for a short build.
+        .args(["--config", "profile.dev.package.burn-flex.opt-level=3"])
         .args(["--features", "pretrain", "--example", "pretrain", "--"])
         .arg(&arguments.fonts)
         .arg(&arguments.out)

@@ -5,15 +5,16 @@
 //! `gamma (W x - mean) / sqrt(var + eps) + beta = (s W) x + (beta - s mean)` with
 //! `s = gamma / sqrt(var + eps)`.
 
-use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Tensor, TensorData};
 use ndarray::ShapeError;
 
+use super::planes;
 pub(super) use super::pool::Windows;
 use super::pool::max_pool;
 pub(super) use super::product::Shape;
 use super::product::{Parameters, Values};
 use super::weights::Weights;
+use super::winograd::Kernels;
 use super::{depthwise, product};
 
 /// The default of torch's `BatchNorm2d`, which all supported networks keep.
@@ -38,6 +39,8 @@ pub(super) struct Names<'a> {
 pub(super) struct Conv {
     shape: Shape,
     weight: Vec<f32>,
+    /// The weights in another form, where the convolution is done with that.
+    kernels: Option<Kernels>,
     bias: Vec<f32>,
     activation: Activation,
 }
@@ -84,9 +87,15 @@ impl Conv {
     }
 
     fn new(shape: Shape, weight: Vec<f32>, bias: Vec<f32>, activation: Activation) -> Box<Self> {
+        let kernels = Kernels::are_for(&shape).then(|| Kernels::new(&shape, &weight));
         Box::new(Self {
             shape,
-            weight,
+            weight: match &kernels {
+                Some(_) => vec![],
+                None if shape.is_depthwise() => weight,
+                None => product::transposed(&weight, shape.output),
+            },
+            kernels,
             bias,
             activation,
         })
@@ -124,7 +133,9 @@ impl Conv {
         finish: impl Fn(f32) -> f32 + Copy,
         out: &mut [f32],
     ) -> Result<(), ShapeError> {
-        if self.shape.is_depthwise() {
+        if let Some(kernels) = &self.kernels {
+            kernels.convolve(&self.shape, &self.bias, values, finish, out)
+        } else if self.shape.is_depthwise() {
             depthwise::convolve(&self.shape, parameters, values, finish, out)
         } else {
             product::convolve(&self.shape, parameters, values, finish, out)
@@ -209,13 +220,13 @@ impl Layer {
                     Some(layer) => layer.forward(x.clone())?,
                     None => x.clone(),
                 };
-                let sum = forward(body, x)? + short;
-                if *last { relu(sum) } else { sum }
+                planes::sum(forward(body, x)?, short, *last)?
             }
             Self::Chain(layers) => forward(layers, x)?,
             Self::Gate { squeeze, excite } => {
-                let means = x.clone().mean_dim(3).mean_dim(2);
-                x * sigmoid(excite.forward(squeeze.forward(means)?)?)
+                let means = planes::means(x.clone())?;
+                let gates = excite.forward(squeeze.forward(means)?)?;
+                planes::scaled(x, gates)?
             }
             Self::Fire {
                 squeeze,
