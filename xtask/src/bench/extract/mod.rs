@@ -16,6 +16,10 @@ use torch::Torch;
 /// Images of the run whose memory must not grow with their number: all of MNIST.
 const MANY: usize = 70_000;
 
+const SQUEEZENET: &str = "squeezenet1_0/squeezenet1_0_rgb01.safetensors";
+const REGNET: &str = "regnet_x_400mf/regnet_x_400mf_rand.safetensors";
+const MOBILENET: &str = "mobilenet_v2/mobilenet_v2_tf2_dequant.safetensors";
+
 /// What `bench extract` may be given. Files that are not named are looked for in the folder that `VELUM_SHARED` names.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Extract {
@@ -31,6 +35,12 @@ pub(crate) struct Extract {
     /// Weights of squeezenet1_0.
     #[arg(long, value_name = "FILE")]
     squeezenet_weights: Option<PathBuf>,
+    /// Weights of mobilenet_v2.
+    #[arg(long, value_name = "FILE")]
+    mobilenet_weights: Option<PathBuf>,
+    /// Weights of resnet18.
+    #[arg(long, value_name = "FILE")]
+    resnet_weights: Option<PathBuf>,
     /// MNIST's IDX files; images made up instead have the same speed.
     #[arg(long, value_name = "DIR")]
     mnist: Option<PathBuf>,
@@ -84,24 +94,26 @@ pub(super) fn run(given: &Extract) -> Result<Value> {
     };
     let velum = paper::build(&[])?;
     let mut results = Map::new();
-    for (arch, weights) in [
-        (
-            "squeezenet1_0",
-            find(
-                &given.squeezenet_weights,
-                "squeezenet1_0/squeezenet1_0_rgb01.safetensors",
-            ),
-        ),
-        (
-            "regnet_x_400mf",
-            find(
-                &given.regnet_weights,
-                "regnet_x_400mf/regnet_x_400mf_rand.safetensors",
-            ),
-        ),
-    ] {
+    let named = [
+        ("squeezenet1_0", &given.squeezenet_weights, Some(SQUEEZENET)),
+        ("regnet_x_400mf", &given.regnet_weights, Some(REGNET)),
+        ("mobilenet_v2", &given.mobilenet_weights, Some(MOBILENET)),
+        ("resnet18", &given.resnet_weights, None),
+    ];
+    for (arch, file, shared) in named {
+        let mut weights = match shared {
+            Some(below) => find(file, below),
+            None => file.clone(),
+        };
+        if let (None, Some(torch)) = (&weights, &torch) {
+            let drawn = folder.path().join(format!("{arch}.pth"));
+            torch.draw(arch, &drawn)?;
+            weights = Some(drawn);
+        }
         if weights.is_none() {
-            eprintln!("{arch}: skipped, neither its weights nor VELUM_SHARED were given");
+            eprintln!(
+                "{arch}: skipped, neither its weights nor --peers, which draws some, were given"
+            );
             continue;
         }
         let job = Job {
@@ -122,10 +134,7 @@ pub(super) fn run(given: &Extract) -> Result<Value> {
     let compact = result(&[extract(&velum, &job, &many, given.threads, &out)?], &[])?;
     results.insert(job.arch.to_owned(), compact);
     let mnist = find(&given.mnist, "mnist");
-    let weights = find(
-        &given.squeezenet_weights,
-        "squeezenet1_0/squeezenet1_0_rgb01.safetensors",
-    );
+    let weights = find(&given.squeezenet_weights, SQUEEZENET);
     match (mnist, weights) {
         (Some(mnist), Some(weights)) if !given.no_quality => {
             let place = folder.path().join("quality");

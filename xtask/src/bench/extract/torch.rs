@@ -41,6 +41,13 @@ impl Torch {
         Ok(Self { python })
     }
 
+    /// Random weights of a network, written to `to`: speed does not depend on what they are.
+    pub(super) fn draw(&self, arch: &str, to: &Path) -> Result<()> {
+        let mut command = Command::new(&self.python);
+        command.args(["-c", SCRIPT, "--arch", arch, "--draw", "--weights"]);
+        cargo::output_of(command.arg(to)).map(drop)
+    }
+
     /// Runs the job; features go to `out` as little-endian f32. Returns the object that the script prints.
     pub(super) fn run(
         &self,

@@ -14,6 +14,9 @@ import torch
 import torchvision
 from torch.nn import functional as F
 
+# Networks whose convolutions torchvision keeps in `features`.
+WITH_FEATURES = ("squeezenet1_0", "mobilenet_v2")
+
 
 def images(path, count):
     opened = gzip.open(path) if path.endswith(".gz") else open(path, "rb")
@@ -43,7 +46,7 @@ def weights(path):
 
 def network(name, path):
     model = getattr(torchvision.models, name)(weights=None)
-    head = "classifier." if name == "squeezenet1_0" else "fc."
+    head = "classifier." if name in WITH_FEATURES else "fc."
     fit = model.load_state_dict(
         {k: v for k, v in weights(path).items() if not k.startswith(head)}, strict=False
     )
@@ -54,7 +57,7 @@ def network(name, path):
     ]
     assert not missing and not fit.unexpected_keys, fit
     model.eval()
-    if name == "squeezenet1_0":
+    if name in WITH_FEATURES:
         return lambda x: model.features(x).mean((2, 3))
     model.fc = torch.nn.Identity()
     return model
@@ -79,11 +82,16 @@ def timed(*arguments):
 parser = argparse.ArgumentParser()
 parser.add_argument("--arch", required=True)
 parser.add_argument("--weights", required=True)
-parser.add_argument("--images", required=True)
-parser.add_argument("--count", type=int, required=True)
-parser.add_argument("--threads", type=int, required=True)
-parser.add_argument("--out", required=True)
+parser.add_argument("--draw", action="store_true", help="only write random weights")
+parser.add_argument("--images")
+parser.add_argument("--count", type=int)
+parser.add_argument("--threads", type=int)
+parser.add_argument("--out")
 given = parser.parse_args()
+if given.draw:
+    torch.manual_seed(0)
+    torch.save(getattr(torchvision.models, given.arch)(weights=None).state_dict(), given.weights)
+    raise SystemExit
 torch.set_num_threads(given.threads)
 model = network(given.arch, given.weights)
 run(model, given.images, 16, 4)
