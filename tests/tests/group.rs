@@ -395,3 +395,56 @@ fn train_as_one_would(wishes: &[&str]) {
     // Four of 397 rows.
     assert!((together - alone).abs() <= 0.0101, "{together}, {alone}");
 }
+
+/// At 128 bits, as processes: one owner and a server on a board, with and without refreshes by the owner; the model is that of the job's verbs to the bits that are certain.
+#[test]
+#[ignore = "half a minute: one owner and a server at 128 bits, twice"]
+fn one_owner_and_a_server_train_on_a_board_what_they_would_with_files() {
+    let long: &[&str] = &["--iterations", "4", "--steps", "4,4,4,4", "--range", "8"];
+    for (wishes, refresh) in [(&[][..], &[][..]), (long, &["--refresh", "client"])] {
+        let place = tempfile::tempdir().unwrap();
+        let top = place.path();
+        for name in ["board", "owner", "server", "files"] {
+            std::fs::create_dir(top.join(name)).unwrap();
+        }
+        for name in ["owner", "server"] {
+            done(&top.join(name), &["party", "--name", name]);
+        }
+        let words = "group create --board board --classes 10 --width 64 --purpose digits --keep 40 --lambda 0.001 \
+             --server server/client/party.card.json --owner owner/client/party.card.json";
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let created = done(top, &[&words[..], wishes, refresh].concat());
+        let session = created["session"].as_str().unwrap();
+        let run = ["group", "run", "--board", "../board", "--session", session];
+        let rows = ["--features", DIGITS, "--rows", "0..1400"];
+        let own = [&run[..], &rows, &["--yes", "--poll", "0.05"]].concat();
+        let owner = begin(&top.join("owner"), &own);
+        let server = begin(&top.join("server"), &[&run[..], &["--yes"]].concat());
+        for child in [owner, server] {
+            let outcome = Outcome::of(&child.wait_with_output().unwrap());
+            assert_eq!(outcome.code, 0, "{outcome}");
+        }
+        assert!(!top.join("server/client/model").exists());
+        let status = done(top, &["group", "status", "--board", "board"]);
+        assert_eq!(status["done"], true, "{status}");
+        let files = top.join("files");
+        let plan = ["plan", "--keep", "40", "--lambda", "0.001"];
+        done(&files, &[&plan[..], wishes, refresh, &rows].concat());
+        done(&files, &[&["encrypt"][..], &rows].concat());
+        let accuracy = |at: &Path, model: &str| {
+            let words = ["evaluate", "--model", model, "--features", DIGITS];
+            let judged = done(at, &[&words[..], &["--rows", "1400.."]].concat());
+            judged["accuracy"].as_f64().unwrap()
+        };
+        let on_board = accuracy(&top.join("owner"), "client/model");
+        let twin = accuracy(&files, "client/private/twin");
+        // Two of 397 rows: the plan is the same, and so is the twin.
+        assert!((on_board - twin).abs() <= 0.0051, "{on_board}, {twin}");
+        // The verbs of a job find what lies in its folder.
+        let plans = |at: &str| std::fs::read(top.join(at).join("server/plan.json")).unwrap();
+        assert_eq!(plans("owner"), plans("files"));
+        let judged = done(&top.join("owner"), &["evaluate"]);
+        assert!(judged["accuracy"].as_f64().unwrap() > 0.9, "{judged}");
+        done(&top.join("owner"), &["report"]);
+    }
+}

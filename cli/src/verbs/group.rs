@@ -7,8 +7,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mlr_train::artifacts::folder::JobFolder;
 use mlr_train::group::board::{self, Board};
-use mlr_train::group::charter::{Duty, Goal, Task, Wishes};
+use mlr_train::group::charter::{Duty, Goal, Refresher, Task, Wishes};
 use mlr_train::roles::client::plan::DEFAULT_STEP;
 use mlr_train::roles::group::create::{self, CreateInput, Created, Described};
 use mlr_train::roles::group::plans::Searched;
@@ -26,10 +27,15 @@ use crate::face::reporter::Reported;
 const MOST_BYTES: u64 = 64 << 30;
 
 /// Does what the arguments say.
-pub(crate) fn run(name: &str, args: &GroupArgs, console: &Console) -> Result<(), Failure> {
+pub(crate) fn run(
+    name: &str,
+    args: &GroupArgs,
+    folder: &JobFolder,
+    console: &Console,
+) -> Result<(), Failure> {
     match &args.step {
         GroupStep::Create(args) => console.finish(name, &create(args)?),
-        GroupStep::Run(args) => console.finish(name, &take_part(args, console)?),
+        GroupStep::Run(args) => console.finish(name, &take_part(args, folder, console)?),
         GroupStep::Status(args) => {
             let board = open(&args.board)?;
             console.finish(name, &status::run(&*board, args.session.as_deref())?)
@@ -80,14 +86,23 @@ fn create(args: &GroupCreateArgs) -> Result<Created, Failure> {
                 steps: steps(args)?,
                 range: args.range,
                 degree: args.degree,
-                refresh_every: (args.refresh)
-                    .map(|GroupRefreshName::Owners| args.refresh_every.map_or(0, usize::from)),
+                refresh_every: (args.refresh).map(|_| args.refresh_every.map_or(0, usize::from)),
+                refresher: args.refresh.and_then(refresher),
             },
             largest_sum: args.largest_sum,
             most_bytes: MOST_BYTES,
         },
     };
     Ok(create::run(&input, &*board)?)
+}
+
+/// Who refreshes one owner's weights; several owners do it together, and none of them is named.
+fn refresher(name: GroupRefreshName) -> Option<Refresher> {
+    match name {
+        GroupRefreshName::Owners => None,
+        GroupRefreshName::Client => Some(Refresher::Client),
+        GroupRefreshName::Bootstrap => Some(Refresher::Bootstrap),
+    }
 }
 
 /// A step for every iteration that is asked for.
@@ -114,7 +129,11 @@ fn classes(text: &str) -> Vec<String> {
     }
 }
 
-fn take_part(args: &GroupRunArgs, console: &Console) -> Result<GroupRun, Failure> {
+fn take_part(
+    args: &GroupRunArgs,
+    folder: &JobFolder,
+    console: &Console,
+) -> Result<GroupRun, Failure> {
     let board = open(&args.board)?;
     let rows = match args.features.features {
         Some(_) => Some(args.features.rows()?),
@@ -127,6 +146,7 @@ fn take_part(args: &GroupRunArgs, console: &Console) -> Result<GroupRun, Failure
         rows,
         pooled: args.pooled.clone(),
         model: args.model.clone(),
+        job: folder.clone(),
         poll: Duration::try_from_secs_f64(args.poll)
             .map_err(|error| Failure::input(error.to_string()).at("--poll"))?,
         once: args.once,

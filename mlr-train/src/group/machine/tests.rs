@@ -115,6 +115,62 @@ fn refreshes_are_asked_one_after_the_other_of_as_many_owners_as_open() {
     }
 }
 
+#[test]
+fn one_owner_and_a_server_take_turns() {
+    for refreshes in [0, 2] {
+        let mut session = Session::new(1, 1);
+        session.refreshes = refreshes;
+        session.run(&[1]);
+        let waits = |step, of| Next::Wait {
+            step,
+            of: vec![of],
+            needed: 1,
+            all: if step == Step::Agree { 2 } else { 1 },
+        };
+        assert_eq!(session.next(0), waits(Step::Agree, 1));
+        session.run(&[]);
+        assert!((0..2).all(|me| session.next(me) == Next::Done));
+        let count = |step| session.inbox.all(step).count();
+        for (step, members) in [(Step::Agree, 2), (Step::Accept, 1), (Step::Upload, 1)] {
+            assert_eq!(count(step), members, "{step}");
+        }
+        assert_eq!(session.view(0).refreshes(), refreshes);
+        let model = session.inbox.all(Step::Model).next().unwrap().1;
+        let received = session.inbox.all(Step::Received).next().unwrap().1;
+        assert_eq!(received.answers(), &session.inbox.hash(Step::Model));
+        let before = refreshes
+            .checked_sub(1)
+            .map_or(Step::Verdict, Step::RefreshShare);
+        assert_eq!(model.answers(), &session.inbox.hash(before));
+    }
+    // Whoever has not the model yet is waited for, by the server too.
+    let mut session = Session::new(1, 1);
+    while session.inbox.all(Step::Model).next().is_none() {
+        for me in 0..2 {
+            if let Next::Act(step) = session.next(me) {
+                session.say(me, step);
+            }
+        }
+    }
+    assert_eq!(session.next(0), Next::Act(Step::Received));
+    assert!(matches!(
+        session.next(1),
+        Next::Wait {
+            step: Step::Received,
+            ..
+        }
+    ));
+    // An upload that answers something else, and a question of the owner.
+    let other = session.message(1, Step::RefreshQuestion(0), [5; 32], &[0]);
+    assert!(matches!(
+        refused(&mut session, other),
+        GroupError::Answers { .. }
+    ));
+    let own = session.message(0, Step::RefreshQuestion(0), [0; 32], &[0]);
+    let error = session.inbox.take(&session.charter, own).unwrap_err();
+    assert!(matches!(error, GroupError::Role { .. }), "{error}");
+}
+
 /// A session of four owners, two of whom refresh and open, in which the server has asked for a refresh.
 fn asked_to_refresh() -> Session {
     let mut session = Session::new(4, 2);

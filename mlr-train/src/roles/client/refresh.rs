@@ -49,10 +49,18 @@ pub struct RefreshInput {
 /// # Errors
 /// Files that do not belong together; weights that are not those of the training; the system's.
 pub fn run(input: &RefreshInput, reporter: &dyn Reporter) -> Result<RefreshedWeights, RunError> {
+    answer(input, &PlanFile::read(&input.plan)?, reporter)
+}
+
+/// [`run`] with a plan that has been read: tests have insecure ones, which no file may hold.
+pub(crate) fn answer(
+    input: &RefreshInput,
+    plan: &PlanFile,
+    reporter: &dyn Reporter,
+) -> Result<RefreshedWeights, RunError> {
     let started = Instant::now();
-    let plan = PlanFile::read(&input.plan)?;
     let head = PrivateDirectory::read_head(&input.private)?;
-    let course = course::read(&input.private, &plan)?;
+    let course = course::read(&input.private, plan)?;
     claim(input)?;
     require_trust(&input.private)?;
     let context = plan.context()?;
@@ -71,7 +79,7 @@ pub fn run(input: &RefreshInput, reporter: &dyn Reporter) -> Result<RefreshedWei
     ours("key", head.key.as_ref(), fingerprint)
         .map_err(|e| e.at(input.key.display().to_string()))?;
     let eval = Ckks::new(EvaluationKeys::new(&context))?;
-    let request = Request::read(&input.request, &plan, &eval, |asked| {
+    let request = Request::read(&input.request, plan, &eval, |asked| {
         ours("key", head.key.as_ref(), asked.with.key)?;
         ours("dataset", head.dataset.as_ref(), asked.with.datasets)
     })?;
@@ -82,7 +90,7 @@ pub fn run(input: &RefreshInput, reporter: &dyn Reporter) -> Result<RefreshedWei
         key: fingerprint,
     };
     let request_bytes = std::fs::metadata(&input.request).map_or(0, |file| file.len());
-    let last = Last::read(&input.private, &plan, &context)?;
+    let last = Last::read(&input.private, plan, &context)?;
     let summary = |bytes: u64, again| RefreshedWeights {
         seconds: started.elapsed().as_secs_f64(),
         before,
@@ -110,7 +118,7 @@ pub fn run(input: &RefreshInput, reporter: &dyn Reporter) -> Result<RefreshedWei
     };
     let made = anew(plan.plan.job(), &eval, &holder, &request.vectors, twin);
     let made = made.map_err(|refused| refuse(input, refused))?;
-    let bytes = refresh::answer(&plan, &context, &answered, &made)?;
+    let bytes = refresh::answer(plan, &context, &answered, &made)?;
     // Kept before it is given away: whatever happens now, this request has this answer.
     files::write_atomic(&last.path, &bytes, Access::Private)?;
     refresh::write(&input.out, &bytes)?;

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::owner::Owner;
+use super::payloads::unknown;
 use super::plans::{self, PLAN, Plans};
-use super::terms::{Consent, GroupInput, asked};
+use super::terms::{Ask, GroupInput, asked};
 use super::{pooled, receiver, server};
 use crate::artifacts::RunError;
 use crate::client::Statistics;
@@ -15,9 +16,6 @@ use crate::group::runner::OWN;
 use crate::group::{Step, Turn, Work};
 use crate::joint::Setting;
 use crate::roles::Rows;
-
-/// Asks before anything is said.
-type Ask<'a> = &'a dyn Fn(&Consent) -> Result<(), RunError>;
 
 /// A member's steps.
 pub(super) struct Member<'a> {
@@ -89,11 +87,7 @@ impl<'a> Member<'a> {
             Step::Model => server::model(&setting, turn),
             Step::Question => server::question(&setting, turn),
             Step::Received => receiver::receive(&setting, turn, &self.input.model),
-            step => Err(RunError::input(format!(
-                "expected a step that this version knows, found \"{step}\""
-            ))
-            .at("the board")
-            .hint("all members need a version that knows it: begin a new session")),
+            step => Err(unknown(step)),
         }
     }
 }

@@ -18,8 +18,10 @@ mod pooled;
 mod receiver;
 pub mod run;
 mod server;
+mod single;
 pub mod status;
 mod terms;
+mod wished;
 
 pub use terms::{Consent, GroupInput};
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::member::Member;
 use super::payloads::{POOLING, RECEIVING};
 use super::plans::Plans;
+use super::single::{self, Single};
 use super::terms::{Consent, GroupInput};
 use super::{NAMED, choose, names};
 use crate::artifacts::{Reporter, RunError};
@@ -18,7 +19,7 @@ use crate::group::board::{self, Board, Sort};
 use crate::group::charter::{Charter, Duty, Goal};
 use crate::group::machine::Next;
 use crate::group::runner::OWN;
-use crate::group::{Identity, Round, Runner, Step};
+use crate::group::{Identity, Round, Runner, Step, Work};
 
 /// Rounds that may fail one after the other, as boards in a network do.
 const MOST_FAILURES: usize = 10;
@@ -65,12 +66,15 @@ pub fn run(
     require(&charter, &own, input, &folder)?;
     board::post_text(board, Sort::Charter, &charter.to_json())?;
     let mut runner = Runner::open(&charter, &identity, board, &folder)?;
-    let mut work = Member::new(input, plans, consent);
+    let mut work: Box<dyn Work> = match charter.has_one_owner() {
+        true => Box::new(Single::new(input, plans, consent)),
+        false => Box::new(Member::new(input, plans, consent)),
+    };
     let mut waiting = Waiting::new(input, reporter);
     let mut steps = Vec::new();
     loop {
         reporter.check()?;
-        match runner.round(&mut work, reporter) {
+        match runner.round(&mut *work, reporter) {
             Ok(Round::Acted(step)) => {
                 waiting.failures = 0;
                 reporter.note(&format!("{}: {step}", identity.card().name()));
@@ -128,6 +132,9 @@ fn require(
     let taken = |marker| folder.join(OWN).join(marker).exists();
     if charter.task().goal == Goal::Statistics && !taken(POOLING) {
         Outputs::default().new_file(&input.pooled, "statistics")?;
+    }
+    if is(Duty::Owner) {
+        single::require_places(charter, input, folder)?;
     }
     if charter.task().goal == Goal::Model && is(Duty::Receiver) && !taken(RECEIVING) {
         Outputs::default().new_directory(&input.model, "model")?;

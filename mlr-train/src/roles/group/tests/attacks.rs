@@ -46,6 +46,7 @@ pub(super) fn once_with(
         rows: rows.exists().then(|| Rows::all(rows)),
         pooled: own.join("pooled"),
         model: own.join("model"),
+        job: JobFolder::new(&own),
         poll: Duration::from_millis(1),
         once: true,
     };
