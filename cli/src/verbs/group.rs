@@ -5,7 +5,7 @@ mod consent;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mlr_train::artifacts::folder::JobFolder;
 use mlr_train::group::board::{self, Board};
@@ -15,7 +15,7 @@ use mlr_train::roles::group::create::{self, CreateInput, Created, Described};
 use mlr_train::roles::group::plans::Searched;
 use mlr_train::roles::group::run::{self, GroupRun};
 use mlr_train::roles::group::status::{self, Status};
-use mlr_train::roles::group::{Consent, GroupInput};
+use mlr_train::roles::group::{Consent, GroupInput, USUAL_FRESH};
 
 use self::consent::ask;
 use crate::args::group::{GroupArgs, GroupCreateArgs, GroupRefreshName, GroupRunArgs, GroupStep};
@@ -149,6 +149,7 @@ fn take_part(
         job: folder.clone(),
         poll: Duration::try_from_secs_f64(args.poll)
             .map_err(|error| Failure::input(error.to_string()).at("--poll"))?,
+        fresh: USUAL_FRESH,
         once: args.once,
     };
     let consent = |what: &Consent| ask(what, args.yes);
@@ -159,6 +160,17 @@ fn take_part(
         &consent,
         &Reported::new(console),
     )?)
+}
+
+/// How long ago something was, by the clocks of two machines.
+fn since(seconds: u64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let ago = now.map_or(0, |now| now.as_secs()).saturating_sub(seconds);
+    match ago {
+        0..120 => format!("{ago} s ago"),
+        120..7200 => format!("{} min ago", ago / 60),
+        _ => format!("{} h ago", ago / 3600),
+    }
 }
 
 fn members(out: &mut dyn Write, members: &[Described]) -> io::Result<()> {
@@ -214,7 +226,14 @@ impl Summary for Status {
             }
         }
         for turn in &self.turns {
-            writeln!(out, "{} has to act: {}", turn.party, turn.step)?;
+            write!(out, "{} has to act: {}", turn.party, turn.step)?;
+            match turn.asked {
+                Some(asked) => writeln!(out, "; it alone can, asked {}", since(asked))?,
+                None => writeln!(out)?,
+            }
+        }
+        for one in &self.refusals {
+            writeln!(out, "{} refuses {}: {}", one.party, one.step, one.reason)?;
         }
         for refused in &self.refused {
             writeln!(out, "refused: {refused}")?;

@@ -291,11 +291,13 @@ impl Charter {
             return self.senders_of_one(step);
         }
         match step {
-            Step::Agree | Step::Accept => (0..self.members.len()).collect(),
+            Step::Agree | Step::Accept | Step::Refusal(_) => (0..self.members.len()).collect(),
             Step::Plan => self.with(Duty::Owner).take(1).collect(),
-            Step::Verdict | Step::Model | Step::Question | Step::RefreshQuestion(_) => {
-                self.with(Duty::Server).collect()
-            }
+            Step::Verdict
+            | Step::Model
+            | Step::Call(_)
+            | Step::Question
+            | Step::RefreshQuestion(_) => self.with(Duty::Server).collect(),
             Step::Received if self.task.goal == Goal::Model => self.with(Duty::Receiver).collect(),
             _ => self.with(Duty::Owner).collect(),
         }
@@ -304,7 +306,7 @@ impl Charter {
     /// The same where one owner has all rows: steps of a joint key are nobody's.
     fn senders_of_one(&self, step: Step) -> Vec<usize> {
         match step {
-            Step::Agree => (0..self.members.len()).collect(),
+            Step::Agree | Step::Refusal(_) => (0..self.members.len()).collect(),
             Step::Plan | Step::Upload | Step::RefreshShare(_) | Step::Received => {
                 self.with(Duty::Owner).collect()
             }

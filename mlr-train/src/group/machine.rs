@@ -16,12 +16,16 @@
 //! | refresh-share-K | the owners that question K names | the question | the question |
 //! | model | the server | verdict, or the last shares of a refresh | the verdict, or these shares |
 //! | ready | owners | model | the model |
-//! | question | the server | ready, of as many owners as the threshold says | these |
+//! | call-K | the server, if words that owners are there have grown old | ready, or here-(K-1), of as many owners as the threshold says | the model |
+//! | here-K | owners | call-K | the call |
+//! | question | the server | ready, or here of the last call, of as many owners as the threshold says | these |
 //! | share | the owners that the question names | question | the question |
 //! | received | receivers | share, of these owners | all shares |
 //!
 //! Of one owner and a server: agree (both), plan (the owner), accept (the server), upload (evaluation keys and rows), verdict, refreshes by the owner where the plan has them, model, received; each answers the one before.
 //! A group for statistics ends with them: agree, statistics, received. Whether the server's next word is a question or the model is the plan's to say, which is not known here: it is its turn.
+//!
+//! A member that does not do a step says why: refusal-K, its own number K. It stands until it has done the step after all. Who waits for it ends with its reason, unless enough others are left; nobody is kept from acting.
 //!
 //! Since a message answers the hash of all that it builds on, two members that were shown different messages find out at the next step. An owner that stays away after its upload is waited for by
 //! nobody, as long as enough others open; one that stays away before keeps the session from going on: the others begin a new one without it, and nothing of this one is of use there.
@@ -29,7 +33,7 @@
 mod opening;
 
 use super::charter::{Charter, Duty, Goal};
-use super::{GroupError, Message, Step};
+use super::{GroupError, Message, Refusal, Step};
 use crate::group::inbox::Inbox;
 
 /// What a member does next.
@@ -207,11 +211,14 @@ impl View<'_> {
             Step::RefreshShare(number) => Step::RefreshQuestion(number),
             Step::Model => after_refreshes(self.refreshes()),
             Step::Ready => Step::Model,
-            Step::Question => return self.ready_hash(&self.openers()),
+            Step::Call(_) => Step::Model,
+            Step::Here(number) => Step::Call(number),
+            Step::Question => return self.there_hash(&self.openers(), self.calls()),
             Step::Share => Step::Question,
             Step::Received if self.charter.task().goal == Goal::Statistics => Step::Statistics,
             Step::Received if alone => Step::Model,
             Step::Received => Step::Share,
+            Step::Refusal(_) => return self.charter.session(),
         };
         self.inbox.hash(before)
     }
@@ -294,6 +301,28 @@ impl View<'_> {
         }
         let sender = self.name(server);
         Err(GroupError::Answers { sender, step })
+    }
+
+    /// Why a member does not do a step, as long as it has not done it: its last word on it.
+    #[must_use]
+    pub fn refusal(&self, member: usize) -> Option<&Refusal> {
+        let (_, refusal) = self.inbox.last_refusal(member)?;
+        let done = self.inbox.of(refusal.step(), member).is_some();
+        (!done).then_some(refusal)
+    }
+
+    /// Who keeps what is waited for from coming, by a refusal: none where enough others are left.
+    #[must_use]
+    pub fn refused_by(&self, next: &Next) -> Option<(usize, &Refusal)> {
+        let Next::Wait { of, needed, .. } = next else {
+            return None;
+        };
+        let refusing = of
+            .iter()
+            .filter_map(|one| Some((*one, self.refusal(*one)?)));
+        let refusing: Vec<_> = refusing.collect();
+        let enough = of.len() - refusing.len() >= *needed;
+        refusing.into_iter().next().filter(|_| !enough)
     }
 
     /// Members that the server names in a step: who answers it.

@@ -7,6 +7,11 @@ use crate::group::charter::Duty;
 use crate::group::message::set_hash;
 use crate::group::{GroupError, Step};
 
+/// The word that an owner is there, after so many calls.
+fn there(calls: u32) -> Step {
+    calls.checked_sub(1).map_or(Step::Ready, Step::Here)
+}
+
 impl View<'_> {
     /// From the model on, where one owner has the key: the server waits for its word, so that what somebody deletes is put back.
     pub(super) fn returning(&self) -> Result<Next, GroupError> {
@@ -16,9 +21,12 @@ impl View<'_> {
 
     /// From the model on, where several owners open it.
     pub(super) fn opening(&self) -> Result<Next, GroupError> {
-        let expected = self.answers(Step::Ready);
-        for (member, message) in self.inbox.all(Step::Ready) {
-            self.require(member, message, &expected)?;
+        let calls = self.calls();
+        for step in (0..=calls).map(there).chain((0..calls).map(Step::Call)) {
+            let expected = self.answers(step);
+            for (member, message) in self.inbox.all(step) {
+                self.require(member, message, &expected)?;
+            }
         }
         let Some(active) = self.active()? else {
             return Ok(self.before_question());
@@ -52,15 +60,16 @@ impl View<'_> {
     }
 
     fn before_question(&self) -> Next {
-        if self.is(Duty::Owner) && !self.has(Step::Ready) {
-            return Next::Act(Step::Ready);
+        let step = there(self.calls());
+        if self.is(Duty::Owner) && !self.has(step) {
+            return Next::Act(step);
         }
-        let ready = self.inbox.all(Step::Ready).count();
+        let ready = self.inbox.all(step).count();
         let threshold = self.charter.threshold();
         if ready < threshold {
             return Next::Wait {
-                step: Step::Ready,
-                of: self.inbox.missing(self.charter, Step::Ready),
+                step,
+                of: self.inbox.missing(self.charter, step),
                 needed: threshold - ready,
                 all: threshold,
             };
@@ -71,39 +80,54 @@ impl View<'_> {
         }
     }
 
-    /// Owners that the server would choose: the first of those that are ready.
+    /// How often the server has asked anew who is there.
     #[must_use]
-    pub fn openers(&self) -> Vec<usize> {
-        let ready = self.inbox.all(Step::Ready).map(|(member, _)| member);
-        ready.take(self.charter.threshold()).collect()
+    pub fn calls(&self) -> u32 {
+        let is_called = |number: &u32| self.inbox.all(Step::Call(*number)).next().is_some();
+        (0..).take_while(is_called).count() as u32
     }
 
-    pub(super) fn ready_hash(&self, members: &[usize]) -> [u8; 32] {
-        let ready = members
+    /// Owners that are there by their last word, and what they said.
+    pub fn there(&self) -> impl Iterator<Item = (usize, Step)> {
+        let step = there(self.calls());
+        self.inbox.all(step).map(move |(member, _)| (member, step))
+    }
+
+    /// Owners that the server would choose: the first of those that are there.
+    #[must_use]
+    pub fn openers(&self) -> Vec<usize> {
+        let there = self.there().map(|(member, _)| member);
+        there.take(self.charter.threshold()).collect()
+    }
+
+    pub(super) fn there_hash(&self, members: &[usize], calls: u32) -> [u8; 32] {
+        let step = there(calls);
+        let words = members
             .iter()
-            .filter_map(|member| self.inbox.of(Step::Ready, *member));
-        set_hash(ready)
+            .filter_map(|member| self.inbox.of(step, *member));
+        set_hash(words)
     }
 
     /// The owners that open, once the server has chosen them.
     ///
     /// # Errors
-    /// [`GroupError::Answers`] for a choice of others than owners that are ready, or of another number.
+    /// [`GroupError::Answers`] for a choice of others than owners that are there, or of another number.
     pub fn active(&self) -> Result<Option<Vec<usize>>, GroupError> {
         let Some((server, question)) = self.inbox.all(Step::Question).next() else {
             return Ok(None);
         };
         let chosen: Vec<usize> = question.members().iter().map(|one| *one as usize).collect();
         let different: BTreeSet<_> = chosen.iter().collect();
+        let calls = question.asked().unwrap_or_default().calls;
         let ready = chosen
             .iter()
-            .all(|member| self.inbox.of(Step::Ready, *member).is_some());
+            .all(|member| self.inbox.of(there(calls), *member).is_some());
         let fits = different.len() == chosen.len() && chosen.len() == self.charter.threshold();
         if !ready && fits {
             // Their words are on the way, or were deleted: nothing is answered before they are back.
             return Ok(None);
         }
-        if !fits || question.answers() != &self.ready_hash(&chosen) {
+        if !fits || question.answers() != &self.there_hash(&chosen, calls) {
             return Err(GroupError::Answers {
                 sender: self.name(server),
                 step: Step::Question,

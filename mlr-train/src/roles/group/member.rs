@@ -2,18 +2,20 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::owner::Owner;
 use super::payloads::unknown;
 use super::plans::{self, PLAN, Plans};
+use super::presence::Presence;
 use super::terms::{Ask, GroupInput, asked};
-use super::{pooled, receiver, server};
+use super::{pooled, receiver, refusals, server};
 use crate::artifacts::RunError;
 use crate::client::Statistics;
 use crate::group::charter::{Duty, Goal};
 use crate::group::machine::View;
 use crate::group::runner::OWN;
-use crate::group::{Step, Turn, Work};
+use crate::group::{Refusal, Step, Turn, Work};
 use crate::joint::Setting;
 use crate::roles::Rows;
 
@@ -24,6 +26,7 @@ pub(super) struct Member<'a> {
     consent: Ask<'a>,
     statistics: Option<Statistics>,
     setting: Option<Arc<Setting>>,
+    presence: Presence,
 }
 
 impl<'a> Member<'a> {
@@ -34,6 +37,7 @@ impl<'a> Member<'a> {
             consent,
             statistics: None,
             setting: None,
+            presence: Presence::default(),
         }
     }
 
@@ -93,7 +97,15 @@ impl<'a> Member<'a> {
 }
 
 impl Work for Member<'_> {
+    fn look(&mut self, view: View<'_>) {
+        self.presence.look(view, Instant::now());
+    }
+
     fn choose(&mut self, view: View<'_>, folder: &Path, step: Step) -> Result<Step, RunError> {
+        if step == Step::Question {
+            let now = Instant::now();
+            return Ok(self.presence.question(view, now, self.input.fresh));
+        }
         if step != Step::Model {
             return Ok(step);
         }
@@ -105,6 +117,10 @@ impl Work for Member<'_> {
         } else {
             step
         })
+    }
+
+    fn refusal(&self, step: Step, error: &RunError) -> Option<Refusal> {
+        refusals::said(step, error)
     }
 
     fn perform(&mut self, turn: &mut Turn<'_>) -> Result<(), RunError> {
@@ -133,7 +149,7 @@ impl Work for Member<'_> {
                 plans::accept(own.as_ref(), turn, self.plans)
             }
             // That it is there is all there is to say.
-            Step::Ready => Ok(()),
+            Step::Ready | Step::Call(_) | Step::Here(_) => Ok(()),
             _ => self.joint(turn),
         }
     }

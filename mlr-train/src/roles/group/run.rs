@@ -11,6 +11,7 @@ use super::payloads::{POOLING, RECEIVING};
 use super::plans::Plans;
 use super::single::{self, Single};
 use super::terms::{Consent, GroupInput};
+use super::tidied::tidy;
 use super::{NAMED, choose, names};
 use crate::artifacts::{Reporter, RunError};
 use crate::canonical::hex;
@@ -19,7 +20,7 @@ use crate::group::board::{self, Board, Sort};
 use crate::group::charter::{Charter, Duty, Goal};
 use crate::group::machine::Next;
 use crate::group::runner::OWN;
-use crate::group::{Identity, Round, Runner, Step, Work};
+use crate::group::{GroupError, Identity, Refusal, Round, Runner, Step, Work};
 
 /// Rounds that may fail one after the other, as boards in a network do.
 const MOST_FAILURES: usize = 10;
@@ -82,6 +83,9 @@ pub fn run(
             }
             Ok(Round::Done) => break,
             Ok(Round::Waits(next)) => waiting.pause(&awaited(&charter, &next))?,
+            Ok(Round::Refused { member, refusal }) => {
+                return Err(refused_by(&charter, member, &refusal));
+            }
             Ok(Round::Lacks { step, member, file }) => {
                 let names = names(&charter, &[member]);
                 let what = if file.altered {
@@ -100,6 +104,9 @@ pub fn run(
             Err(error) => return Err(error),
         }
         waiting.refused(&runner);
+    }
+    if let Err(error) = tidy(&folder) {
+        reporter.warn(&format!("{} could be smaller: {error}", folder.display()));
     }
     let received = runner.inbox().of(Step::Received, runner.me());
     let received = received.filter(|_| charter.task().goal == Goal::Model);
@@ -140,6 +147,17 @@ fn require(
         Outputs::default().new_directory(&input.model, "model")?;
     }
     Ok(())
+}
+
+/// What this member ends with where another refuses what it waits for.
+fn refused_by(charter: &Charter, member: usize, refusal: &Refusal) -> RunError {
+    let sender = names(charter, &[member]).join(", ");
+    GroupError::Refusal {
+        sender,
+        step: refusal.step(),
+        reason: refusal.reason().to_owned(),
+    }
+    .into()
 }
 
 /// For whom a member waits, in words.

@@ -12,6 +12,9 @@ use crate::canonical::hex;
 use crate::group::charter::{Charter, Duty, Goal, Refresher};
 use crate::roles::Rows;
 
+/// How long an owner's word that it is there counts.
+pub const USUAL_FRESH: Duration = Duration::from_secs(120);
+
 /// What [`run`](super::run::run) needs.
 #[derive(Clone, Debug)]
 pub struct GroupInput {
@@ -31,6 +34,8 @@ pub struct GroupInput {
     pub job: JobFolder,
     /// How long it waits between two looks at the board.
     pub poll: Duration,
+    /// How long the server takes an owner's word that it is there to open the model for good, before it asks anew.
+    pub fresh: Duration,
     /// Whether to end where others have to do something first.
     pub once: bool,
 }

@@ -12,12 +12,13 @@ use std::sync::Arc;
 pub(super) use owner::require_places;
 
 use super::plans::{PLAN, Plans};
+use super::refusals;
 use super::terms::{Ask, GroupInput, asked};
 use crate::artifacts::{PlanFile, RunError};
 use crate::group::charter::Duty;
 use crate::group::machine::View;
 use crate::group::runner::OWN;
-use crate::group::{Step, Turn, Work};
+use crate::group::{Refusal, Step, Turn, Work};
 
 /// Names in payloads.
 const EVAL_KEYS: &str = "eval-keys";
@@ -72,6 +73,10 @@ impl Work for Single<'_> {
         } else {
             step
         })
+    }
+
+    fn refusal(&self, step: Step, error: &RunError) -> Option<Refusal> {
+        refusals::said(step, error)
     }
 
     fn perform(&mut self, turn: &mut Turn<'_>) -> Result<(), RunError> {

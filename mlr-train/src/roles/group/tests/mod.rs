@@ -8,6 +8,7 @@ mod bucket;
 mod kills;
 mod processes;
 mod refreshes;
+mod refusals;
 mod single;
 mod sums;
 
@@ -18,11 +19,11 @@ use std::time::{Duration, Instant};
 
 use ndarray::Array2;
 
-use super::GroupInput;
 use super::create::{self, CreateInput};
 use super::party::{self, PartyInput};
 use super::plans::{Plans, Searched, joint};
 use super::run::{self, GroupRun};
+use super::{GroupInput, USUAL_FRESH};
 use crate::artifacts::folder::JobFolder;
 use crate::artifacts::recipe::RecipeFile;
 use crate::artifacts::{PlanFile, Reporter, RunError, Silent};
@@ -43,6 +44,8 @@ const ROWS: usize = 40;
 const MEMBER: &str = "VELUM_TEST_GROUP_MEMBER";
 /// Where it finds its board, if that is no folder beside its files.
 const BOARD: &str = "VELUM_TEST_GROUP_BOARD";
+/// With it a server takes no word for good that is older than a moment.
+const IMPATIENT: &str = "VELUM_TEST_GROUP_IMPATIENT";
 /// A group that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -235,15 +238,19 @@ impl Group {
 
     /// A process of a member.
     fn spawn(&self, member: usize) -> Child {
-        Command::new(std::env::current_exe().unwrap())
+        self.process(member).spawn().unwrap()
+    }
+
+    fn process(&self, member: usize) -> Command {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
             .args(["roles::group::tests::member", "--exact", "--nocapture"])
             .env(MEMBER, self.own(member))
             .envs(self.bucket.iter().map(|address| (BOARD, address)))
             .env("RAYON_NUM_THREADS", "1")
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+            .stderr(Stdio::piped());
+        command
     }
 
     /// Waits for a process that ends well.
@@ -305,6 +312,10 @@ fn act(own: &Path) -> Result<GroupRun, RunError> {
         model: own.join("model"),
         job: JobFolder::new(own),
         poll: Duration::from_millis(100),
+        fresh: match std::env::var_os(IMPATIENT) {
+            Some(_) => Duration::from_millis(200),
+            None => USUAL_FRESH,
+        },
         once: false,
     };
     run::run(&input, &*board, &Insecure, &|_| Ok(()), &Silent)

@@ -254,3 +254,37 @@ fn a_plan_that_is_searched_has_what_the_charter_wishes() {
         assert!(refused.is_err(), "{other:?}");
     }
 }
+
+#[test]
+fn a_charter_that_names_nothing_fixes_what_is_usual_and_shows_it() {
+    let group = Group::new(2, 2, Goal::Model);
+    let board = FolderBoard::open(&group.board()).unwrap();
+    let charter = super::super::choose(&board, None, |_| true).unwrap();
+    let task = Task {
+        wishes: Wishes::default(),
+        ..charter.task().clone()
+    };
+    let charter = Charter::new(charter.members().to_vec(), 2, task).unwrap();
+    let text = crate::roles::group::terms::asked(&charter).lines.join("\n");
+    for said in [
+        "2 iterations of steps 4, 4",
+        "degree 3 on scores to 6",
+        "without refreshes",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    // The small plan has steps 4 and 8, whoever made it.
+    let map = map_of(&{
+        let (features, labels) = rows(0);
+        Statistics::of(&crate::data::FeatureSet::new(features, labels, None, "rows").unwrap())
+    });
+    let plan = small_plan(
+        &[ROWS / 2, ROWS / 2],
+        &map,
+        joint(&charter),
+        Arrangement::RowMajor,
+    );
+    let (expected, found) = require_wished(&charter, plan.plan.job()).unwrap_err();
+    assert_eq!(expected, "of steps 4, 4");
+    assert_eq!(found, "of steps 4, 8");
+}
