@@ -66,16 +66,6 @@ pub(crate) fn answer(
     let context = plan.context()?;
     let key = secret_key::read(&input.key, &context)?;
     let fingerprint = secret_key::fingerprint(&key)?;
-    let hex = |hash: [u8; 32]| blake3::Hash::from_bytes(hash).to_hex().to_string();
-    let ours = |what, expected: Option<&String>, found: [u8; 32]| match expected {
-        Some(expected) if *expected == hex(found) => Ok(()),
-        expected => Err(RunError::input(format!(
-            "expected the {what} {} of the private directory, found {}",
-            short(expected.map_or("none", String::as_str)),
-            short(&hex(found))
-        ))
-        .hint("plan, key, private directory and request must belong to the same run")),
-    };
     ours("key", head.key.as_ref(), fingerprint)
         .map_err(|e| e.at(input.key.display().to_string()))?;
     let eval = Ckks::new(EvaluationKeys::new(&context))?;
@@ -135,6 +125,23 @@ pub(crate) fn answer(
     };
     keep_record(&input.private, done.clone(), subject, reporter);
     Ok(done)
+}
+
+fn hex(hash: [u8; 32]) -> String {
+    blake3::Hash::from_bytes(hash).to_hex().to_string()
+}
+
+/// Refuses what is not of the run that the private directory names.
+fn ours(what: &str, expected: Option<&String>, found: [u8; 32]) -> Result<(), RunError> {
+    match expected {
+        Some(expected) if *expected == hex(found) => Ok(()),
+        expected => Err(RunError::input(format!(
+            "expected the {what} {} of the private directory, found {}",
+            short(expected.map_or("none", String::as_str)),
+            short(&hex(found))
+        ))
+        .hint("plan, key, private directory and request must belong to the same run")),
+    }
 }
 
 /// Checks the place of the answer.

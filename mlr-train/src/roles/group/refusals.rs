@@ -51,7 +51,7 @@ mod tests {
         for step in [Step::Received, Step::RefreshShare(0), Step::Share] {
             assert_eq!(told(step, proof()).unwrap(), OWN_BUSINESS);
         }
-        let row = || RunError::input("row 7 has 3.5").at("/home/me/rows.csv");
+        let row = || RunError::input("row 7 has 3.5").at("mine/rows.csv");
         for step in [Step::Plan, Step::Upload, Step::Verdict, Step::Statistics] {
             assert_eq!(told(step, row()).unwrap(), OWN_BUSINESS);
         }

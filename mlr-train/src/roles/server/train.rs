@@ -1,5 +1,7 @@
 //! `train`: what the server runs. No type in here can hold a secret key.
 
+mod together;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,6 +13,7 @@ use he_core::wire::{Hash, Lock};
 use velum_record::server::Trained;
 use velum_record::{Step, Subject};
 
+pub(crate) use self::together::require_together;
 use super::pace;
 use crate::artifacts::checkpoint::{self, Checkpoint};
 use crate::artifacts::dataset::Shards;
@@ -60,31 +63,6 @@ pub(crate) fn train_planned(
     reporter: &dyn Reporter,
 ) -> Result<Trained, RunError> {
     Begun::new(input, reporter)?.train(input, plan, reporter)
-}
-
-/// Refuses evaluation keys and encrypted rows that do not belong to the plan and to each other, without training; the fingerprint of their key and the hash of the rows.
-/// Cost: all evaluation keys are read and checked; rows are when they are trained on.
-///
-/// # Errors
-/// As [`train`] before its first iteration; keys of a version that does not name theirs.
-pub(crate) fn require_together(
-    input: &TrainInput,
-    plan: &PlanFile,
-    reporter: &dyn Reporter,
-) -> Result<(blake3::Hash, blake3::Hash), RunError> {
-    refuse_secrets(input, reporter)?;
-    let context = plan.context()?;
-    let shards = Shards::open(&input.datasets, plan, &context)?;
-    let key = require_one_key(&input.eval_keys, &shards)?;
-    let key = key.ok_or_else(|| {
-        RunError::input("expected evaluation keys that name their key, found older ones")
-            .at(input.eval_keys.display().to_string())
-            .hint("run keygen again with this version")
-    })?;
-    require_memory(plan)?;
-    evaluation_keys::read(&input.eval_keys, plan, &context)?;
-    require_bootstrap_keys(input, plan)?;
-    Ok((key, shards.hash()))
 }
 
 /// A training whose inputs hold nothing secret and whose output is its own. That comes before anything is read: a secret key in the plan's place is not told to be no plan.
