@@ -396,6 +396,65 @@ fn train_as_one_would(wishes: &[&str]) {
     assert!((together - alone).abs() <= 0.0101, "{together}, {alone}");
 }
 
+#[test]
+fn an_only_owner_takes_a_folder_of_its_own() {
+    let place = tempfile::tempdir().unwrap();
+    let top = place.path();
+    for name in ["board", "owner", "server"] {
+        std::fs::create_dir(top.join(name)).unwrap();
+    }
+    for name in ["owner", "server"] {
+        done(&top.join(name), &["party", "--name", name]);
+    }
+    let create = |more: &str| {
+        let words = "group create --board board --classes 10 --width 64 --purpose digits \
+             --server server/client/party.card.json --owner owner/client/party.card.json";
+        let words = words.split_whitespace().chain(more.split_whitespace());
+        velum(top, &words.collect::<Vec<_>>())
+    };
+    // What one owner cannot ask for is refused before anything is on the board.
+    for (more, says) in [
+        ("--threshold 2", "threshold of 1"),
+        ("--refresh owners", "by the client or by bootstrapping"),
+        ("--receiver server/client/party.card.json", "alone receives"),
+    ] {
+        let refused = create(more);
+        assert_eq!(refused.code, 1, "{refused}");
+        assert!(refused.stderr.contains(says), "{refused}");
+    }
+    assert_eq!(std::fs::read_dir(top.join("board")).unwrap().count(), 0);
+    assert_eq!(create("").code, 0);
+    let session = done(top, &["group", "status", "--board", "board"])["session"].clone();
+    let session = session.as_str().unwrap();
+    let owner = top.join("owner");
+    std::fs::create_dir_all(owner.join("server")).unwrap();
+    std::fs::write(owner.join("server/plan.json"), "another job's").unwrap();
+    let run = [
+        "group",
+        "run",
+        "--board",
+        "../board",
+        "--session",
+        session,
+        "--yes",
+        "--once",
+    ];
+    let rows = ["--features", DIGITS, "--rows", "0..400"];
+    let refused = velum(&owner, &[&run[..], &rows].concat());
+    assert_eq!(refused.code, 1, "{refused}");
+    assert!(
+        refused.stderr.contains("of its own, with --job"),
+        "{refused}"
+    );
+    let own = ["--job", "job", "--key", "client/keys/party.key"];
+    std::fs::create_dir(owner.join("job")).unwrap();
+    let waits = velum(&owner, &[&run[..], &rows, &own].concat());
+    assert_eq!(waits.code, 4, "{waits}");
+    for said in ["2 iterations of steps 4, 4", "no feature, label or weight"] {
+        assert!(waits.stderr.contains(said), "{waits}");
+    }
+}
+
 /// At 128 bits, as processes: one owner and a server on a board, with and without refreshes by the owner; the model is that of the job's verbs to the bits that are certain.
 #[test]
 #[ignore = "half a minute: one owner and a server at 128 bits, twice"]

@@ -104,7 +104,7 @@ pub struct GroupCreateArgs {
 #[command(after_help = "Runs at: each member.\n\
                   Leaves the machine: of an owner, sums of its rows under masks that cancel in the total, sealed for the owners; for a model also shares of keys and of its secret, its rows as ciphertexts with proofs, where the charter says so shares of refreshes of the weights, which are under masks, and one share of the opening, sealed for the receivers. \
                   Of an only owner, the plan, evaluation keys, its rows as ciphertexts, and where the charter says so weights that it encrypts anew; its key, plan and what else is its own lie in the job's folder as those of keygen, plan and encrypt do, and of the job's own features it trains on the rows that those do, unless --rows says others. What is revealed to whom is shown, and asked once a session; nothing is said before.\n\
-                  Exit code 4 with --once: others have to act first.")]
+                  Exit code 4 with --once: others have to act first; 1: this member, or one that is waited for, refuses a step, and says why.")]
 pub struct GroupRunArgs {
     /// What all members reach: a folder, or s3://BUCKET/PREFIX, whose server and credentials are in AWS_ENDPOINT, AWS_ACCESS_KEY_ID and so on (cargo feature `object-store`).
     #[arg(long, value_name = "BOARD")]

@@ -230,7 +230,8 @@ impl<'a> Runner<'a> {
                 let step = work.choose(view, &self.folder, step)?;
                 let acted = self.act(step, &listing, work, reporter);
                 if let Err(error) = &acted {
-                    self.refuse(work.refusal(step, error), &listing)?;
+                    // What cannot be posted now the next process posts: the error that is told is the step's.
+                    let _unposted = self.refuse(work.refusal(step, error), &listing);
                 }
                 acted
             }
