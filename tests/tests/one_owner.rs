@@ -68,7 +68,16 @@ fn an_only_owner_takes_a_folder_of_its_own() {
 #[test]
 #[ignore = "half a minute: one owner and a server at 128 bits, twice"]
 fn one_owner_and_a_server_train_on_a_board_what_they_would_with_files() {
-    let long: &[&str] = &["--iterations", "4", "--steps", "4,4,4,4", "--range", "8"];
+    let long: &[&str] = &[
+        "--iterations",
+        "4",
+        "--steps",
+        "4,4,4,4",
+        "--range",
+        "8",
+        "--degree",
+        "7",
+    ];
     for (wishes, refresh) in [(&[][..], &[][..]), (long, &["--refresh", "client"])] {
         let place = tempfile::tempdir().unwrap();
         let top = place.path();
