@@ -93,7 +93,7 @@ fn dispatch(name: &str, cli: &Cli, folder: &JobFolder, console: &Console) -> Res
         Verb::Decrypt(args) => console.finish(name, &verbs::decrypt::run(args, console)?),
         Verb::Evaluate(args) => console.finish(name, &verbs::evaluate::run(args, console)?),
         Verb::Party(args) => console.finish(name, &verbs::party::run(args)?),
-        Verb::Group(args) => verbs::group::run(name, args, console),
+        Verb::Group(args) => verbs::group::run(name, args, folder, console),
         Verb::Predict(args) => verbs::predict::run(name, args, console),
         Verb::Inspect(args) => console.finish(name, &verbs::inspect::run(args)?),
         #[cfg(feature = "extract")]

@@ -8,14 +8,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ed25519_dalek::{Signer as _, SigningKey};
+use he_core::error::Class;
 use he_core::wire::Existing;
 use mlr_train::group::board::{Board as _, FolderBoard, Name, Sort};
 use mlr_train::group::charter::{Charter, Duty, Goal, Member, Task, Wishes};
 use mlr_train::group::machine::View;
-use mlr_train::group::message::{DOMAIN, Draft, FileEntry};
+use mlr_train::group::message::{Asked, DOMAIN, Draft, FileEntry};
 use mlr_train::group::seal::{self, Binding};
 use mlr_train::group::transcript::{self, Question, Transcript};
-use mlr_train::group::{Card, Identity, Inbox, Message, Step};
+use mlr_train::group::{Card, Identity, Inbox, Message, Refusal, Step};
 use mlr_train::roles::group::status;
 
 use crate::engine::{Repair, Target, as_it_is};
@@ -132,6 +133,8 @@ impl Group {
             Step::RefreshShare(0),
             Step::Model,
             Step::Ready,
+            Step::Call(0),
+            Step::Here(0),
             Step::Question,
             Step::Share,
             Step::Received,
@@ -151,13 +154,23 @@ impl Group {
                     members: named.iter().map(|one| *one as u32).collect(),
                     files: vec![FileEntry::of("a/file", &file).unwrap()],
                 };
-                now.push(Message::sign(draft, &self.identities[member]).unwrap());
+                let (calls, sender) = (view.calls(), &self.identities[member]);
+                let said = match step {
+                    Step::Question => Message::ask(draft, Asked { calls, seconds: 7 }, sender),
+                    _ => Message::sign(draft, sender),
+                };
+                now.push(said.unwrap());
             }
             for message in now {
                 inbox.take(&self.charter, message.clone()).unwrap();
                 all.push(message);
             }
         }
+        let refusal = Refusal::new(Step::Verdict, Class::Verification, "a proof").unwrap();
+        let session = self.charter.session();
+        let refused = Message::refuse(&session, 0, refusal, &self.identities[0]).unwrap();
+        inbox.take(&self.charter, refused.clone()).unwrap();
+        all.push(refused);
         all
     }
 

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::program::{Outcome, command, done, velum};
 use crate::secrecy::{Needles, secret};
 
-const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cli/data/digits.csv.gz");
+pub(crate) const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cli/data/digits.csv.gz");
 const ROWS: [&str; 3] = ["0..400", "400..900", "900..1400"];
 
 /// Three owners' folders and a board beside them.
@@ -63,7 +63,7 @@ fn part(owner: usize, session: &str) -> Vec<&str> {
     [&group[..], &rows, &["--yes", "--poll", "0.05"]].concat()
 }
 
-fn begin(at: &Path, words: &[&str]) -> Child {
+pub(crate) fn begin(at: &Path, words: &[&str]) -> Child {
     command(at)
         .arg("--json")
         .args(words)
@@ -222,7 +222,7 @@ fn nobody_agrees_for_a_member_and_no_key_is_overwritten() {
         &["--purpose", "x", "--owner", "0/client/party.card.json"],
     ]
     .concat();
-    refused(owners.folder.path(), &few, "2 to 256 owners");
+    refused(owners.folder.path(), &few, "a server beside it");
 }
 
 /// The board as it was built: in a bucket of an S3 server that the environment names, or with a word on how to get one.

@@ -394,6 +394,10 @@ const FOLLOWED: &[(&str, &str)] = &[
     ("say --session with it and --yes", "hints_of_groups_help"),
     ("without --once it waits", "hints_of_groups_help"),
     (
+        "in a folder of its own, with --job",
+        "an_only_owner_takes_a_folder_of_its_own",
+    ),
+    (
         "--trust-key-holder goes on",
         "two_owners_train_the_model_of_all_rows",
     ),

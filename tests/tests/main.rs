@@ -46,6 +46,7 @@ mod journey;
 mod kills;
 mod manners;
 mod names;
+mod one_owner;
 mod outputs;
 mod owners;
 mod prediction;

@@ -1,4 +1,4 @@
-//! The arguments of `group`: what owners who trust nobody do together on a board.
+//! The arguments of `group`: what owners who trust nobody, or one owner and its server, do on a board.
 
 use std::path::PathBuf;
 
@@ -33,8 +33,12 @@ pub enum GroupStep {
 /// Who refreshes weights in a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum GroupRefreshName {
-    /// The owners: they open the weights under masks and encrypt them anew.
+    /// Several owners: they open the weights under masks and encrypt them anew.
     Owners,
+    /// One owner: it decrypts the weights, compares them with its own training in clear and encrypts them anew.
+    Client,
+    /// One owner's server, alone.
+    Bootstrap,
 }
 
 /// Arguments of `group create`.
@@ -45,7 +49,7 @@ pub struct GroupCreateArgs {
     /// What all members reach: a folder, or s3://BUCKET/PREFIX, whose server and credentials are in AWS_ENDPOINT, AWS_ACCESS_KEY_ID and so on (cargo feature `object-store`).
     #[arg(long, value_name = "BOARD")]
     pub board: PathBuf,
-    /// Cards of the owners, in the order that numbers them.
+    /// Cards of the owners, in the order that numbers them. One alone has an ordinary key of its own, and gets the model.
     #[arg(long, value_name = "CARD", num_args = 1.., required = true)]
     pub owner: Vec<PathBuf>,
     /// Card of the server that trains a model; without it the group pools statistics alone.
@@ -54,7 +58,7 @@ pub struct GroupCreateArgs {
     /// Cards of those who receive the model [default: the owners].
     #[arg(long, value_name = "CARD", num_args = 1.., requires = "server")]
     pub receiver: Vec<PathBuf>,
-    /// How many owners open the model together, 2 or more [default: all of them].
+    /// How many owners open the model together, 2 or more, 1 of one [default: all of them].
     #[arg(long, value_name = "T", requires = "server")]
     pub threshold: Option<usize>,
     /// Principal axes to keep in the plan [default: as for velum plan].
@@ -75,7 +79,7 @@ pub struct GroupCreateArgs {
     /// Its degree, odd, 3 to 15 [default: as for velum plan].
     #[arg(long, value_name = "K", requires = "server", value_parser = clap::value_parser!(u32).range(3..=15))]
     pub degree: Option<u32>,
-    /// Who gives the weights levels again during the training, for more iterations than parameters have levels for: as many owners as open the model.
+    /// Who gives the weights levels again during the training, for more iterations than parameters have levels for: of several owners as many as open the model.
     #[arg(long, value_enum, requires = "server")]
     pub refresh: Option<GroupRefreshName>,
     /// Iterations between two refreshes [default: the fastest].
@@ -98,8 +102,9 @@ pub struct GroupCreateArgs {
 /// Arguments of `group run`.
 #[derive(Debug, Args)]
 #[command(after_help = "Runs at: each member.\n\
-                  Leaves the machine: of an owner, sums of its rows under masks that cancel in the total, sealed for the owners; for a model also shares of keys and of its secret, its rows as ciphertexts with proofs, where the charter says so shares of refreshes of the weights, which are under masks, and one share of the opening, sealed for the receivers. What is revealed to whom is shown, and asked once a session; nothing is said before.\n\
-                  Exit code 4 with --once: others have to act first.")]
+                  Leaves the machine: of an owner, sums of its rows under masks that cancel in the total, sealed for the owners; for a model also shares of keys and of its secret, its rows as ciphertexts with proofs, where the charter says so shares of refreshes of the weights, which are under masks, and one share of the opening, sealed for the receivers. \
+                  Of an only owner, the plan, evaluation keys, its rows as ciphertexts, and where the charter says so weights that it encrypts anew; its key, plan and what else is its own lie in the job's folder as those of keygen, plan and encrypt do, and of the job's own features it trains on the rows that those do, unless --rows says others. What is revealed to whom is shown, and asked once a session; nothing is said before.\n\
+                  Exit code 4 with --once: others have to act first; 1: this member, or one that is waited for, refuses a step, and says why.")]
 pub struct GroupRunArgs {
     /// What all members reach: a folder, or s3://BUCKET/PREFIX, whose server and credentials are in AWS_ENDPOINT, AWS_ACCESS_KEY_ID and so on (cargo feature `object-store`).
     #[arg(long, value_name = "BOARD")]

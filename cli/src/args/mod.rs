@@ -62,7 +62,7 @@ use crate::face::flags::Global;
                   In a job's folder they need no paths: velum extract --images FOLDER, then the others as they are; server/ is what the server gets.\n\
                   There encrypt makes the keys and report evaluates, where that was not done yet.\n\
                   Predictions on encrypted rows: predict plan, keygen, predict encrypt (client) -> predict score (server) -> predict decrypt (client).\n\
-                  Several owners who trust nobody: party, group create, then group run (every owner and the server), on a folder that all reach.\n\
+                  Several owners who trust nobody, or one and its server, without carrying files: party, group create, then group run (every owner and the server), on a folder or in a bucket that all reach.\n\
                   Exit codes: 0 done, 1 wrong input or refused, 2 environment, 3 verification failed, 4 waits for somebody else (a refresh, members of a group), 130 interrupted."
 )]
 pub struct Cli {
@@ -101,7 +101,7 @@ pub enum Verb {
     Predict(PredictArgs),
     /// Client: make the keys of a party of groups, and the card that the others need.
     Party(PartyArgs),
-    /// Anyone: what owners who trust nobody do together, on a board that all of them reach.
+    /// Anyone: what owners who trust nobody, or one owner and its server, do on a board that all of them reach.
     Group(GroupArgs),
     /// Client: one page of HTML that tells what a job did, from the records of its steps.
     Report(ReportArgs),

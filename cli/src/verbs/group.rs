@@ -5,16 +5,17 @@ mod consent;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use mlr_train::artifacts::folder::JobFolder;
 use mlr_train::group::board::{self, Board};
-use mlr_train::group::charter::{Duty, Goal, Task, Wishes};
+use mlr_train::group::charter::{Duty, Goal, Refresher, Task, Wishes};
 use mlr_train::roles::client::plan::DEFAULT_STEP;
 use mlr_train::roles::group::create::{self, CreateInput, Created, Described};
 use mlr_train::roles::group::plans::Searched;
 use mlr_train::roles::group::run::{self, GroupRun};
 use mlr_train::roles::group::status::{self, Status};
-use mlr_train::roles::group::{Consent, GroupInput};
+use mlr_train::roles::group::{Consent, GroupInput, USUAL_FRESH};
 
 use self::consent::ask;
 use crate::args::group::{GroupArgs, GroupCreateArgs, GroupRefreshName, GroupRunArgs, GroupStep};
@@ -26,10 +27,15 @@ use crate::face::reporter::Reported;
 const MOST_BYTES: u64 = 64 << 30;
 
 /// Does what the arguments say.
-pub(crate) fn run(name: &str, args: &GroupArgs, console: &Console) -> Result<(), Failure> {
+pub(crate) fn run(
+    name: &str,
+    args: &GroupArgs,
+    folder: &JobFolder,
+    console: &Console,
+) -> Result<(), Failure> {
     match &args.step {
         GroupStep::Create(args) => console.finish(name, &create(args)?),
-        GroupStep::Run(args) => console.finish(name, &take_part(args, console)?),
+        GroupStep::Run(args) => console.finish(name, &take_part(args, folder, console)?),
         GroupStep::Status(args) => {
             let board = open(&args.board)?;
             console.finish(name, &status::run(&*board, args.session.as_deref())?)
@@ -80,14 +86,23 @@ fn create(args: &GroupCreateArgs) -> Result<Created, Failure> {
                 steps: steps(args)?,
                 range: args.range,
                 degree: args.degree,
-                refresh_every: (args.refresh)
-                    .map(|GroupRefreshName::Owners| args.refresh_every.map_or(0, usize::from)),
+                refresh_every: (args.refresh).map(|_| args.refresh_every.map_or(0, usize::from)),
+                refresher: args.refresh.and_then(refresher),
             },
             largest_sum: args.largest_sum,
             most_bytes: MOST_BYTES,
         },
     };
     Ok(create::run(&input, &*board)?)
+}
+
+/// Who refreshes one owner's weights; several owners do it together, and none of them is named.
+fn refresher(name: GroupRefreshName) -> Option<Refresher> {
+    match name {
+        GroupRefreshName::Owners => None,
+        GroupRefreshName::Client => Some(Refresher::Client),
+        GroupRefreshName::Bootstrap => Some(Refresher::Bootstrap),
+    }
 }
 
 /// A step for every iteration that is asked for.
@@ -114,7 +129,11 @@ fn classes(text: &str) -> Vec<String> {
     }
 }
 
-fn take_part(args: &GroupRunArgs, console: &Console) -> Result<GroupRun, Failure> {
+fn take_part(
+    args: &GroupRunArgs,
+    folder: &JobFolder,
+    console: &Console,
+) -> Result<GroupRun, Failure> {
     let board = open(&args.board)?;
     let rows = match args.features.features {
         Some(_) => Some(args.features.rows()?),
@@ -127,8 +146,10 @@ fn take_part(args: &GroupRunArgs, console: &Console) -> Result<GroupRun, Failure
         rows,
         pooled: args.pooled.clone(),
         model: args.model.clone(),
+        job: folder.clone(),
         poll: Duration::try_from_secs_f64(args.poll)
             .map_err(|error| Failure::input(error.to_string()).at("--poll"))?,
+        fresh: USUAL_FRESH,
         once: args.once,
     };
     let consent = |what: &Consent| ask(what, args.yes);
@@ -139,6 +160,17 @@ fn take_part(args: &GroupRunArgs, console: &Console) -> Result<GroupRun, Failure
         &consent,
         &Reported::new(console),
     )?)
+}
+
+/// How long ago something was, by the clocks of two machines.
+fn since(seconds: u64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let ago = now.map_or(0, |now| now.as_secs()).saturating_sub(seconds);
+    match ago {
+        0..120 => format!("{ago} s ago"),
+        120..7200 => format!("{} min ago", ago / 60),
+        _ => format!("{} h ago", ago / 3600),
+    }
 }
 
 fn members(out: &mut dyn Write, members: &[Described]) -> io::Result<()> {
@@ -194,7 +226,14 @@ impl Summary for Status {
             }
         }
         for turn in &self.turns {
-            writeln!(out, "{} has to act: {}", turn.party, turn.step)?;
+            write!(out, "{} has to act: {}", turn.party, turn.step)?;
+            match turn.asked {
+                Some(asked) => writeln!(out, "; it alone can, asked {}", since(asked))?,
+                None => writeln!(out)?,
+            }
+        }
+        for one in &self.refusals {
+            writeln!(out, "{} refuses {}: {}", one.party, one.step, one.reason)?;
         }
         for refused in &self.refused {
             writeln!(out, "refused: {refused}")?;

@@ -15,6 +15,8 @@ pub struct RunError {
     problem: Problem,
     place: Option<String>,
     hint: Option<String>,
+    /// Whether it speaks of nothing but what plans show.
+    of_plan: bool,
 }
 
 /// What kind of problem it is.
@@ -48,6 +50,7 @@ impl RunError {
             problem,
             place: None,
             hint: None,
+            of_plan: false,
         }
     }
 
@@ -88,6 +91,11 @@ impl RunError {
     /// An error of the code below.
     pub fn caused(error: impl Explain + Send + Sync + 'static) -> Self {
         Self::new(Problem::Cause(Cause::new(error)))
+    }
+
+    /// Whether the search for a plan found none: its error speaks of sizes, steps and limits, which plans show anyway, and of no value of any row.
+    pub(crate) fn is_of_plan(&self) -> bool {
+        self.of_plan
     }
 
     /// Adds the place, unless one is known already.
@@ -180,6 +188,15 @@ impl Explain for RunError {
     }
 }
 
+impl From<crate::plan::PlanError> for RunError {
+    fn from(error: crate::plan::PlanError) -> Self {
+        Self {
+            of_plan: true,
+            ..Self::caused(error)
+        }
+    }
+}
+
 /// Errors of the code below become causes.
 macro_rules! caused {
     ($($error:ty),* $(,)?) => {$(
@@ -207,7 +224,6 @@ caused!(
     crate::metrics::EvaluationError,
     crate::model::ModelError,
     crate::packing::LayoutError,
-    crate::plan::PlanError,
     crate::predict::PlanError,
     crate::predict::client::ClientError,
     crate::predict::server::ScoreError,

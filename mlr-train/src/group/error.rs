@@ -76,6 +76,16 @@ pub enum GroupError {
         /// The step.
         step: Step,
     },
+    /// A member that does not do what is waited for.
+    #[error("expected the step \"{step}\" of {sender}, found that it refuses: {reason}")]
+    Refusal {
+        /// Name of the sender.
+        sender: String,
+        /// What it does not do.
+        step: Step,
+        /// What it says of it.
+        reason: String,
+    },
     /// A payload with other files than the step has, or with too much in it.
     #[error("expected {expected} in the step \"{step}\" of {sender}, found {found}")]
     Payload {
@@ -131,6 +141,9 @@ impl Explain for GroupError {
             Self::Role { .. } | Self::Answers { .. } | Self::Payload { .. } => {
                 "the party's tool is of another version, or the party cheats: begin a new session, without it if need be"
             }
+            Self::Refusal { .. } => {
+                "run it again when that member has run its own again and gone on; what it cannot mend takes a new session, without a member that cheats if need be"
+            }
             Self::Equivocation { .. } => {
                 "the group stops: the party cheats, or went on from an old copy of its folder; begin a new session, without it if need be"
             }
@@ -150,9 +163,11 @@ impl Explain for GroupError {
 
     fn class(&self) -> Class {
         match self {
-            Self::Form { .. } | Self::Key { .. } | Self::Spent | Self::Transcript { .. } => {
-                Class::Input
-            }
+            Self::Form { .. }
+            | Self::Key { .. }
+            | Self::Refusal { .. }
+            | Self::Spent
+            | Self::Transcript { .. } => Class::Input,
             _ => Class::Verification,
         }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::board::{self, Board, Fetched, Listing, Name, Sort, fetch_small};
 use super::charter::Charter;
 use super::message::{self, FileEntry, Message, set_hash, short};
-use super::{Card, GroupError, Step};
+use super::{Card, GroupError, Refusal, Step};
 use crate::artifacts::RunError;
 
 /// Refused messages after which a board is taken for flooded.
@@ -138,6 +138,16 @@ impl Inbox {
     pub fn all(&self, step: Step) -> impl Iterator<Item = (usize, &Message)> {
         let said = self.said.get(&step).into_iter().flatten();
         said.map(|(member, message)| (*member, message))
+    }
+
+    /// The last refusal of a member, with its number.
+    #[must_use]
+    pub fn last_refusal(&self, member: usize) -> Option<(u32, &Refusal)> {
+        let all = self.said.range(Step::Refusal(0)..=Step::Refusal(u32::MAX));
+        all.rev().find_map(|(step, by)| match step {
+            Step::Refusal(number) => Some((*number, by.get(&member)?.refusal()?)),
+            _ => None,
+        })
     }
 
     /// Steps that somebody has said, in order.

@@ -16,20 +16,24 @@
 //! | refresh-share-K | the owners that question K names | the question | the question |
 //! | model | the server | verdict, or the last shares of a refresh | the verdict, or these shares |
 //! | ready | owners | model | the model |
-//! | question | the server | ready, of as many owners as the threshold says | these |
+//! | call-K | the server, if words that owners are there have grown old | ready, or here-(K-1), of as many owners as the threshold says | the model |
+//! | here-K | owners | call-K | the call |
+//! | question | the server | ready, or here of the last call, of as many owners as the threshold says | these |
 //! | share | the owners that the question names | question | the question |
 //! | received | receivers | share, of these owners | all shares |
 //!
+//! Of one owner and a server: agree (both), plan (the owner), accept (the server), upload (evaluation keys and rows), verdict, refreshes by the owner where the plan has them, model, received; each answers the one before.
 //! A group for statistics ends with them: agree, statistics, received. Whether the server's next word is a question or the model is the plan's to say, which is not known here: it is its turn.
+//!
+//! A member that does not do a step says why: refusal-K, its own number K. It stands until it has done the step after all. Who waits for it ends with its reason, unless enough others are left; nobody is kept from acting.
 //!
 //! Since a message answers the hash of all that it builds on, two members that were shown different messages find out at the next step. An owner that stays away after its upload is waited for by
 //! nobody, as long as enough others open; one that stays away before keeps the session from going on: the others begin a new one without it, and nothing of this one is of use there.
 
-use std::collections::BTreeSet;
+mod opening;
 
 use super::charter::{Charter, Duty, Goal};
-use super::message::set_hash;
-use super::{GroupError, Message, Step};
+use super::{GroupError, Message, Refusal, Step};
 use crate::group::inbox::Inbox;
 
 /// What a member does next.
@@ -65,6 +69,10 @@ pub struct View<'a> {
 
 /// Steps that all senders do before the next begins, up to the uploads.
 fn preparation(charter: &Charter) -> Vec<Step> {
+    if charter.has_one_owner() {
+        use Step::{Accept, Agree, Plan, Upload, Verdict};
+        return vec![Agree, Plan, Accept, Upload, Verdict];
+    }
     let mut steps = vec![
         Step::Agree,
         Step::Statistics,
@@ -184,15 +192,18 @@ impl View<'_> {
     /// Hash of what a message of this step answers.
     #[must_use]
     pub fn answers(&self, step: Step) -> [u8; 32] {
+        let alone = self.charter.has_one_owner();
         let before = match step {
             Step::Agree => return self.charter.session(),
             Step::Statistics => Step::Agree,
+            Step::Plan if alone => Step::Agree,
             Step::Plan => Step::Statistics,
             Step::Accept => Step::Plan,
             Step::Commit => Step::Accept,
             Step::KeyShare => Step::Commit,
             Step::Relinearise => Step::KeyShare,
             Step::Deal => Step::Relinearise,
+            Step::Upload if alone => Step::Accept,
             Step::Upload if is_additive(self.charter) => Step::Relinearise,
             Step::Upload => Step::Deal,
             Step::Verdict => Step::Upload,
@@ -200,10 +211,14 @@ impl View<'_> {
             Step::RefreshShare(number) => Step::RefreshQuestion(number),
             Step::Model => after_refreshes(self.refreshes()),
             Step::Ready => Step::Model,
-            Step::Question => return self.ready_hash(&self.openers()),
+            Step::Call(_) => Step::Model,
+            Step::Here(number) => Step::Call(number),
+            Step::Question => return self.there_hash(&self.openers(), self.calls()),
             Step::Share => Step::Question,
             Step::Received if self.charter.task().goal == Goal::Statistics => Step::Statistics,
+            Step::Received if alone => Step::Model,
             Step::Received => Step::Share,
+            Step::Refusal(_) => return self.charter.session(),
         };
         self.inbox.hash(before)
     }
@@ -225,7 +240,10 @@ impl View<'_> {
                 false => self.wait(Step::Model, self.charter.senders(Step::Model)),
             });
         }
-        self.opening()
+        match self.charter.has_one_owner() {
+            true => self.returning(),
+            false => self.opening(),
+        }
     }
 
     /// Refreshes that the server has asked for, one after the other.
@@ -285,6 +303,28 @@ impl View<'_> {
         Err(GroupError::Answers { sender, step })
     }
 
+    /// Why a member does not do a step, as long as it has not done it: its last word on it.
+    #[must_use]
+    pub fn refusal(&self, member: usize) -> Option<&Refusal> {
+        let (_, refusal) = self.inbox.last_refusal(member)?;
+        let done = self.inbox.of(refusal.step(), member).is_some();
+        (!done).then_some(refusal)
+    }
+
+    /// Who keeps what is waited for from coming, by a refusal: none where enough others are left.
+    #[must_use]
+    pub fn refused_by(&self, next: &Next) -> Option<(usize, &Refusal)> {
+        let Next::Wait { of, needed, .. } = next else {
+            return None;
+        };
+        let refusing = of
+            .iter()
+            .filter_map(|one| Some((*one, self.refusal(*one)?)));
+        let refusing: Vec<_> = refusing.collect();
+        let enough = of.len() - refusing.len() >= *needed;
+        refusing.into_iter().next().filter(|_| !enough)
+    }
+
     /// Members that the server names in a step: who answers it.
     #[must_use]
     pub fn named(&self, step: Step) -> Vec<usize> {
@@ -297,103 +337,6 @@ impl View<'_> {
             }
             _ => Vec::new(),
         }
-    }
-
-    fn opening(&self) -> Result<Next, GroupError> {
-        let expected = self.answers(Step::Ready);
-        for (member, message) in self.inbox.all(Step::Ready) {
-            self.require(member, message, &expected)?;
-        }
-        let Some(active) = self.active()? else {
-            return Ok(self.before_question());
-        };
-        let expected = self.answers(Step::Share);
-        for (member, message) in self.inbox.all(Step::Share) {
-            if !active.contains(&member) {
-                let (sender, step) = (self.name(member), Step::Share);
-                return Err(GroupError::Role { sender, step });
-            }
-            self.require(member, message, &expected)?;
-        }
-        let has = |member: &usize| self.inbox.of(Step::Share, *member).is_some();
-        let missing: Vec<usize> = active.iter().copied().filter(|one| !has(one)).collect();
-        if missing.contains(&self.me) {
-            return Ok(Next::Act(Step::Share));
-        }
-        if !missing.is_empty() && (self.is(Duty::Receiver) || self.is(Duty::Server)) {
-            let (needed, all) = (missing.len(), active.len());
-            return Ok(Next::Wait {
-                step: Step::Share,
-                of: missing,
-                needed,
-                all,
-            });
-        }
-        match self.is(Duty::Receiver) && !self.has(Step::Received) {
-            true => Ok(Next::Act(Step::Received)),
-            false => Ok(Next::Done),
-        }
-    }
-
-    fn before_question(&self) -> Next {
-        if self.is(Duty::Owner) && !self.has(Step::Ready) {
-            return Next::Act(Step::Ready);
-        }
-        let ready = self.inbox.all(Step::Ready).count();
-        let threshold = self.charter.threshold();
-        if ready < threshold {
-            return Next::Wait {
-                step: Step::Ready,
-                of: self.inbox.missing(self.charter, Step::Ready),
-                needed: threshold - ready,
-                all: threshold,
-            };
-        }
-        match self.is(Duty::Server) && !self.has(Step::Question) {
-            true => Next::Act(Step::Question),
-            false => self.wait(Step::Question, self.charter.senders(Step::Question)),
-        }
-    }
-
-    /// Owners that the server would choose: the first of those that are ready.
-    #[must_use]
-    pub fn openers(&self) -> Vec<usize> {
-        let ready = self.inbox.all(Step::Ready).map(|(member, _)| member);
-        ready.take(self.charter.threshold()).collect()
-    }
-
-    fn ready_hash(&self, members: &[usize]) -> [u8; 32] {
-        let ready = members
-            .iter()
-            .filter_map(|member| self.inbox.of(Step::Ready, *member));
-        set_hash(ready)
-    }
-
-    /// The owners that open, once the server has chosen them.
-    ///
-    /// # Errors
-    /// [`GroupError::Answers`] for a choice of others than owners that are ready, or of another number.
-    pub fn active(&self) -> Result<Option<Vec<usize>>, GroupError> {
-        let Some((server, question)) = self.inbox.all(Step::Question).next() else {
-            return Ok(None);
-        };
-        let chosen: Vec<usize> = question.members().iter().map(|one| *one as usize).collect();
-        let different: BTreeSet<_> = chosen.iter().collect();
-        let ready = chosen
-            .iter()
-            .all(|member| self.inbox.of(Step::Ready, *member).is_some());
-        let fits = different.len() == chosen.len() && chosen.len() == self.charter.threshold();
-        if !ready && fits {
-            // Their words are on the way, or were deleted: nothing is answered before they are back.
-            return Ok(None);
-        }
-        if !fits || question.answers() != &self.ready_hash(&chosen) {
-            return Err(GroupError::Answers {
-                sender: self.name(server),
-                step: Step::Question,
-            });
-        }
-        Ok(Some(chosen))
     }
 
     /// Members that say a step: where the server names them, those.
@@ -412,6 +355,17 @@ impl View<'_> {
     /// Steps whose payloads this member needs before it acts.
     #[must_use]
     pub fn needs(&self, step: Step) -> Vec<Step> {
+        if self.charter.has_one_owner() {
+            return match step {
+                Step::Accept => vec![Step::Plan],
+                Step::Verdict => vec![Step::Upload],
+                Step::RefreshQuestion(number) => shares_before(number),
+                Step::RefreshShare(number) => vec![Step::RefreshQuestion(number)],
+                Step::Model => shares_before(self.refreshes()),
+                Step::Received => vec![Step::Model],
+                _ => Vec::new(),
+            };
+        }
         let mut steps = match step {
             Step::Plan => vec![Step::Statistics],
             Step::Accept if self.is(Duty::Owner) => vec![Step::Statistics, Step::Plan],

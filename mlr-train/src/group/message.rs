@@ -1,7 +1,7 @@
 //! What a member says: a signed envelope, and files that it names by their hashes.
 //!
 //! The text is canonical JSON on one line: kind, version, session, step, sender (the card's fingerprint), the hash of what it answers, numbers of the members
-//! that it names, if any, name, bytes and BLAKE3 of every file, and last an Ed25519 signature of
+//! that it names, if any, its [refusal](Refusal), if it is one, name, bytes and BLAKE3 of every file, and last an Ed25519 signature of
 //! [`DOMAIN`] and the text without its signature. A text of another spelling is no message. The [id](Message::id) is a hash of what is signed, not of the signature.
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use std::path::Path;
 use ed25519_dalek::Signature;
 use serde::{Deserialize, Serialize};
 
-use super::{Card, GroupError, Identity, Step};
+use super::{Card, GroupError, Identity, Refusal, Step};
 use crate::artifacts::RunError;
 use crate::{canonical, files};
 
@@ -93,7 +93,21 @@ struct Body {
     answers: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     members: Vec<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refusal: Option<Refusal>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asked: Option<Asked>,
     files: Vec<FileEntry>,
+}
+
+/// What a question says besides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// After how many calls the members that it names were there.
+    pub calls: u32,
+    /// When it was asked by the sender's clock, in seconds since 1970, for people.
+    pub seconds: u64,
 }
 
 /// The same with its signature, as it lies on the board. Entries that are no part of it change the spelling.
@@ -111,6 +125,8 @@ pub struct Message {
     sender: String,
     answers: [u8; 32],
     members: Vec<u32>,
+    refusal: Option<Refusal>,
+    asked: Option<Asked>,
     files: Vec<FileEntry>,
     id: [u8; 32],
     text: Vec<u8>,
@@ -137,7 +153,49 @@ impl Message {
     /// # Errors
     /// [`GroupError::Form`] for files that no message can name, or too many.
     pub fn sign(draft: Draft<'_>, sender: &Identity) -> Result<Self, GroupError> {
+        let session = draft.session;
+        Self::seal(Self::body(draft, sender), session, sender)
+    }
+
+    /// Signs a question, with what it says besides.
+    ///
+    /// # Errors
+    /// As [`sign`](Self::sign).
+    pub fn ask(draft: Draft<'_>, asked: Asked, sender: &Identity) -> Result<Self, GroupError> {
+        let session = draft.session;
         let body = Body {
+            asked: Some(asked),
+            ..Self::body(draft, sender)
+        };
+        Self::seal(body, session, sender)
+    }
+
+    /// Signs the refusal number `number` of a member. It answers nothing: it stands until the member says the step.
+    ///
+    /// # Errors
+    /// [`GroupError::Form`] for more refusals than a session has numbers for.
+    pub fn refuse(
+        session: &[u8; 32],
+        number: u32,
+        refusal: Refusal,
+        sender: &Identity,
+    ) -> Result<Self, GroupError> {
+        let draft = Draft {
+            session,
+            step: Step::Refusal(number),
+            answers: *session,
+            members: Vec::new(),
+            files: Vec::new(),
+        };
+        let body = Body {
+            refusal: Some(refusal),
+            ..Self::body(draft, sender)
+        };
+        Self::seal(body, session, sender)
+    }
+
+    fn body(draft: Draft<'_>, sender: &Identity) -> Body {
+        Body {
             kind: KIND.to_owned(),
             version: VERSION,
             session: canonical::hex(draft.session),
@@ -145,14 +203,19 @@ impl Message {
             sender: sender.card().fingerprint(),
             answers: canonical::hex(&draft.answers),
             members: draft.members,
+            refusal: None,
+            asked: None,
             files: draft.files,
-        };
+        }
+    }
+
+    fn seal(body: Body, session: &[u8; 32], sender: &Identity) -> Result<Self, GroupError> {
         let signature = Signature::from_bytes(&sender.sign(&signed(&body)));
         let envelope = Envelope {
             body,
             signature: signature.to_string().to_lowercase(),
         };
-        Self::parse(&canonical::line(&envelope), draft.session, &[sender.card()])
+        Self::parse(&canonical::line(&envelope), session, &[sender.card()])
     }
 
     /// Reads and verifies a message of this session by one of these members.
@@ -214,12 +277,25 @@ impl Message {
         }
         let sizes = body.files.iter().map(|file| file.bytes);
         sizes.into_iter().try_fold(0, u64::checked_add)?;
+        let step: Step = body.step.parse().ok()?;
+        // A refusal is nothing but that, and nothing else is one.
+        let refuses = matches!(step, Step::Refusal(_));
+        let bare = body.files.is_empty() && body.members.is_empty();
+        let fits = match &body.refusal {
+            Some(refusal) => refuses && bare && refusal.is_sound(),
+            None => !refuses,
+        };
+        if !fits {
+            return None;
+        }
         let id = blake3::derive_key(ID_CONTEXT, &signed(&body));
         Some(Self {
-            step: body.step.parse().ok()?,
+            step,
             answers: blake3::Hash::from_hex(&body.answers).ok()?.into(),
             sender: body.sender,
             members: body.members,
+            refusal: body.refusal,
+            asked: body.asked,
             files: body.files,
             id,
             text: text.to_vec(),
@@ -248,6 +324,18 @@ impl Message {
     #[must_use]
     pub fn members(&self) -> &[u32] {
         &self.members
+    }
+
+    /// What a question says besides.
+    #[must_use]
+    pub fn asked(&self) -> Option<Asked> {
+        self.asked
+    }
+
+    /// Why its sender does not do a step, if that is what it says.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.refusal.as_ref()
     }
 
     /// Its payload.

@@ -9,6 +9,7 @@
 //! | [`seal`] | payloads that named receivers alone can read; seeds that two members share |
 //! | [`step`] | the steps of a session |
 //! | [`message`] | the signed envelope of a payload of files |
+//! | [`refusal`] | why a member does not do a step |
 //! | [`charter`] | what a group agrees on; its hash is the session's name |
 //! | [`board`] | where messages lie: a folder, a bucket |
 //! | [`inbox`] | the verified messages of a board, and what was refused |
@@ -25,6 +26,7 @@ pub mod identity;
 pub mod inbox;
 pub mod machine;
 pub mod message;
+pub mod refusal;
 pub mod runner;
 pub mod seal;
 pub mod step;
@@ -36,6 +38,7 @@ pub use error::GroupError;
 pub use identity::{Card, Identity};
 pub use inbox::Inbox;
 pub use message::Message;
+pub use refusal::Refusal;
 pub use runner::{Round, Runner, Turn, Work};
 pub use step::Step;
 pub use transcript::Transcript;

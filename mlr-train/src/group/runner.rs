@@ -15,13 +15,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::board::{self, Board, Listing, Name, Sort};
 use super::charter::{Charter, Duty};
 use super::inbox::{Inbox, Lacking, fetch_payload};
 use super::machine::{Next, View};
-use super::message::{Draft, FileEntry, Message};
-use super::{GroupError, Identity, Step, Transcript};
+use super::message::{Asked, Draft, FileEntry, Message};
+use super::{GroupError, Identity, Refusal, Step, Transcript};
 use crate::artifacts::{Reporter, RunError};
 use crate::files::{self, Access};
 
@@ -34,6 +35,11 @@ const DEEPEST: usize = 4;
 
 /// What a member computes.
 pub trait Work {
+    /// Called whenever the board was read.
+    fn look(&mut self, view: View<'_>) {
+        let _ = view;
+    }
+
     /// What the member does where it is its turn to do `step`: the plan, which lies in the session's folder, may have it ask for a refresh before it shows the model.
     ///
     /// # Errors
@@ -48,6 +54,12 @@ pub trait Work {
     /// # Errors
     /// Those of the step; nothing is posted then.
     fn perform(&mut self, turn: &mut Turn<'_>) -> Result<(), RunError>;
+
+    /// What the others are told of a step that failed: nothing, unless a member can show the reason to everybody who reads the board.
+    fn refusal(&self, step: Step, error: &RunError) -> Option<Refusal> {
+        let _ = (step, error);
+        None
+    }
 }
 
 /// A member's turn.
@@ -110,6 +122,13 @@ pub enum Round {
     Acted(Step),
     /// Others have to do something first.
     Waits(Next),
+    /// A member refuses what is waited for.
+    Refused {
+        /// Who.
+        member: usize,
+        /// What, and why.
+        refusal: Refusal,
+    },
     /// A file of another's message is not (or no longer) what it should be.
     Lacks {
         /// The step.
@@ -205,14 +224,42 @@ impl<'a> Runner<'a> {
             me: self.me,
             inbox: &self.inbox,
         };
+        work.look(view);
         match view.next()? {
             Next::Act(step) => {
                 let step = work.choose(view, &self.folder, step)?;
-                self.act(step, &listing, work, reporter)
+                let acted = self.act(step, &listing, work, reporter);
+                if let Err(error) = &acted {
+                    // What cannot be posted now the next process posts: the error that is told is the step's.
+                    let _unposted = self.refuse(work.refusal(step, error), &listing);
+                }
+                acted
             }
             Next::Done => Ok(Round::Done),
-            wait @ Next::Wait { .. } => Ok(Round::Waits(wait)),
+            wait @ Next::Wait { .. } => Ok(match view.refused_by(&wait) {
+                Some((member, refusal)) => Round::Refused {
+                    member,
+                    refusal: refusal.clone(),
+                },
+                None => Round::Waits(wait),
+            }),
         }
+    }
+
+    /// Says why a step is not done, unless that is what was said last.
+    fn refuse(&mut self, refusal: Option<Refusal>, listing: &Listing) -> Result<(), RunError> {
+        let Some(refusal) = refusal else {
+            return Ok(());
+        };
+        let last = self.inbox.last_refusal(self.me);
+        if last.is_some_and(|(_, last)| *last == refusal) {
+            return Ok(());
+        }
+        let number = last.map_or(0, |(number, _)| number + 1);
+        let session = self.charter.session();
+        let message = Message::refuse(&session, number, refusal, self.identity)?;
+        self.transcript.send(&message)?;
+        self.post(&message, listing)
     }
 
     /// Posts again what is missing of this member's messages, files first.
@@ -298,7 +345,12 @@ impl<'a> Runner<'a> {
             members: members.iter().map(|member| *member as u32).collect(),
             files: described(&out)?,
         };
-        let message = Message::sign(draft, self.identity)?;
+        let message = match step {
+            Step::Question | Step::RefreshQuestion(_) => {
+                Message::ask(draft, asked(view), self.identity)?
+            }
+            _ => Message::sign(draft, self.identity)?,
+        };
         fs::create_dir_all(files::parent(&sent))
             .and_then(|()| fs::rename(&out, &sent))
             .map_err(|error| RunError::io("rename", &out, &error))?;
@@ -345,6 +397,15 @@ impl<'a> Runner<'a> {
 #[must_use]
 pub fn dealt_name(owner: usize) -> String {
     format!("to-{owner}")
+}
+
+/// What a question says besides.
+fn asked(view: View<'_>) -> Asked {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Asked {
+        calls: view.calls(),
+        seconds: since.map_or(0, |since| since.as_secs()),
+    }
 }
 
 /// Every file below a folder, by name.

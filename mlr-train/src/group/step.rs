@@ -34,12 +34,18 @@ pub enum Step {
     Model,
     /// An owner is there to open the model.
     Ready,
+    /// The server asks anew who is there: call number.
+    Call(u32),
+    /// An owner is there when that call comes.
+    Here(u32),
     /// The server's choice of the owners that open it.
     Question,
     /// An owner's share of the opening.
     Share,
     /// A receiver has the model.
     Received,
+    /// A member does not do a step, and says why: its refusal number.
+    Refusal(u32),
 }
 
 /// Exchanges of one session.
@@ -63,15 +69,22 @@ impl Step {
             Self::RefreshShare(_) => "refresh-share",
             Self::Model => "model",
             Self::Ready => "ready",
+            Self::Call(_) => "call",
+            Self::Here(_) => "here",
             Self::Question => "question",
             Self::Share => "share",
             Self::Received => "received",
+            Self::Refusal(_) => "refusal",
         }
     }
 
     fn number(self) -> Option<u32> {
         match self {
-            Self::RefreshQuestion(number) | Self::RefreshShare(number) => Some(number),
+            Self::RefreshQuestion(number)
+            | Self::RefreshShare(number)
+            | Self::Call(number)
+            | Self::Here(number)
+            | Self::Refusal(number) => Some(number),
             _ => None,
         }
     }
@@ -93,10 +106,12 @@ impl Step {
             Self::RefreshQuestion(_) => "the next request to refresh",
             Self::RefreshShare(_) => "shares of a refresh",
             Self::Model => "the encrypted model",
-            Self::Ready => "owners to open the model",
+            Self::Ready | Self::Here(_) => "owners to open the model",
+            Self::Call(_) => "the call of who opens",
             Self::Question => "the choice of who opens",
             Self::Share => "shares of the opening",
             Self::Received => "word that the model has come",
+            Self::Refusal(_) => "word that it goes on",
         }
     }
 }
@@ -142,6 +157,9 @@ impl FromStr for Step {
         let step = match word {
             "refresh-question" => Self::RefreshQuestion(number),
             "refresh-share" => Self::RefreshShare(number),
+            "call" => Self::Call(number),
+            "here" => Self::Here(number),
+            "refusal" => Self::Refusal(number),
             _ => return Err(()),
         };
         // `+3` and `03` are no other steps.
@@ -159,6 +177,7 @@ mod tests {
         for step in PLAIN
             .into_iter()
             .chain([Step::RefreshQuestion(0), Step::RefreshShare(17)])
+            .chain([Step::Refusal(3), Step::Call(0), Step::Here(12)])
         {
             assert_eq!(step.to_string().parse(), Ok(step));
         }

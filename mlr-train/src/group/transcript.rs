@@ -268,7 +268,7 @@ impl Transcript {
     /// Notes what is about to be posted: from now on this is what the party says in its step.
     ///
     /// # Errors
-    /// [`GroupError::Answered`] if it said something else, [`GroupError::Spent`] for anything new of a spent key but word that the model has come; the system's.
+    /// [`GroupError::Answered`] if it said something else, [`GroupError::Spent`] for anything new of a spent key but word that the model has come, or why it has not; the system's.
     pub fn send(&mut self, message: &Message) -> Result<(), RunError> {
         if let Some(before) = self.sent.get(&message.step()) {
             if before.id() == message.id() {
@@ -281,7 +281,7 @@ impl Transcript {
             }
             .into());
         }
-        if self.spent && message.step() != Step::Received {
+        if self.spent && !matches!(message.step(), Step::Received | Step::Refusal(_)) {
             return Err(GroupError::Spent.into());
         }
         if message.sender() != self.card.fingerprint() {

@@ -62,12 +62,38 @@ pub(super) fn refreshed_plan(
     })
 }
 
+/// A plan for one owner of so many rows, who refreshes the weights before the third and the fourth iteration or not at all.
+pub(super) fn plan_of_one(rows: usize, refreshed: bool) -> PlanFile {
+    let by_client = Refreshes {
+        way: Way::Client,
+        every: 1,
+        bits: 20,
+        level: 0,
+    };
+    let schedule: &[f64] = if refreshed { &LONG_SCHEDULE } else { &SCHEDULE };
+    fitted(Program {
+        schedule: schedule.to_vec(),
+        refresh: refreshed.then_some(by_client),
+        ..program(&[rows], Owners::default(), Arrangement::RowMajor)
+    })
+}
+
 fn small_program(
     rows: &[usize],
     map: &PrivateFile,
     joint: Joint,
     arrangement: Arrangement,
 ) -> Program {
+    let owners = Owners {
+        rows: rows.to_vec(),
+        whitening: Some(map.whitening_hash().to_hex().to_string()),
+        public_key: true,
+        joint: Some(joint),
+    };
+    program(rows, owners, arrangement)
+}
+
+fn program(rows: &[usize], owners: Owners, arrangement: Arrangement) -> Program {
     let cubic = OddPolynomial::fit(Degree::Three, 6.0).unwrap();
     Program {
         shape: Shape {
@@ -98,19 +124,14 @@ fn small_program(
             error: 30,
             curvature: 30,
         },
-        owners: Owners {
-            rows: rows.to_vec(),
-            whitening: Some(map.whitening_hash().to_hex().to_string()),
-            public_key: true,
-            joint: Some(joint),
-        },
+        owners,
         refresh: None,
     }
 }
 
 /// The plan of a program at the scales that fit it best.
 fn fitted(program: Program) -> PlanFile {
-    let parties = program.owners.joint.unwrap().parties;
+    let parties = program.owners.joint.map_or(1, |joint| joint.parties);
     let levels = Job::new(program.clone(), 512).unwrap().levels().top();
     let literal = ParamsLiteral {
         log_n: 10,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use he_core::error::{Class, Explain as _};
+use mlr_train::artifacts::folder::JobFolder;
 use mlr_train::artifacts::{PlanFile, Reporter, RunError, Silent};
 use mlr_train::group::board::{Board as _, FolderBoard, Name, Sort};
 use mlr_train::group::charter::{Charter, Goal};
@@ -11,9 +12,9 @@ use mlr_train::group::message::{Draft, FileEntry};
 use mlr_train::group::seal::{self, Binding};
 use mlr_train::group::{Message, Step};
 use mlr_train::roles::Rows;
-use mlr_train::roles::group::GroupInput;
 use mlr_train::roles::group::plans::Plans;
 use mlr_train::roles::group::run::{self, GroupRun};
+use mlr_train::roles::group::{GroupInput, USUAL_FRESH};
 
 use crate::engine::{Target, as_it_is};
 
@@ -29,6 +30,16 @@ impl Plans for NoPlans {
         _: &Path,
         _: &Path,
         _: &Path,
+        _: &dyn Reporter,
+    ) -> Result<(), RunError> {
+        Err(RunError::input("expected no plan, found one"))
+    }
+
+    fn make_alone(
+        &self,
+        _: &Charter,
+        _: &Rows,
+        _: &JobFolder,
         _: &dyn Reporter,
     ) -> Result<(), RunError> {
         Err(RunError::input("expected no plan, found one"))
@@ -54,7 +65,9 @@ fn act(group: &Group, number: usize, board: &FolderBoard) -> Result<GroupRun, Ru
         rows: Some(Rows::all(at("rows.csv"))),
         pooled: at("pooled"),
         model: at("model"),
+        job: JobFolder::new(&at("job")),
         poll: Duration::ZERO,
+        fresh: USUAL_FRESH,
         once: true,
     };
     run::run(&input, board, &NoPlans, &|_| Ok(()), &Silent)

@@ -115,6 +115,62 @@ fn refreshes_are_asked_one_after_the_other_of_as_many_owners_as_open() {
     }
 }
 
+#[test]
+fn one_owner_and_a_server_take_turns() {
+    for refreshes in [0, 2] {
+        let mut session = Session::new(1, 1);
+        session.refreshes = refreshes;
+        session.run(&[1]);
+        let waits = |step, of| Next::Wait {
+            step,
+            of: vec![of],
+            needed: 1,
+            all: if step == Step::Agree { 2 } else { 1 },
+        };
+        assert_eq!(session.next(0), waits(Step::Agree, 1));
+        session.run(&[]);
+        assert!((0..2).all(|me| session.next(me) == Next::Done));
+        let count = |step| session.inbox.all(step).count();
+        for (step, members) in [(Step::Agree, 2), (Step::Accept, 1), (Step::Upload, 1)] {
+            assert_eq!(count(step), members, "{step}");
+        }
+        assert_eq!(session.view(0).refreshes(), refreshes);
+        let model = session.inbox.all(Step::Model).next().unwrap().1;
+        let received = session.inbox.all(Step::Received).next().unwrap().1;
+        assert_eq!(received.answers(), &session.inbox.hash(Step::Model));
+        let before = refreshes
+            .checked_sub(1)
+            .map_or(Step::Verdict, Step::RefreshShare);
+        assert_eq!(model.answers(), &session.inbox.hash(before));
+    }
+    // Whoever has not the model yet is waited for, by the server too.
+    let mut session = Session::new(1, 1);
+    while session.inbox.all(Step::Model).next().is_none() {
+        for me in 0..2 {
+            if let Next::Act(step) = session.next(me) {
+                session.say(me, step);
+            }
+        }
+    }
+    assert_eq!(session.next(0), Next::Act(Step::Received));
+    assert!(matches!(
+        session.next(1),
+        Next::Wait {
+            step: Step::Received,
+            ..
+        }
+    ));
+    // An upload that answers something else, and a question of the owner.
+    let other = session.message(1, Step::RefreshQuestion(0), [5; 32], &[0]);
+    assert!(matches!(
+        refused(&mut session, other),
+        GroupError::Answers { .. }
+    ));
+    let own = session.message(0, Step::RefreshQuestion(0), [0; 32], &[0]);
+    let error = session.inbox.take(&session.charter, own).unwrap_err();
+    assert!(matches!(error, GroupError::Role { .. }), "{error}");
+}
+
 /// A session of four owners, two of whom refresh and open, in which the server has asked for a refresh.
 fn asked_to_refresh() -> Session {
     let mut session = Session::new(4, 2);
@@ -244,6 +300,116 @@ fn owners_gone_after_their_upload_are_missed_by_nobody_if_enough_are_left() {
 }
 
 #[test]
+fn owners_that_are_called_are_named_by_the_words_that_they_gave_then() {
+    let mut session = Session::new(4, 2);
+    while session.inbox.all(Step::Model).next().is_none() {
+        for me in 0..5 {
+            if let Next::Act(step) = session.next(me) {
+                session.say(me, step);
+            }
+        }
+    }
+    session.say(0, Step::Ready);
+    session.say(1, Step::Ready);
+    assert_eq!(session.next(4), Next::Act(Step::Question));
+    let early = session.message(
+        4,
+        Step::Question,
+        session.view(4).answers(Step::Question),
+        &[0, 1],
+    );
+    session.say(4, Step::Call(0));
+    // Everybody who is there says so anew, and those who were before count no more.
+    assert_eq!(session.next(1), Next::Act(Step::Here(0)));
+    let Next::Wait { step, needed, .. } = session.next(4) else {
+        panic!("nobody is there")
+    };
+    assert_eq!((step, needed), (Step::Here(0), 2));
+    session.say(1, Step::Here(0));
+    session.say(3, Step::Here(0));
+    assert_eq!(session.view(4).openers(), [1, 3]);
+    // A question that was asked before the call is one of before it: whoever is named then answers it.
+    let kept = session.inbox.clone();
+    session.inbox.take(&session.charter, early).unwrap();
+    assert_eq!(session.view(0).active().unwrap(), Some(vec![0, 1]));
+    session.inbox = kept;
+    let draft = Draft {
+        session: &session.charter.session(),
+        step: Step::Question,
+        answers: session.view(4).answers(Step::Question),
+        members: vec![1, 3],
+        files: Vec::new(),
+    };
+    let asked = crate::group::message::Asked {
+        calls: 1,
+        seconds: 7,
+    };
+    let question = Message::ask(draft, asked, &session.identities[4]).unwrap();
+    session.inbox.take(&session.charter, question).unwrap();
+    assert_eq!(session.view(0).active().unwrap(), Some(vec![1, 3]));
+    assert_eq!(session.next(3), Next::Act(Step::Share));
+    assert_eq!(
+        session.next(2),
+        Next::Wait {
+            step: Step::Share,
+            of: vec![1, 3],
+            needed: 2,
+            all: 2,
+        }
+    );
+    // A word that answers another call stops the group by its sender's name.
+    let other = session.message(2, Step::Here(0), [5; 32], &[]);
+    let error = refused(&mut session, other).to_string();
+    assert!(
+        error.contains("member 2") && error.contains("here-0"),
+        "{error}"
+    );
+}
+
+#[test]
+fn refusals_end_the_waiting_only_where_too_few_others_are_left() {
+    let mut session = Session::new(3, 2);
+    let refuse = |session: &mut Session, me: usize, number, step| {
+        let refusal = Refusal::new(step, he_core::error::Class::Input, "why").unwrap();
+        let charter = session.charter.session();
+        let message = Message::refuse(&charter, number, refusal, &session.identities[me]);
+        session
+            .inbox
+            .take(&session.charter, message.unwrap())
+            .unwrap();
+    };
+    let by = |session: &Session, me: usize| {
+        let next = session.next(me);
+        let view = session.view(me);
+        view.refused_by(&next)
+            .map(|(member, one)| (member, one.step()))
+    };
+    // Nobody is kept from acting, and who has acted waits for one who refuses.
+    refuse(&mut session, 1, 0, Step::Agree);
+    assert_eq!(session.next(0), Next::Act(Step::Agree));
+    assert_eq!(by(&session, 0), None);
+    session.run(&[1]);
+    assert_eq!(by(&session, 0), Some((1, Step::Agree)));
+    session.say(1, Step::Agree);
+    assert_eq!(session.view(0).refusal(1), None);
+    // Of three owners two open: one that does not is not missed, two are.
+    while session.inbox.all(Step::Model).next().is_none() {
+        for me in 0..4 {
+            if let Next::Act(step) = session.next(me) {
+                session.say(me, step);
+            }
+        }
+    }
+    refuse(&mut session, 1, 1, Step::Ready);
+    session.run(&[1, 2]);
+    assert_eq!(by(&session, 0), None);
+    refuse(&mut session, 2, 0, Step::Ready);
+    assert_eq!(by(&session, 0), Some((1, Step::Ready)));
+    session.run(&[1]);
+    assert!((2..4).all(|me| session.next(me) == Next::Done));
+}
+
+#[test]
 fn two_messages_for_one_step_stop_the_group() {
     let mut session = Session::new(3, 2);
     session.run(&[]);
@@ -296,7 +462,7 @@ fn a_server_that_chooses_others_than_are_ready_is_not_answered() {
             }
         }
     }
-    let ready = |session: &Session, chosen: &[usize]| session.view(0).ready_hash(chosen);
+    let ready = |session: &Session, chosen: &[usize]| session.view(0).there_hash(chosen, 0);
     for (chosen, refused) in [
         (vec![0], true),
         (vec![0, 0], true),

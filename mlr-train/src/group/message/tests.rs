@@ -111,3 +111,29 @@ fn names_that_lead_elsewhere_are_in_no_message() {
     upper.files[0].blake3 = upper.files[0].blake3.to_uppercase();
     assert!(Message::sign(upper, &a).is_err());
 }
+
+#[test]
+fn a_refusal_says_why_and_nothing_else_does() {
+    let a = Identity::generate("a").unwrap();
+    let session = *draft(Step::Deal, &[]).session;
+    let why = Refusal::new(
+        Step::Verdict,
+        he_core::error::Class::Verification,
+        "a proof",
+    )
+    .unwrap();
+    let refused = Message::refuse(&session, 2, why.clone(), &a).unwrap();
+    assert_eq!(refused.step(), Step::Refusal(2));
+    assert_eq!(refused.refusal(), Some(&why));
+    let read = Message::parse(refused.text(), &session, &[a.card()]).unwrap();
+    assert_eq!(read, refused);
+    assert!(Message::refuse(&session, 10_000, why, &a).is_err());
+    // A refusal without a reason, and a step of another kind with one.
+    assert!(Message::sign(draft(Step::Refusal(0), &[]), &a).is_err());
+    let text = String::from_utf8(refused.text().to_vec()).unwrap();
+    let other = text.replace("\"refusal-2\"", "\"verdict\"");
+    assert_ne!(other, text);
+    assert!(Message::parse(other.as_bytes(), &session, &[a.card()]).is_err());
+    let said = Message::sign(draft(Step::Deal, &["a"]), &a).unwrap();
+    assert_eq!(said.refusal(), None);
+}

@@ -22,12 +22,20 @@ pub use crate::roles::upload::{EncryptInput, Encrypted, EncryptionKey};
 /// # Errors
 /// Rows that do not fit the plan; a plan that the twin refuses; names that are taken; the system's; interruption.
 pub fn run(input: &EncryptInput, reporter: &dyn Reporter) -> Result<Encrypted, RunError> {
+    encrypt(input, &PlanFile::of_key_holder(&input.plan)?, reporter)
+}
+
+/// [`run`] with a plan that has been read: tests have insecure ones, which no file may hold.
+pub(crate) fn encrypt(
+    input: &EncryptInput,
+    plan: &PlanFile,
+    reporter: &dyn Reporter,
+) -> Result<Encrypted, RunError> {
     let started = Instant::now();
-    let plan = PlanFile::of_key_holder(&input.plan)?;
     let owners = &plan.plan.job().program().owners;
     require_key(input, owners.public_key)?;
     if owners.whitening.is_some() {
-        return owner::encrypt::run(input, &plan, reporter);
+        return owner::encrypt::run(input, plan, reporter);
     }
     if input.whitening.is_some() || input.owner.is_some() || input.trust_key_holder {
         return Err(RunError::input(
@@ -37,15 +45,15 @@ pub fn run(input: &EncryptInput, reporter: &dyn Reporter) -> Result<Encrypted, R
         .hint("plan with --stats, or leave them out"));
     }
     let private = private_place(input)?;
-    let lambda = recipe::lambda(input, &plan, reporter)?;
+    let lambda = recipe::lambda(input, plan, reporter)?;
     let context = plan.context()?;
     let (encryptor, key) = encryptor(&input.key, &context)?;
     require_expected_key(input, &key)?;
     let set = input.rows.load()?;
     let data = input.rows.described(&set);
-    require_shape(&plan, &set)?;
+    require_shape(plan, &set)?;
     columns::look(&set, lambda, reporter)?;
-    let steps = steps(input, &plan)?;
+    let steps = steps(input, plan)?;
     let (out, stays) = begin_directories(input, private)?;
     let keep = plan.plan.job().program().shape.columns.saturating_sub(1);
     let training = Instant::now();
@@ -58,7 +66,7 @@ pub fn run(input: &EncryptInput, reporter: &dyn Reporter) -> Result<Encrypted, R
     let manifest = dataset::write(
         &out,
         &dataset::NewDataset {
-            plan: &plan,
+            plan,
             context: &context,
             uploads: &uploads,
             encryptor: encryptor.as_ref(),
@@ -67,12 +75,12 @@ pub fn run(input: &EncryptInput, reporter: &dyn Reporter) -> Result<Encrypted, R
         reporter,
     )
     .map_err(|error| error.settled(&out))?;
-    let mut directory = private_directory(&plan, &prepared)?;
+    let mut directory = private_directory(plan, &prepared)?;
     let dataset = dataset::hash([&manifest]).to_hex().to_string();
     directory.set_encryption(key.clone(), dataset.clone());
     directory.set_temperature(check.and_then(|check| check.temperature));
     let here = |error: RunError| error.settled(&stays);
-    write_private(&directory, &stays, &plan, &prepared).map_err(here)?;
+    write_private(&directory, &stays, plan, &prepared).map_err(here)?;
     let done = Encrypted {
         seconds: started.elapsed().as_secs_f64(),
         clear_train_seconds,
@@ -83,7 +91,7 @@ pub fn run(input: &EncryptInput, reporter: &dyn Reporter) -> Result<Encrypted, R
         own_check: None,
         data,
     };
-    let said = record_of(&done, &plan, dataset);
+    let said = record_of(&done, plan, dataset);
     record::write(&stays.path().join(record::FILE), &said).map_err(here)?;
     reporter.check()?;
     Together::default()

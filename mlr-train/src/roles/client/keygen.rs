@@ -34,12 +34,21 @@ pub struct KeygenInput {
 /// # Errors
 /// Names that are taken; the system's; interruption.
 pub fn run(input: &KeygenInput, reporter: &dyn Reporter) -> Result<Keygen, RunError> {
-    let started = Instant::now();
     let plan: Box<dyn KeyPlan> = if ScorePlanFile::claims(&input.plan) {
         Box::new(ScorePlanFile::read(&input.plan)?)
     } else {
         Box::new(PlanFile::read(&input.plan)?)
     };
+    make(input, plan.as_ref(), reporter)
+}
+
+/// [`run`] with a plan that has been read: tests have insecure ones, which no file may hold.
+pub(crate) fn make(
+    input: &KeygenInput,
+    plan: &dyn KeyPlan,
+    reporter: &dyn Reporter,
+) -> Result<Keygen, RunError> {
+    let started = Instant::now();
     plan.require_key_holder()
         .map_err(|error| error.at(input.plan.display().to_string()))?;
     if plan.wants_public_key() && input.public_key.is_none() {
@@ -65,10 +74,10 @@ pub fn run(input: &KeygenInput, reporter: &dyn Reporter) -> Result<Keygen, RunEr
     let bootstrapping = plan.bootstrapping();
     let maker = bootstrapping.map(|b| key.bridge_maker(b.plan().bridge()));
     let maker = maker.transpose()?;
-    reporter.stage("keygen", evaluation_keys::count(plan.as_ref()) as u64);
+    reporter.stage("keygen", evaluation_keys::count(plan) as u64);
     let manifest = evaluation_keys::write(
         &directory,
-        plan.as_ref(),
+        plan,
         &context,
         fingerprint.clone(),
         |id| match (id, &maker) {

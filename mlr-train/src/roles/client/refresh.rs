@@ -49,29 +49,27 @@ pub struct RefreshInput {
 /// # Errors
 /// Files that do not belong together; weights that are not those of the training; the system's.
 pub fn run(input: &RefreshInput, reporter: &dyn Reporter) -> Result<RefreshedWeights, RunError> {
+    answer(input, &PlanFile::read(&input.plan)?, reporter)
+}
+
+/// [`run`] with a plan that has been read: tests have insecure ones, which no file may hold.
+pub(crate) fn answer(
+    input: &RefreshInput,
+    plan: &PlanFile,
+    reporter: &dyn Reporter,
+) -> Result<RefreshedWeights, RunError> {
     let started = Instant::now();
-    let plan = PlanFile::read(&input.plan)?;
     let head = PrivateDirectory::read_head(&input.private)?;
-    let course = course::read(&input.private, &plan)?;
+    let course = course::read(&input.private, plan)?;
     claim(input)?;
     require_trust(&input.private)?;
     let context = plan.context()?;
     let key = secret_key::read(&input.key, &context)?;
     let fingerprint = secret_key::fingerprint(&key)?;
-    let hex = |hash: [u8; 32]| blake3::Hash::from_bytes(hash).to_hex().to_string();
-    let ours = |what, expected: Option<&String>, found: [u8; 32]| match expected {
-        Some(expected) if *expected == hex(found) => Ok(()),
-        expected => Err(RunError::input(format!(
-            "expected the {what} {} of the private directory, found {}",
-            short(expected.map_or("none", String::as_str)),
-            short(&hex(found))
-        ))
-        .hint("plan, key, private directory and request must belong to the same run")),
-    };
     ours("key", head.key.as_ref(), fingerprint)
         .map_err(|e| e.at(input.key.display().to_string()))?;
     let eval = Ckks::new(EvaluationKeys::new(&context))?;
-    let request = Request::read(&input.request, &plan, &eval, |asked| {
+    let request = Request::read(&input.request, plan, &eval, |asked| {
         ours("key", head.key.as_ref(), asked.with.key)?;
         ours("dataset", head.dataset.as_ref(), asked.with.datasets)
     })?;
@@ -82,7 +80,7 @@ pub fn run(input: &RefreshInput, reporter: &dyn Reporter) -> Result<RefreshedWei
         key: fingerprint,
     };
     let request_bytes = std::fs::metadata(&input.request).map_or(0, |file| file.len());
-    let last = Last::read(&input.private, &plan, &context)?;
+    let last = Last::read(&input.private, plan, &context)?;
     let summary = |bytes: u64, again| RefreshedWeights {
         seconds: started.elapsed().as_secs_f64(),
         before,
@@ -110,7 +108,7 @@ pub fn run(input: &RefreshInput, reporter: &dyn Reporter) -> Result<RefreshedWei
     };
     let made = anew(plan.plan.job(), &eval, &holder, &request.vectors, twin);
     let made = made.map_err(|refused| refuse(input, refused))?;
-    let bytes = refresh::answer(&plan, &context, &answered, &made)?;
+    let bytes = refresh::answer(plan, &context, &answered, &made)?;
     // Kept before it is given away: whatever happens now, this request has this answer.
     files::write_atomic(&last.path, &bytes, Access::Private)?;
     refresh::write(&input.out, &bytes)?;
@@ -127,6 +125,23 @@ pub fn run(input: &RefreshInput, reporter: &dyn Reporter) -> Result<RefreshedWei
     };
     keep_record(&input.private, done.clone(), subject, reporter);
     Ok(done)
+}
+
+fn hex(hash: [u8; 32]) -> String {
+    blake3::Hash::from_bytes(hash).to_hex().to_string()
+}
+
+/// Refuses what is not of the run that the private directory names.
+fn ours(what: &str, expected: Option<&String>, found: [u8; 32]) -> Result<(), RunError> {
+    match expected {
+        Some(expected) if *expected == hex(found) => Ok(()),
+        expected => Err(RunError::input(format!(
+            "expected the {what} {} of the private directory, found {}",
+            short(expected.map_or("none", String::as_str)),
+            short(&hex(found))
+        ))
+        .hint("plan, key, private directory and request must belong to the same run")),
+    }
 }
 
 /// Checks the place of the answer.

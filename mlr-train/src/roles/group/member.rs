@@ -2,22 +2,22 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::owner::Owner;
+use super::payloads::unknown;
 use super::plans::{self, PLAN, Plans};
-use super::terms::{Consent, GroupInput, asked};
-use super::{pooled, receiver, server};
+use super::presence::Presence;
+use super::terms::{Ask, GroupInput, asked};
+use super::{pooled, receiver, refusals, server};
 use crate::artifacts::RunError;
 use crate::client::Statistics;
 use crate::group::charter::{Duty, Goal};
 use crate::group::machine::View;
 use crate::group::runner::OWN;
-use crate::group::{Step, Turn, Work};
+use crate::group::{Refusal, Step, Turn, Work};
 use crate::joint::Setting;
 use crate::roles::Rows;
-
-/// Asks before anything is said.
-type Ask<'a> = &'a dyn Fn(&Consent) -> Result<(), RunError>;
 
 /// A member's steps.
 pub(super) struct Member<'a> {
@@ -26,6 +26,7 @@ pub(super) struct Member<'a> {
     consent: Ask<'a>,
     statistics: Option<Statistics>,
     setting: Option<Arc<Setting>>,
+    presence: Presence,
 }
 
 impl<'a> Member<'a> {
@@ -36,6 +37,7 @@ impl<'a> Member<'a> {
             consent,
             statistics: None,
             setting: None,
+            presence: Presence::default(),
         }
     }
 
@@ -89,17 +91,21 @@ impl<'a> Member<'a> {
             Step::Model => server::model(&setting, turn),
             Step::Question => server::question(&setting, turn),
             Step::Received => receiver::receive(&setting, turn, &self.input.model),
-            step => Err(RunError::input(format!(
-                "expected a step that this version knows, found \"{step}\""
-            ))
-            .at("the board")
-            .hint("all members need a version that knows it: begin a new session")),
+            step => Err(unknown(step)),
         }
     }
 }
 
 impl Work for Member<'_> {
+    fn look(&mut self, view: View<'_>) {
+        self.presence.look(view, Instant::now());
+    }
+
     fn choose(&mut self, view: View<'_>, folder: &Path, step: Step) -> Result<Step, RunError> {
+        if step == Step::Question {
+            let now = Instant::now();
+            return Ok(self.presence.question(view, now, self.input.fresh));
+        }
         if step != Step::Model {
             return Ok(step);
         }
@@ -111,6 +117,10 @@ impl Work for Member<'_> {
         } else {
             step
         })
+    }
+
+    fn refusal(&self, step: Step, error: &RunError) -> Option<Refusal> {
+        refusals::said(step, error)
     }
 
     fn perform(&mut self, turn: &mut Turn<'_>) -> Result<(), RunError> {
@@ -139,7 +149,7 @@ impl Work for Member<'_> {
                 plans::accept(own.as_ref(), turn, self.plans)
             }
             // That it is there is all there is to say.
-            Step::Ready => Ok(()),
+            Step::Ready | Step::Call(_) | Step::Here(_) => Ok(()),
             _ => self.joint(turn),
         }
     }

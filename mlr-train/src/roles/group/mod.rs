@@ -15,13 +15,18 @@ pub mod party;
 mod payloads;
 pub mod plans;
 mod pooled;
+mod presence;
 mod receiver;
+mod refusals;
 pub mod run;
 mod server;
+mod single;
 pub mod status;
 mod terms;
+mod tidied;
+mod wished;
 
-pub use terms::{Consent, GroupInput};
+pub use terms::{Consent, GroupInput, USUAL_FRESH};
 
 use crate::artifacts::RunError;
 use crate::canonical::hex;

@@ -3,14 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::artifacts::RunError;
-use crate::files::{self, Access, FileError, Outputs};
+use crate::artifacts::{PlanFile, RunError};
+use crate::files::{self, Access, Outputs};
 use crate::group::charter::Duty;
 use crate::group::seal::Binding;
 use crate::group::{Step, Turn};
 use crate::joint::Setting;
 use crate::joint::question::{self, Asked, QuestionFiles};
 use crate::joint::refresh::{self, AskedRefresh, RefreshFiles};
+use crate::model::Model;
 
 /// Names in payloads.
 pub(super) const COMMITMENT: &str = "commitment";
@@ -29,6 +30,7 @@ pub(super) const JOINT_KEY: &str = "joint.key";
 /// Names in a member's own folder: its result is being written, so what stands in its place since is this session's.
 pub(super) const POOLING: &str = "pooling";
 pub(super) const RECEIVING: &str = "receiving";
+pub(super) const SUBMITTING: &str = "submitting";
 /// Larger files are no share of any ring.
 pub(super) const LARGEST_SHARE: u64 = 1 << 30;
 
@@ -42,7 +44,7 @@ pub(super) fn put(turn: &Turn<'_>, name: &str, content: &[u8]) -> Result<(), Run
 pub(super) fn take(
     turn: &Turn<'_>,
     marker: &str,
-    free: impl FnOnce(&mut Outputs) -> Result<(), FileError>,
+    free: impl FnOnce(&mut Outputs) -> Result<(), RunError>,
 ) -> Result<bool, RunError> {
     let marker = turn.own()?.join(marker);
     if marker.exists() {
@@ -117,6 +119,22 @@ pub(super) fn asked_refresh(
     }
     require_named(turn, &turn.view.refreshers(number)?, asked.parties())?;
     Ok(asked)
+}
+
+/// A step of a later version.
+pub(super) fn unknown(step: Step) -> RunError {
+    RunError::input(format!(
+        "expected a step that this version knows, found \"{step}\""
+    ))
+    .at("the board")
+    .hint("all members need a version that knows it: begin a new session")
+}
+
+/// Whether the model of this plan is there already.
+pub(super) fn is_this(plan: &PlanFile, out: &Path) -> bool {
+    let model = Model::read(out).ok();
+    let of = model.and_then(|model| model.provenance().plan_blake3.clone());
+    of == Some(plan.hash_hex())
 }
 
 /// What a question that says two things is a sign of.

@@ -6,20 +6,19 @@ use std::fs;
 use std::path::Path;
 
 use super::payloads::{binding, put};
-use super::pooled;
+use super::wished::{recipe, refreshes, require_wished, summary};
+use super::{names, pooled};
+use crate::artifacts::folder::JobFolder;
 use crate::artifacts::private::shared_whitening;
 use crate::artifacts::{PlanFile, Reporter, RunError};
-use crate::clear::whitened::Schedule;
-use crate::client::prepare::Recipe;
 use crate::client::{PrivateFile, Statistics};
 use crate::files::{self, Access};
-use crate::group::charter::{Charter, Duty, Wishes};
+use crate::group::charter::{Charter, Duty};
 use crate::group::seal;
 use crate::group::{Card, Step, Turn};
-use crate::job::{Hiding, Job, Joint, MASK_BITS, Polynomial, Refreshes, Way};
+use crate::job::{Hiding, Joint};
 use crate::roles::Rows;
-use crate::roles::client::plan::{self, DEFAULT_RANGE, DEFAULT_STEP, PlanFor, PlanInput};
-use crate::sigmoid::{Degree, OddPolynomial};
+use crate::roles::client::plan::{self, PlanFor, PlanInput};
 
 /// Name of the plan in the payload and in a member's own folder.
 pub(super) const PLAN: &str = "plan.json";
@@ -47,6 +46,18 @@ pub trait Plans {
         reporter: &dyn Reporter,
     ) -> Result<(), RunError>;
 
+    /// Makes the plan of one owner's rows, with what is private of it: plan, recipe and record in their places of the job's folder.
+    ///
+    /// # Errors
+    /// Rows that nothing can be planned for; the system's.
+    fn make_alone(
+        &self,
+        charter: &Charter,
+        rows: &Rows,
+        job: &JobFolder,
+        reporter: &dyn Reporter,
+    ) -> Result<(), RunError>;
+
     /// Reads a plan, which somebody else may have made.
     ///
     /// # Errors
@@ -54,7 +65,7 @@ pub trait Plans {
     fn read(&self, plan: &Path) -> Result<PlanFile, RunError>;
 }
 
-/// Plans that are searched, as by `velum plan --stats --parties`.
+/// Plans that are searched, as by `velum plan --stats --parties`, or by `velum plan` for one owner.
 #[derive(Clone, Copy, Debug)]
 pub struct Searched;
 
@@ -67,7 +78,7 @@ impl Plans for Searched {
         map: &Path,
         reporter: &dyn Reporter,
     ) -> Result<(), RunError> {
-        let folder = crate::artifacts::folder::JobFolder::new(files::parent(plan));
+        let folder = JobFolder::new(files::parent(plan));
         let wishes = &charter.task().wishes;
         let usual = PlanInput::usual(Rows::all(pooled), &folder)?;
         let input = PlanInput {
@@ -88,69 +99,27 @@ impl Plans for Searched {
         plan::run(&input, reporter).map(|_| ())
     }
 
+    fn make_alone(
+        &self,
+        charter: &Charter,
+        rows: &Rows,
+        job: &JobFolder,
+        reporter: &dyn Reporter,
+    ) -> Result<(), RunError> {
+        let wishes = &charter.task().wishes;
+        let input = PlanInput {
+            recipe: recipe(wishes)?,
+            refresh: refreshes(wishes),
+            keep: wishes.keep,
+            lambda: wishes.lambda,
+            ..PlanInput::usual(rows.clone(), job)?
+        };
+        plan::run(&input, reporter).map(|_| ())
+    }
+
     fn read(&self, plan: &Path) -> Result<PlanFile, RunError> {
         PlanFile::read(plan)
     }
-}
-
-/// Iterations of a group that wishes for no other number.
-const USUAL_ITERATIONS: usize = 2;
-
-/// Steps and polynomial that a group wishes for.
-fn recipe(wishes: &Wishes) -> Result<Recipe, RunError> {
-    let steps = match wishes.steps.as_slice() {
-        [] => vec![DEFAULT_STEP; USUAL_ITERATIONS],
-        steps => steps.to_vec(),
-    };
-    let degree = wishes.degree.and_then(Degree::from_number);
-    let range = wishes.range.unwrap_or(DEFAULT_RANGE);
-    Ok(Recipe::Whitened {
-        schedule: Schedule::new(steps)?,
-        polynomials: OddPolynomial::fit(degree.unwrap_or(Degree::Three), range)?.into(),
-        rounding: None,
-    })
-}
-
-/// Refreshes that a group wishes for; where the modulus has room for masks is found.
-fn refreshes(wishes: &Wishes) -> Option<Refreshes> {
-    let every = wishes.refresh_every?;
-    Some(Refreshes {
-        way: Way::Owners,
-        every,
-        bits: MASK_BITS,
-        level: 0,
-    })
-}
-
-/// What a plan has other than the group wishes: found, and expected.
-pub(super) fn unwished(wishes: &Wishes, job: &Job) -> Option<(String, String)> {
-    let steps = &job.program().schedule;
-    if !wishes.steps.is_empty() && wishes.steps != *steps {
-        let expected = format!("of steps {:?}", wishes.steps);
-        return Some((expected, format!("of steps {steps:?}")));
-    }
-    if (wishes.range.is_some() || wishes.degree.is_some())
-        && let Ok(Recipe::Whitened { polynomials, .. }) = recipe(wishes)
-        && Polynomial::from(&polynomials) != job.program().polynomial
-    {
-        let (range, degree) = (wishes.range.unwrap_or(DEFAULT_RANGE), wishes.degree);
-        let expected = format!(
-            "with a polynomial of degree {} on scores to {range}",
-            degree.unwrap_or(3)
-        );
-        return Some((expected, "with another polynomial".to_owned()));
-    }
-    let every = job.program().refresh.map(|refresh| refresh.every);
-    let agrees = match (wishes.refresh_every, every) {
-        (Some(0), Some(_)) => true,
-        (wished, every) => wished == every,
-    };
-    let said = |every: Option<usize>| match every {
-        None => "without refreshes by the owners".to_owned(),
-        Some(0) => "with refreshes by the owners".to_owned(),
-        Some(every) => format!("with refreshes by the owners after every {every} iterations"),
-    };
-    (!agrees).then(|| (said(wishes.refresh_every), said(every)))
 }
 
 /// Owners and threshold as a plan names them.
@@ -193,6 +162,14 @@ pub(super) fn make(own: &Statistics, turn: &Turn<'_>, plans: &dyn Plans) -> Resu
     Ok(())
 }
 
+/// A plan that is not that of this group, by the name of who made it.
+pub(super) fn wrong(charter: &Charter, expected: String, found: String) -> RunError {
+    let maker = charter.senders(Step::Plan);
+    RunError::unverified(format!("expected a plan {expected}, found one {found}"))
+        .at(format!("plan of {}", names(charter, &maker).join(", ")))
+        .hint("nothing was said: begin a new session with the plan that the group means")
+}
+
 /// Checks the plan and keeps it, with the map where this member may see it.
 ///
 /// # Errors
@@ -208,12 +185,7 @@ pub(super) fn accept(
     };
     let payload = turn.payload(Step::Plan, maker);
     let plan = plans.read(&payload.join(PLAN))?;
-    let name = charter.members()[maker].card.name();
-    let wrong = |expected: String, found: String| {
-        RunError::unverified(format!("expected a plan {expected}, found one {found}"))
-            .at(format!("plan of {name}"))
-            .hint("nothing was said: begin a new session with the plan that the group means")
-    };
+    let wrong = |expected: String, found: String| wrong(charter, expected, found);
     let job = plan.plan.job();
     if job.joint() != Some(joint(charter)) {
         let found = job.joint().map_or("for a key holder".to_owned(), |j| {
@@ -224,16 +196,7 @@ pub(super) fn accept(
             found,
         ));
     }
-    if let Some((expected, found)) = unwished(&charter.task().wishes, job) {
-        return Err(wrong(expected, found));
-    }
-    let (classes, shape) = (charter.task().classes.len(), job.program().shape);
-    if shape.classes != classes {
-        return Err(wrong(
-            format!("for {classes} classes"),
-            format!("for {}", shape.classes),
-        ));
-    }
+    require_wished(charter, job).map_err(|(expected, found)| wrong(expected, found))?;
     let kept = turn.own()?;
     let member = &charter.members()[turn.view.me];
     if member.is(Duty::Owner) || member.is(Duty::Receiver) {
@@ -255,6 +218,7 @@ pub(super) fn accept(
             })?;
         }
     }
+    turn.reporter.note(&summary(&plan));
     plan.write(&kept.join(PLAN))
 }
 
@@ -274,42 +238,4 @@ fn require_map(map: &PrivateFile, pooled: &Statistics) -> Result<(), String> {
         return Err("with other variances".to_owned());
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wishes_are_what_a_plan_is_asked_for() {
-        let usual = Wishes::default();
-        assert_eq!(refreshes(&usual), None);
-        let Recipe::Whitened { schedule, .. } = recipe(&usual).unwrap() else {
-            panic!("another method");
-        };
-        assert_eq!(schedule.steps(), [DEFAULT_STEP; USUAL_ITERATIONS]);
-        let wishes = Wishes {
-            steps: vec![4.0, 8.0, 2.5],
-            range: Some(9.0),
-            degree: Some(7),
-            refresh_every: Some(2),
-            ..Wishes::default()
-        };
-        let Recipe::Whitened {
-            schedule,
-            polynomials,
-            ..
-        } = recipe(&wishes).unwrap()
-        else {
-            panic!("another method");
-        };
-        assert_eq!(schedule.steps(), [4.0, 8.0, 2.5]);
-        let widest = polynomials.widest();
-        assert!((widest - 9.0).abs() < 1e-12, "{widest}");
-        let asked = refreshes(&wishes).unwrap();
-        assert_eq!(
-            (asked.way, asked.every, asked.bits, asked.level),
-            (Way::Owners, 2, MASK_BITS, 0)
-        );
-    }
 }

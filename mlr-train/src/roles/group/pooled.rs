@@ -13,7 +13,7 @@ use crate::client::Statistics;
 use crate::client::aggregate::{Aggregation, Masked, PairSeed};
 use crate::client::statistics::sums_length;
 use crate::data::{Classes, Description, FeatureSet};
-use crate::group::charter::{Charter, Duty};
+use crate::group::charter::{Charter, Duty, Task};
 use crate::group::seal;
 use crate::group::{Card, Step, Turn};
 use crate::roles::Rows;
@@ -66,16 +66,7 @@ fn terms(charter: &Charter) -> Result<Aggregation, RunError> {
 pub(super) fn own(rows: &Rows, turn: &Turn<'_>) -> Result<Statistics, RunError> {
     let task = turn.view.charter.task();
     let set = rows.load()?;
-    let place = set.source().display().to_string();
-    if set.width() != task.features {
-        return Err(RunError::input(format!(
-            "expected rows of {} features, as the charter says, found {}",
-            task.features,
-            set.width()
-        ))
-        .at(place)
-        .hint("extract with the network that the group agreed on"));
-    }
+    require_width(&set, task)?;
     let classes = Classes {
         count: task.classes.len(),
         names: Some(&task.classes),
@@ -85,6 +76,20 @@ pub(super) fn own(rows: &Rows, turn: &Turn<'_>) -> Result<Statistics, RunError> 
         turn.reporter.warn(note);
     }
     Ok(Statistics::of(&set))
+}
+
+/// Refuses rows of another width than the charter says.
+pub(super) fn require_width(set: &FeatureSet, task: &Task) -> Result<(), RunError> {
+    if set.width() == task.features {
+        return Ok(());
+    }
+    Err(RunError::input(format!(
+        "expected rows of {} features, as the charter says, found {}",
+        task.features,
+        set.width()
+    ))
+    .at(set.source().display().to_string())
+    .hint("extract with the network that the group agreed on"))
 }
 
 /// Writes this owner's masked sums.
@@ -123,7 +128,9 @@ pub(super) fn say(statistics: &Statistics, turn: &Turn<'_>) -> Result<(), RunErr
 
 /// Writes the total to `out`, which is nobody's file but this session's.
 pub(super) fn keep(total: &Statistics, turn: &Turn<'_>, out: &Path) -> Result<(), RunError> {
-    take(turn, POOLING, |outputs| outputs.new_file(out, "statistics"))?;
+    take(turn, POOLING, |outputs| {
+        Ok(outputs.new_file(out, "statistics")?)
+    })?;
     Ok(total.write(out)?)
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::payloads::{JOINT_KEY, LARGEST_SHARE, RECEIVING, SHARE, asked, binding, take};
+use super::payloads::{JOINT_KEY, LARGEST_SHARE, RECEIVING, SHARE, asked, binding, is_this, take};
 use super::plans::OWN_MAP;
 use crate::artifacts::RunError;
 use crate::artifacts::private::shared_whitening;
@@ -11,14 +11,13 @@ use crate::group::seal;
 use crate::group::{Step, Turn};
 use crate::joint::Setting;
 use crate::joint::opened::{self, OpenedInput};
-use crate::model::Model;
 
 /// Writes the model to `out`, unless a process of this session that ended before it could say so has.
 pub(super) fn receive(setting: &Setting, turn: &Turn<'_>, out: &Path) -> Result<(), RunError> {
     let again = take(turn, RECEIVING, |outputs| {
-        outputs.new_directory(out, "model")
+        Ok(outputs.new_directory(out, "model")?)
     })?;
-    if again && is_this(setting, out) {
+    if again && is_this(setting.plan(), out) {
         return Ok(());
     }
     let own = turn.own()?;
@@ -56,11 +55,4 @@ pub(super) fn receive(setting: &Setting, turn: &Turn<'_>, out: &Path) -> Result<
         opened.certified_bits
     ));
     Ok(())
-}
-
-/// Whether the model of this plan is there already.
-fn is_this(setting: &Setting, out: &Path) -> bool {
-    let model = Model::read(out).ok();
-    let plan = model.and_then(|model| model.provenance().plan_blake3.clone());
-    plan == Some(setting.plan().hash_hex())
 }

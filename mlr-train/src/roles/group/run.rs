@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::member::Member;
 use super::payloads::{POOLING, RECEIVING};
 use super::plans::Plans;
+use super::single::{self, Single};
 use super::terms::{Consent, GroupInput};
+use super::tidied::tidy;
 use super::{NAMED, choose, names};
 use crate::artifacts::{Reporter, RunError};
 use crate::canonical::hex;
@@ -18,7 +20,7 @@ use crate::group::board::{self, Board, Sort};
 use crate::group::charter::{Charter, Duty, Goal};
 use crate::group::machine::Next;
 use crate::group::runner::OWN;
-use crate::group::{Identity, Round, Runner, Step};
+use crate::group::{GroupError, Identity, Refusal, Round, Runner, Step, Work};
 
 /// Rounds that may fail one after the other, as boards in a network do.
 const MOST_FAILURES: usize = 10;
@@ -65,12 +67,15 @@ pub fn run(
     require(&charter, &own, input, &folder)?;
     board::post_text(board, Sort::Charter, &charter.to_json())?;
     let mut runner = Runner::open(&charter, &identity, board, &folder)?;
-    let mut work = Member::new(input, plans, consent);
+    let mut work: Box<dyn Work> = match charter.has_one_owner() {
+        true => Box::new(Single::new(input, plans, consent)),
+        false => Box::new(Member::new(input, plans, consent)),
+    };
     let mut waiting = Waiting::new(input, reporter);
     let mut steps = Vec::new();
     loop {
         reporter.check()?;
-        match runner.round(&mut work, reporter) {
+        match runner.round(&mut *work, reporter) {
             Ok(Round::Acted(step)) => {
                 waiting.failures = 0;
                 reporter.note(&format!("{}: {step}", identity.card().name()));
@@ -78,6 +83,9 @@ pub fn run(
             }
             Ok(Round::Done) => break,
             Ok(Round::Waits(next)) => waiting.pause(&awaited(&charter, &next))?,
+            Ok(Round::Refused { member, refusal }) => {
+                return Err(refused_by(&charter, member, &refusal));
+            }
             Ok(Round::Lacks { step, member, file }) => {
                 let names = names(&charter, &[member]);
                 let what = if file.altered {
@@ -96,6 +104,9 @@ pub fn run(
             Err(error) => return Err(error),
         }
         waiting.refused(&runner);
+    }
+    if let Err(error) = tidy(&folder) {
+        reporter.warn(&format!("{} could be smaller: {error}", folder.display()));
     }
     let received = runner.inbox().of(Step::Received, runner.me());
     let received = received.filter(|_| charter.task().goal == Goal::Model);
@@ -129,10 +140,24 @@ fn require(
     if charter.task().goal == Goal::Statistics && !taken(POOLING) {
         Outputs::default().new_file(&input.pooled, "statistics")?;
     }
+    if is(Duty::Owner) {
+        single::require_places(charter, input, folder)?;
+    }
     if charter.task().goal == Goal::Model && is(Duty::Receiver) && !taken(RECEIVING) {
         Outputs::default().new_directory(&input.model, "model")?;
     }
     Ok(())
+}
+
+/// What this member ends with where another refuses what it waits for.
+fn refused_by(charter: &Charter, member: usize, refusal: &Refusal) -> RunError {
+    let sender = names(charter, &[member]).join(", ");
+    GroupError::Refusal {
+        sender,
+        step: refusal.step(),
+        reason: refusal.reason().to_owned(),
+    }
+    .into()
 }
 
 /// For whom a member waits, in words.

@@ -11,7 +11,7 @@ use super::payloads::{
     of_owners, put,
 };
 use super::plans::PLAN;
-use crate::artifacts::{self, RunError, checkpoint};
+use crate::artifacts::{self, PlanFile, RunError, checkpoint};
 use crate::group::charter::Duty;
 use crate::group::{Step, Turn};
 use crate::joint::Setting;
@@ -22,7 +22,7 @@ use crate::joint::verify::{self, VerifyInput};
 use crate::roles::server::TrainInput;
 use crate::roles::server::train::train_planned;
 
-const VERDICT: &str = "verdict.json";
+pub(super) const VERDICT: &str = "verdict.json";
 const KEYS: &str = "eval-keys";
 
 /// What the server says of the uploads, when all proofs hold.
@@ -99,18 +99,23 @@ fn training(setting: &Setting, turn: &Turn<'_>) -> Result<TrainInput, RunError> 
     })
 }
 
-/// The answer that the checkpoint waits for, made of the owners' shares; none where it waits for none, or its question is still to be asked.
-fn refreshed(setting: &Setting, turn: &Turn<'_>) -> Result<Option<PathBuf>, RunError> {
-    let own = turn.own()?;
-    let begun = checkpoint::beside(&own.join(MODEL));
+/// The refresh that the checkpoint waits for and that was asked for; none where it waits for none, or its question is still to be asked.
+pub(super) fn waits_for(plan: &PlanFile, turn: &Turn<'_>) -> Result<Option<u32>, RunError> {
+    let begun = checkpoint::beside(&turn.own()?.join(MODEL));
     if begun.symlink_metadata().is_err() {
         return Ok(None);
     }
-    let done = checkpoint::iterations_done(&begun, setting.plan())?;
-    let order = setting.plan().plan.job().refreshed_before();
+    let done = checkpoint::iterations_done(&begun, plan)?;
+    let order = plan.plan.job().refreshed_before();
     let number = order.iter().position(|before| *before == done + 1);
     let number = number.map(|number| number as u32);
-    let Some(number) = number.filter(|number| *number < turn.view.refreshes()) else {
+    Ok(number.filter(|number| *number < turn.view.refreshes()))
+}
+
+/// The answer that the checkpoint waits for, made of the owners' shares; none where it waits for none, or its question is still to be asked.
+fn refreshed(setting: &Setting, turn: &Turn<'_>) -> Result<Option<PathBuf>, RunError> {
+    let own = turn.own()?;
+    let Some(number) = waits_for(setting.plan(), turn)? else {
         return Ok(None);
     };
     let asked = asked_refresh(setting, turn, number, &own.join(JOINT_KEY))?;
@@ -159,7 +164,7 @@ pub(super) fn refresh(setting: &Setting, turn: &Turn<'_>, number: u32) -> Result
     }
 }
 
-fn not_due(number: u32) -> RunError {
+pub(super) fn not_due(number: u32) -> RunError {
     RunError::input(format!(
         "expected a training that waits for refresh {number}, found one that does not"
     ))

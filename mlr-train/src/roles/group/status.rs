@@ -25,6 +25,8 @@ pub struct Status {
     pub steps: Vec<Said>,
     /// Members whose turn it is, and what they do next.
     pub turns: Vec<Turn>,
+    /// Members that do not do a step, and why: each can still go on.
+    pub refusals: Vec<Refusing>,
     /// Entries that were refused, and why.
     pub refused: Vec<String>,
     /// Messages that are not what their names say.
@@ -53,6 +55,21 @@ pub struct Turn {
     pub party: String,
     /// What.
     pub step: String,
+    /// Where the server has named it for this step, and nobody else can do it: since when, in seconds since 1970 by the server's clock.
+    pub asked: Option<u64>,
+}
+
+/// Who does not do what, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refusing {
+    /// Who.
+    pub party: String,
+    /// What.
+    pub step: String,
+    /// `input` or `verification`.
+    pub class: &'static str,
+    /// Why, in its words.
+    pub reason: String,
 }
 
 /// Reads a board.
@@ -64,7 +81,7 @@ pub fn run(board: &dyn Board, session: Option<&str>) -> Result<Status, RunError>
     let listing = board.list()?;
     let mut inbox = Inbox::default();
     inbox.update(&charter, board, &listing)?;
-    let mut turns = Vec::new();
+    let (mut turns, mut refusals) = (Vec::new(), Vec::new());
     let mut done = true;
     for me in 0..charter.members().len() {
         let view = View {
@@ -74,10 +91,18 @@ pub fn run(board: &dyn Board, session: Option<&str>) -> Result<Status, RunError>
         };
         let next = view.next()?;
         done &= next == Next::Done;
+        let party = || charter.members()[me].card.name().to_owned();
+        refusals.extend(view.refusal(me).map(|refusal| Refusing {
+            party: party(),
+            step: refusal.step().to_string(),
+            class: refusal.class(),
+            reason: refusal.reason().to_owned(),
+        }));
         if let Next::Act(step) = next {
             turns.push(Turn {
-                party: charter.members()[me].card.name().to_owned(),
+                party: party(),
                 step: step.to_string(),
+                asked: asked(&inbox, step),
             });
         }
     }
@@ -88,6 +113,7 @@ pub fn run(board: &dyn Board, session: Option<&str>) -> Result<Status, RunError>
         members: described(&charter),
         steps: said(&charter, &inbox),
         turns,
+        refusals,
         refused: refused
             .map(|one| format!("{}: {}", one.name, one.why))
             .collect(),
@@ -95,6 +121,17 @@ pub fn run(board: &dyn Board, session: Option<&str>) -> Result<Status, RunError>
         foreign: listing.foreign,
         done,
     })
+}
+
+/// When the server asked for a step of members that it named.
+fn asked(inbox: &Inbox, step: Step) -> Option<u64> {
+    let question = match step {
+        Step::Share => Step::Question,
+        Step::RefreshShare(number) => Step::RefreshQuestion(number),
+        _ => return None,
+    };
+    let (_, question) = inbox.all(question).next()?;
+    question.asked().map(|asked| asked.seconds)
 }
 
 fn said(charter: &Charter, inbox: &Inbox) -> Vec<Said> {
@@ -113,5 +150,8 @@ fn said(charter: &Charter, inbox: &Inbox) -> Vec<Said> {
             missing: names(charter, &missing),
         }
     };
-    inbox.steps().map(|step| one(&step)).collect()
+    let steps = inbox
+        .steps()
+        .filter(|step| !matches!(step, Step::Refusal(_)));
+    steps.map(|step| one(&step)).collect()
 }

@@ -1,5 +1,7 @@
 //! `train`: what the server runs. No type in here can hold a secret key.
 
+mod together;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,6 +13,7 @@ use he_core::wire::{Hash, Lock};
 use velum_record::server::Trained;
 use velum_record::{Step, Subject};
 
+pub(crate) use self::together::require_together;
 use super::pace;
 use crate::artifacts::checkpoint::{self, Checkpoint};
 use crate::artifacts::dataset::Shards;

@@ -12,9 +12,7 @@ pub(super) fn turns(group: &Group, members: &[usize]) -> Result<(), RunError> {
         for member in members {
             match once(group, *member) {
                 Ok(run) => moved |= !run.steps.is_empty(),
-                Err(error)
-                    if he_core::error::Explain::class(&error) == he_core::error::Class::Waiting => {
-                }
+                Err(error) if waits(&error) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -23,6 +21,12 @@ pub(super) fn turns(group: &Group, members: &[usize]) -> Result<(), RunError> {
         }
     }
     Ok(())
+}
+
+/// Whether others have to act first: those that refuse a step can still go on.
+fn waits(error: &RunError) -> bool {
+    let class = he_core::error::Explain::class(error);
+    class == he_core::error::Class::Waiting || error.to_string().contains("that it refuses: ")
 }
 
 pub(super) fn once(group: &Group, member: usize) -> Result<GroupRun, RunError> {
@@ -46,7 +50,9 @@ pub(super) fn once_with(
         rows: rows.exists().then(|| Rows::all(rows)),
         pooled: own.join("pooled"),
         model: own.join("model"),
+        job: JobFolder::new(&own),
         poll: Duration::from_millis(1),
+        fresh: USUAL_FRESH,
         once: true,
     };
     run::run(&input, &board, plans, &|_| Ok(()), reporter)

@@ -8,6 +8,8 @@ mod bucket;
 mod kills;
 mod processes;
 mod refreshes;
+mod refusals;
+mod single;
 mod sums;
 
 use std::fs;
@@ -17,25 +19,33 @@ use std::time::{Duration, Instant};
 
 use ndarray::Array2;
 
-use super::GroupInput;
 use super::create::{self, CreateInput};
 use super::party::{self, PartyInput};
 use super::plans::{Plans, Searched, joint};
 use super::run::{self, GroupRun};
+use super::{GroupInput, USUAL_FRESH};
+use crate::artifacts::folder::JobFolder;
+use crate::artifacts::recipe::RecipeFile;
 use crate::artifacts::{PlanFile, Reporter, RunError, Silent};
 use crate::client::Statistics;
+use crate::files;
 use crate::group::board::{self, Board, FolderBoard};
 use crate::group::charter::{Charter, Duty, Goal, Task, Wishes};
 use crate::packing::Arrangement;
 use crate::plan::Plan;
 use crate::roles::Rows;
-use crate::roles::small_plans::{CLASSES, FEATURES, map_of, refreshed_plan, small_plan};
+use crate::roles::client::DEFAULT_LAMBDA;
+use crate::roles::small_plans::{
+    CLASSES, FEATURES, LONG_SCHEDULE, SCHEDULE, map_of, plan_of_one, refreshed_plan, small_plan,
+};
 
 const ROWS: usize = 40;
 /// Where a process of a member finds its files.
 const MEMBER: &str = "VELUM_TEST_GROUP_MEMBER";
 /// Where it finds its board, if that is no folder beside its files.
 const BOARD: &str = "VELUM_TEST_GROUP_BOARD";
+/// With it a server takes no word for good that is older than a moment.
+const IMPATIENT: &str = "VELUM_TEST_GROUP_IMPATIENT";
 /// A group that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -77,8 +87,24 @@ impl Plans for Insecure {
         Self::write(charter, pooled, plan, map, refreshed)
     }
 
+    fn make_alone(
+        &self,
+        charter: &Charter,
+        rows: &Rows,
+        job: &JobFolder,
+        _: &dyn Reporter,
+    ) -> Result<(), RunError> {
+        let refreshed = charter.task().wishes.refresh_every.is_some();
+        let plan = plan_of_one(rows.load()?.rows(), refreshed);
+        for side in [job.client(), job.server()] {
+            fs::create_dir_all(side).map_err(|error| RunError::io("create", side, &error))?;
+        }
+        RecipeFile::new(plan.hash_hex(), DEFAULT_LAMBDA).write(&job.recipe())?;
+        plan.write(&job.plan())
+    }
+
     fn read(&self, plan: &Path) -> Result<PlanFile, RunError> {
-        let bytes = crate::files::read_limited(plan, 1 << 26)?;
+        let bytes = files::read_limited(plan, 1 << 26)?;
         Ok(PlanFile::new(Plan::parse_insecure_test(&bytes)?))
     }
 }
@@ -130,6 +156,18 @@ impl Group {
         goal: Goal,
         wishes: Wishes,
     ) -> Self {
+        // The steps of the small plans.
+        let steps: &[f64] = match wishes.refresh_every {
+            Some(_) => &LONG_SCHEDULE,
+            None => &SCHEDULE,
+        };
+        let wishes = match wishes.steps.is_empty() {
+            true => Wishes {
+                steps: steps.to_vec(),
+                ..wishes
+            },
+            false => wishes,
+        };
         let place = tempfile::tempdir().unwrap();
         let mut members = Vec::new();
         let serving = usize::from(goal == Goal::Model);
@@ -200,15 +238,19 @@ impl Group {
 
     /// A process of a member.
     fn spawn(&self, member: usize) -> Child {
-        Command::new(std::env::current_exe().unwrap())
+        self.process(member).spawn().unwrap()
+    }
+
+    fn process(&self, member: usize) -> Command {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
             .args(["roles::group::tests::member", "--exact", "--nocapture"])
             .env(MEMBER, self.own(member))
             .envs(self.bucket.iter().map(|address| (BOARD, address)))
             .env("RAYON_NUM_THREADS", "1")
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+            .stderr(Stdio::piped());
+        command
     }
 
     /// Waits for a process that ends well.
@@ -268,7 +310,12 @@ fn act(own: &Path) -> Result<GroupRun, RunError> {
         rows: rows.exists().then(|| Rows::all(rows)),
         pooled: own.join("pooled"),
         model: own.join("model"),
+        job: JobFolder::new(own),
         poll: Duration::from_millis(100),
+        fresh: match std::env::var_os(IMPATIENT) {
+            Some(_) => Duration::from_millis(200),
+            None => USUAL_FRESH,
+        },
         once: false,
     };
     run::run(&input, &*board, &Insecure, &|_| Ok(()), &Silent)

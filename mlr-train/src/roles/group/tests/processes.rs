@@ -64,6 +64,17 @@ fn ten_owners_as_processes_train_a_model_that_four_of_them_open() {
     // Chance is one in ten; that of a model of these rows in clear is above nine in ten.
     let right = group.right(0);
     assert!(right * 10 > 400 * 8, "{right} of 400");
+    // What was fetched and made to compute with is gone; what was said, and the secret that has answered, are there.
+    for member in 0..=10 {
+        let folder = group.folder(member);
+        assert!(!folder.join("received").exists(), "{member}");
+        assert!(folder.join("sent/agree").exists(), "{member}");
+        let own = below(&folder.join("own"));
+        let made = |path: &&PathBuf| path.to_string_lossy().contains("/verified-");
+        assert_eq!(own.iter().filter(made).count(), 0, "{member}");
+    }
+    assert!(!group.folder(10).join("own/eval-keys").exists());
+    assert!(group.folder(0).join("own/party.secret").exists());
     let needles = needles(&group);
     assert!(needles.len() > 2 * 10 * 3, "{}", needles.len());
     for file in below(&group.board()) {
@@ -112,6 +123,40 @@ fn owners_that_stay_away_after_their_upload_keep_nobody_from_the_model() {
     Group::done(group.spawn(1));
     assert!(group.model(1) == group.model(0));
     assert!(!group.folder(1).join("own/answered").exists());
+}
+
+#[test]
+fn an_owner_that_was_there_long_ago_is_not_named_to_open() {
+    let group = Group::new(3, 2, Goal::Model);
+    let once = |member| super::attacks::once(&group, member);
+    while !has_said(&group, 3, "model") {
+        for member in 0..4 {
+            let waits = once(member).unwrap_err();
+            assert_eq!(
+                he_core::error::Explain::class(&waits),
+                he_core::error::Class::Waiting
+            );
+            if has_said(&group, 3, "model") {
+                break;
+            }
+        }
+    }
+    // It says that it is there, and goes for good.
+    assert!(once(0).is_err());
+    assert!(has_said(&group, 0, "ready"));
+    let mut server = group.process(3).env(IMPATIENT, "").spawn().unwrap();
+    // The server's process sees that word, and the next one only after it has grown old.
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(server.try_wait().unwrap().is_none());
+    let others = [1, 2].map(|member| group.spawn(member));
+    others.into_iter().chain([server]).for_each(Group::done);
+    assert!(has_said(&group, 3, "call-0") && has_said(&group, 2, "here-0"));
+    assert!(has_said(&group, 2, "share") && !has_said(&group, 0, "share"));
+    assert!(group.model(1) == group.model(2));
+    // It comes back, opens nothing, and gets the model.
+    assert!(once(0).is_ok());
+    assert!(group.model(0) == group.model(1));
+    assert!(!group.folder(0).join("own/answered").exists());
 }
 
 /// Whether a member's message of a step lies on the board.

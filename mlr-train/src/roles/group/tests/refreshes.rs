@@ -6,7 +6,7 @@ use he_core::error::{Class, Explain as _};
 
 use super::attacks::{once, once_with, turns};
 use super::*;
-use crate::roles::group::plans::unwished;
+use crate::roles::group::wished::require_wished;
 
 fn wishes() -> Wishes {
     Wishes {
@@ -144,6 +144,16 @@ impl Plans for Unwished {
         Insecure::write(charter, pooled, plan, map, true)
     }
 
+    fn make_alone(
+        &self,
+        charter: &Charter,
+        rows: &Rows,
+        job: &JobFolder,
+        reporter: &dyn Reporter,
+    ) -> Result<(), RunError> {
+        Insecure.make_alone(charter, rows, job, reporter)
+    }
+
     fn read(&self, plan: &Path) -> Result<PlanFile, RunError> {
         Insecure.read(plan)
     }
@@ -160,7 +170,7 @@ fn a_plan_with_refreshes_that_nobody_agreed_to_is_refused_by_its_maker_s_name() 
     }
     let error = once(&group, 1).unwrap_err();
     let text = format!("{error} {}", error.place().unwrap_or_default());
-    assert!(text.contains("without refreshes by the owners"), "{text}");
+    assert!(text.contains("expected a plan without refreshes"), "{text}");
     assert!(text.contains("plan of member 0"), "{text}");
     assert_eq!(error.class(), Class::Verification);
 }
@@ -202,12 +212,16 @@ fn a_plan_that_is_searched_has_what_the_charter_wishes() {
     assert!(plan.job().asks_owners());
     assert_eq!(plan.estimate().security_bits, 128);
 
-    // Members that wished for something else refuse it.
+    // Members that wished for something else, or for nothing and so for what is usual, refuse it.
     let wished = charter.task().wishes.clone();
-    assert_eq!(unwished(&wished, plan.job()), None);
+    assert_eq!(require_wished(&charter, plan.job()), Ok(()));
     for other in [
         Wishes {
             steps: vec![4.0, 4.0, 4.0],
+            ..wished.clone()
+        },
+        Wishes {
+            steps: Vec::new(),
             ..wished.clone()
         },
         Wishes {
@@ -222,7 +236,55 @@ fn a_plan_that_is_searched_has_what_the_charter_wishes() {
             refresh_every: Some(2),
             ..wished.clone()
         },
+        Wishes {
+            refresh_every: None,
+            ..wished.clone()
+        },
+        Wishes {
+            keep: Some(FEATURES - 1),
+            ..wished.clone()
+        },
     ] {
-        assert!(unwished(&other, plan.job()).is_some(), "{other:?}");
+        let task = Task {
+            wishes: other.clone(),
+            ..charter.task().clone()
+        };
+        let charter = Charter::new(charter.members().to_vec(), charter.threshold(), task);
+        let refused = require_wished(&charter.unwrap(), plan.job());
+        assert!(refused.is_err(), "{other:?}");
     }
+}
+
+#[test]
+fn a_charter_that_names_nothing_fixes_what_is_usual_and_shows_it() {
+    let group = Group::new(2, 2, Goal::Model);
+    let board = FolderBoard::open(&group.board()).unwrap();
+    let charter = super::super::choose(&board, None, |_| true).unwrap();
+    let task = Task {
+        wishes: Wishes::default(),
+        ..charter.task().clone()
+    };
+    let charter = Charter::new(charter.members().to_vec(), 2, task).unwrap();
+    let text = crate::roles::group::terms::asked(&charter).lines.join("\n");
+    for said in [
+        "2 iterations of steps 4, 4",
+        "degree 3 on scores to 6",
+        "without refreshes",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    // The small plan has steps 4 and 8, whoever made it.
+    let map = map_of(&{
+        let (features, labels) = rows(0);
+        Statistics::of(&crate::data::FeatureSet::new(features, labels, None, "rows").unwrap())
+    });
+    let plan = small_plan(
+        &[ROWS / 2, ROWS / 2],
+        &map,
+        joint(&charter),
+        Arrangement::RowMajor,
+    );
+    let (expected, found) = require_wished(&charter, plan.plan.job()).unwrap_err();
+    assert_eq!(expected, "of steps 4, 4");
+    assert_eq!(found, "of steps 4, 8");
 }
