@@ -140,6 +140,9 @@ pub struct PlanArgs {
     /// Iterations between two refreshes [default: the fastest].
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub refresh_every: Option<u8>,
+    /// Passes of a bootstrapping: with 2 the error of the first is bootstrapped as well, for about 20 bits in place of 13 and twice the time [default: 1].
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub bootstrap_passes: Option<u8>,
     /// How the polynomial is fitted.
     #[arg(long, value_enum, default_value = "least-squares")]
     pub fit: FitName,

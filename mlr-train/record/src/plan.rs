@@ -162,12 +162,20 @@ pub struct Bootstrapped {
     pub key_bytes: u64,
     /// Ciphertexts of one refresh.
     pub ciphertexts: u64,
+    /// How often each of them is bootstrapped: the second time for the error of the first.
+    #[serde(default = "once")]
+    pub passes: u32,
     /// The largest |W + iV| that it takes.
     pub bound: f64,
     /// The most that a value is off by after a refresh, but for six standard deviations of noise.
     pub largest_error: f64,
     /// log2 of the probability that any refresh of the run fails.
     pub failure_log2: i64,
+}
+
+/// Records before there were two.
+fn once() -> u32 {
+    1
 }
 
 /// What the security of a key rests on.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use he_core::circuits::bootstrap::{BootstrapPlan, BootstrapPreset, BootstrapShape};
+use he_core::circuits::bootstrap::{BootstrapPlan, BootstrapPreset, BootstrapShape, PresetError};
 use he_core::evaluator::{CountedOp, Level};
 use he_core::params::sparse::Weight;
 use he_core::params::{KeySet, Params, ParamsLiteral};
@@ -105,6 +105,19 @@ impl Bootstrapping {
             shape: preset.shape,
         };
         Self::of_set(set, params)
+    }
+
+    /// The same with so many passes, one or two. A second is about as much work again, for as many more bits as scale and bound have room for.
+    pub(super) fn with_passes(self, passes: u32) -> Result<Self, PlanError> {
+        if passes < 2 {
+            return Ok(self);
+        }
+        let plan = self.plan.with_second_pass().map_err(PresetError::from)?;
+        let shape = plan.shape().clone();
+        Ok(Self {
+            set: BootstrapSet { shape, ..self.set },
+            plan,
+        })
     }
 
     /// A set as a plan writes it.
@@ -214,7 +227,8 @@ impl Bootstrapping {
         };
         let way =
             switch(bridge.entering().params()) + switch(large) + switch(bridge.leaving().params());
-        let one = work(large, self.plan.large_work()) + way;
+        let passes = f64::from(self.plan.shape().passes());
+        let one = work(large, self.plan.large_work()) + passes * way;
         let keys = (self.plan.large_keys().len() + KeyId::WAY.len()) as f64;
         let reading = keys * rates.key_seconds(large) / rates.threads.max(1) as f64;
         packed_ciphertexts(job.layout()) as f64 * one + reading

@@ -122,6 +122,20 @@ impl Plan {
         Self::checked(program, literal, Params::insecure_test, Claimed::default())
     }
 
+    /// [`Plan::insecure_test`], whose bootstrapping has so many passes.
+    #[cfg(test)]
+    pub(crate) fn insecure_test_passes(
+        program: Program,
+        literal: ParamsLiteral,
+        passes: u32,
+    ) -> Result<Self, PlanError> {
+        let claimed = Claimed {
+            bootstrap: Wanted::Found { passes },
+            ..Claimed::default()
+        };
+        Self::checked(program, literal, Params::insecure_test, claimed)
+    }
+
     /// A plan for a program under given parameters, nothing searched but a bootstrapping if the program asks for one.
     ///
     /// # Errors
@@ -297,7 +311,10 @@ struct Claimed {
 /// Which bootstrapping a plan is to have.
 enum Wanted {
     /// What the job needs.
-    Found,
+    Found {
+        /// Passes of the bootstrapping.
+        passes: u32,
+    },
     /// This one.
     Set(Box<BootstrapSet>),
     Nothing,
@@ -307,7 +324,7 @@ impl Default for Claimed {
     fn default() -> Self {
         Self {
             key_products: u64::MAX,
-            bootstrap: Wanted::Found,
+            bootstrap: Wanted::Found { passes: 1 },
         }
     }
 }
@@ -320,12 +337,12 @@ fn bootstrapping(
 ) -> Result<Option<Bootstrapping>, PlanError> {
     let needed = job.bootstraps();
     let found = match wanted {
-        Wanted::Found if needed => {
+        Wanted::Found { passes } if needed => {
             let (landed, bound) = (job.levels().landed(), packed_bound(job));
-            Bootstrapping::for_weights(params, landed, bound)?
+            Bootstrapping::for_weights(params, landed, bound)?.with_passes(passes)?
         }
         Wanted::Set(set) if needed => Bootstrapping::of_set(*set, params)?,
-        Wanted::Found | Wanted::Nothing if !needed => return Ok(None),
+        Wanted::Found { .. } | Wanted::Nothing if !needed => return Ok(None),
         given => {
             let found = matches!(given, Wanted::Set(_));
             return Err(PlanError::Bootstrap {

@@ -200,11 +200,16 @@ fn bootstrapped(
     )?;
     writeln!(
         out,
-        "    through   N = 2^{}, log2(QP) = {:.1}, {} of keys, {} ciphertexts a refresh",
+        "    through   N = 2^{}, log2(QP) = {:.1}, {} of keys, {} ciphertexts a refresh{}",
         how.log_n,
         how.log_qp,
         human_bytes(how.key_bytes),
-        how.ciphertexts
+        how.ciphertexts,
+        if how.passes > 1 {
+            ", each once more for the error of the first time"
+        } else {
+            ""
+        }
     )?;
     writeln!(
         out,

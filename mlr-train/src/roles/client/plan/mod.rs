@@ -99,6 +99,8 @@ pub struct PlanInput {
     pub own_sigmoids: Option<Degree>,
     /// Who refreshes weights, if anybody does; what is 0 in it is found.
     pub refresh: Option<Refreshes>,
+    /// Passes of a bootstrapping, 1 or 2.
+    pub bootstrap_passes: u32,
     /// Whether who refreshes weights is weighed instead, with so many iterations between two refreshes (0: as they are found).
     pub weigh: Option<usize>,
     /// Per cent of held-out rows that the twin is to get right; then the recipe is the cheapest of a ladder that does, and the one here says nothing.
@@ -153,6 +155,7 @@ impl PlanInput {
             first_gradient: FirstGradient::Client,
             keep: None,
             lambda: None,
+            bootstrap_passes: 1,
             tune: false,
             public_key: false,
             joint: None,
@@ -303,3 +306,4 @@ fn ask(request: &mut PlanRequest, input: &PlanInput) {
     request.owners.public_key = input.public_key || input.joint.is_some();
     request.owners.joint = input.joint;
 }
+    request.bootstrap_passes = input.bootstrap_passes;
