@@ -149,8 +149,9 @@ pub struct PlanArgs {
     /// Limits and rates.
     #[command(flatten)]
     pub budget: BudgetArgs,
-    /// Choose axes, lambda, iterations, steps and range on a split of the training rows, and say what accuracy to expect. With --accuracy-goal:
-    /// axes and lambda.
+    /// Choose axes, lambda, iterations, steps and range on a split of the training rows, and say what accuracy to expect. With --refresh client, bootstrap or auto
+    /// also up to 20 iterations with polynomials of degree 3 to 15: the cheapest plan of the choices within a standard error of the best. With --accuracy-goal: the axes, and
+    /// lambda, that the ladder is climbed with.
     #[arg(
         long,
         requires = "features",

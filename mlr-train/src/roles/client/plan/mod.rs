@@ -136,6 +136,11 @@ pub struct PlanInput {
 }
 
 impl PlanInput {
+    /// Whether somebody may give the weights levels again.
+    fn may_refresh(&self) -> bool {
+        self.weigh.is_some() || self.refresh.is_some()
+    }
+
     /// The usual plan of a job: two iterations of the whitened method with the client's first gradient, everything else found.
     ///
     /// # Errors
@@ -150,12 +155,12 @@ impl PlanInput {
             },
             own_sigmoids: None,
             refresh: None,
+            bootstrap_passes: 1,
             weigh: None,
             goal: None,
             first_gradient: FirstGradient::Client,
             keep: None,
             lambda: None,
-            bootstrap_passes: 1,
             tune: false,
             public_key: false,
             joint: None,
@@ -176,8 +181,9 @@ impl PlanInput {
 
 /// Plans, checks the plan by training in clear where there are rows, and writes it.
 ///
-/// Cost: with rows, an eigen-decomposition p x p and two clear trainings (36 for each of 28 choices with `tune`; with a goal about ten for each of
-/// eight rungs at most); a search over simulated runs, one for each way to refresh weights that is weighed.
+/// Cost: with rows, an eigen-decomposition p x p and two clear trainings (36 for each of 28 choices with `tune`, and 12 of up to 20
+/// iterations for each of seven numbers of axes where weights may be refreshed; with a goal about ten for each of
+/// eight rungs at most, with `tune` for three numbers of axes); a search over simulated runs, one for each way to refresh weights that is weighed.
 ///
 /// # Errors
 /// Rows that cannot be trained on; a plan that the twin refuses; limits that nothing keeps; places that are taken; the system's.
@@ -190,9 +196,12 @@ pub fn run(input: &PlanInput, reporter: &dyn Reporter) -> Result<Planned, RunErr
         mut ranked,
         weighed,
         goal,
-    } = match input.goal {
-        Some(percent) => goal::choose(input, percent, reporter),
-        None => choose(input, reporter),
+    } = match (input.goal, &input.from) {
+        (Some(percent), _) => goal::choose(input, percent, reporter),
+        (None, PlanFor::Rows(rows)) if input.tune && input.may_refresh() => {
+            tuned::refreshed::choose(input, rows, reporter)
+        }
+        _ => choose(input, reporter),
     }
     .map_err(unplanned)?;
     let explained = summary::explain(&ranked, &basis.request.rates)?;
@@ -299,6 +308,7 @@ fn rates(from: &RatesFrom, reporter: &dyn Reporter) -> Result<Rates, RunError> {
 fn ask(request: &mut PlanRequest, input: &PlanInput) {
     request.log_n = input.log_n;
     request.refresh = input.refresh;
+    request.bootstrap_passes = input.bootstrap_passes;
     request.largest_error = largest_error(input.refresh, input.joint.is_some());
     request.arrangement = input.arrangement.or(request.arrangement);
     request.row_length = input.row_length.or(request.row_length);
@@ -306,4 +316,3 @@ fn ask(request: &mut PlanRequest, input: &PlanInput) {
     request.owners.public_key = input.public_key || input.joint.is_some();
     request.owners.joint = input.joint;
 }
-    request.bootstrap_passes = input.bootstrap_passes;
