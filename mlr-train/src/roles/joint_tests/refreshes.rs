@@ -319,8 +319,9 @@ fn a_question_beyond_the_plan_or_beside_exchanged_weights_is_refused() {
     let [ahead, weights] = [&honest.vectors.look_ahead, &honest.vectors.weights];
     let done = honest.asked.before - 1;
 
-    // The same weights as they were: the question is that of this request.
+    // The same weights as they were, and the question of them.
     put(done, ahead, weights);
+    group.ask_refresh("model.enc", &[0, 1]).unwrap();
     let asked = group.asked_refresh(0, "model.enc").unwrap();
     assert_eq!(asked.number(), 0);
 
