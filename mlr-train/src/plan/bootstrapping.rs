@@ -203,7 +203,7 @@ impl Bootstrapping {
         }
     }
 
-    /// Seconds of one refresh on `threads` cores: reading the keys is spread over them, what follows is not.
+    /// Seconds of one refresh on `threads` cores: reading the keys, into memory that is given for them each time, is spread over them, what follows is not.
     pub(super) fn seconds(&self, job: &Job, rates: &Rates) -> f64 {
         let bridge = self.plan.bridge();
         let large = bridge.large().params();
@@ -230,7 +230,8 @@ impl Bootstrapping {
         let passes = f64::from(self.plan.shape().passes());
         let one = work(large, self.plan.large_work()) + passes * way;
         let keys = (self.plan.large_keys().len() + KeyId::WAY.len()) as f64;
-        let reading = keys * rates.key_seconds(large) / rates.threads.max(1) as f64;
+        let pages = rates.page_seconds(large, self.plan.memory_bytes());
+        let reading = (keys * rates.key_seconds(large) + pages) / rates.threads.max(1) as f64;
         packed_ciphertexts(job.layout()) as f64 * one + reading
     }
 

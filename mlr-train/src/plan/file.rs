@@ -99,8 +99,8 @@ impl Plan {
         Ok(found.collect())
     }
 
-    /// Predicted seconds of the training on a machine with these rates, from what the traced run of the plan's check counted; the time to read the
-    /// keys is not in it.
+    /// Predicted seconds of the training on a machine with these rates, from what the traced run of the plan's check counted: of all its processes, where others
+    /// refresh the weights between them.
     pub fn seconds(&self, rates: &Rates) -> f64 {
         self.counted.seconds(&self.job, self.under(), rates)
     }
