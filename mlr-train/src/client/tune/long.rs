@@ -64,14 +64,14 @@ impl LongSearch {
         let best = own.rev().max_by_key(|choice| choice.correct);
         let lambda = best.map_or(super::LAMBDAS[0], |choice| choice.lambda);
         let damping = Damping { keep, lambda };
-        let [x, test] = self.ready.damped(damping);
+        let rows = self.ready.damped(damping);
         let runs: Vec<_> = LATER
             .iter()
             .flat_map(|later| DEGREES.map(|degree| (*later, degree)))
             .collect();
         let found: Vec<_> = runs
             .into_par_iter()
-            .map(|(later, degree)| self.choices_of([&x, &test], damping, later, degree))
+            .map(|(later, degree)| self.choices_of(&rows, damping, later, degree))
             .collect();
         for found in found {
             self.choices.extend(found?);
@@ -82,12 +82,12 @@ impl LongSearch {
     /// One run, and its shorter ones.
     fn choices_of(
         &self,
-        [x, test]: [&Array2<f64>; 2],
+        rows: &[Array2<f64>; 2],
         damping: Damping,
         later: f64,
         degree: Degree,
     ) -> Result<Vec<Choice>, PrepareError> {
-        let data = &self.ready.data;
+        let ([x, test], data) = (rows, &self.ready.data);
         let longest = ITERATIONS.into_iter().max().unwrap_or(1);
         let schedule = Schedule::ladder(FIRST, later, longest)?;
         let mut stepper = Stepper::new(x.view(), &data.labels, data.classes)?;

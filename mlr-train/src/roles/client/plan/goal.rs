@@ -9,7 +9,7 @@ use velum_record::plan::{Goal, Tuned};
 use self::ladder::{Ladder, Trial};
 use self::unreached::unreached;
 use super::basis::{Basis, keep, warn_of_nothing};
-use super::{Chosen, PlanFor, PlanInput, rates, tuned, weighed};
+use super::{Chosen, PlanFor, PlanInput, rates, refreshed, tuned, weighed};
 use crate::client::CheckReport;
 use crate::client::goal::{best_clear, reaches};
 use crate::client::prepare::{Prepared, Recipe};
@@ -96,7 +96,7 @@ impl<'a> Climber<'a> {
         // Labels are refused before any work; the columns are spoken of with the lambda that is used.
         columns::look(&set, lambda, &Silent)?;
         let tuning = match input.tune {
-            true => Some(tuned::refreshed::search(&set, reporter)?),
+            true => Some(refreshed::search(&set, reporter)?),
             false => None,
         };
         let refreshes = input

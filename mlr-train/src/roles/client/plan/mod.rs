@@ -3,6 +3,7 @@
 mod basis;
 mod goal;
 mod places;
+mod refreshed;
 mod summary;
 mod tuned;
 mod weighed;
@@ -199,7 +200,7 @@ pub fn run(input: &PlanInput, reporter: &dyn Reporter) -> Result<Planned, RunErr
     } = match (input.goal, &input.from) {
         (Some(percent), _) => goal::choose(input, percent, reporter),
         (None, PlanFor::Rows(rows)) if input.tune && input.may_refresh() => {
-            tuned::refreshed::choose(input, rows, reporter)
+            refreshed::choose(input, rows, reporter)
         }
         _ => choose(input, reporter),
     }

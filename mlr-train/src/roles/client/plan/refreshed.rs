@@ -3,9 +3,9 @@
 use he_core::error::Report;
 use velum_record::plan::Tuned;
 
-use super::super::basis::{Basis, of_prepared, warn_of_nothing};
-use super::super::{Chosen, PlanInput, ask, rates, weighed};
-use super::{MOST_TRIED, nothing, report, said};
+use super::basis::{Basis, of_prepared, warn_of_nothing};
+use super::tuned::{MOST_TRIED, nothing, report, said};
+use super::{Chosen, PlanInput, ask, rates, weighed};
 use crate::client::CheckReport;
 use crate::client::prepare::Prepared;
 use crate::client::tune::{Choice, LongSearch, Tuning};
@@ -27,10 +27,7 @@ struct Planned {
 }
 
 /// Tries cubics and long runs; says how far it is.
-pub(in super::super) fn search(
-    set: &TrainingSet,
-    reporter: &dyn Reporter,
-) -> Result<Tuning, RunError> {
+pub(super) fn search(set: &TrainingSet, reporter: &dyn Reporter) -> Result<Tuning, RunError> {
     reporter.note("client: trying a ladder of choices on a split of the training rows");
     let mut search = LongSearch::new(set)?;
     let axes = search.axes();
@@ -47,7 +44,7 @@ pub(in super::super) fn search(
 }
 
 /// Tunes axes, lambda, iterations, steps and polynomials, and takes the cheapest plan of the choices within a standard error of the best.
-pub(in super::super) fn choose(
+pub(super) fn choose(
     input: &PlanInput,
     rows: &Rows,
     reporter: &dyn Reporter,

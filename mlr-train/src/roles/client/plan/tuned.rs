@@ -1,7 +1,5 @@
 //! Tuning: the ladder's best choice that passes the check on all rows.
 
-pub(super) mod refreshed;
-
 use velum_record::plan::{Choice as Said, Tuned};
 
 use crate::client::goal::reaches_nearly;
@@ -11,9 +9,9 @@ use crate::data::TrainingSet;
 use crate::roles::{Reporter, RunError};
 
 /// Choices that may fail the check on all rows before the tuning gives up.
-const MOST_TRIED: usize = 8;
+pub(super) const MOST_TRIED: usize = 8;
 
-fn said(tuning: &Tuning, choice: &Choice) -> Said {
+pub(super) fn said(tuning: &Tuning, choice: &Choice) -> Said {
     Said {
         keep: choice.keep,
         iterations: choice.steps.len(),

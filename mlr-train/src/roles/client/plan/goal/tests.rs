@@ -226,7 +226,7 @@ fn a_goal_with_tuning_climbs_with_several_numbers_of_axes() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     let set: TrainingSet = table(at).load().unwrap().try_into().unwrap();
-    let tuning = tuned::refreshed::search(&set, &Silent).unwrap();
+    let tuning = refreshed::search(&set, &Silent).unwrap();
     let near = tuned::axes(&tuning, 1.0);
     assert!(near.windows(2).all(|pair| pair[0].keep < pair[1].keep) && near.len() <= 3);
     // What nobody comes near to is sought with the axes of the most accurate choice.
