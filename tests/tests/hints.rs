@@ -217,6 +217,13 @@ fn hints_of_plans_help() {
     );
     let alone = owners.replace("--refresh owners", "--refresh bootstrap");
     follow(at, &alone, "use --refresh owners", owners);
+    let passes = format!("{plan} --refresh client --bootstrap-passes 2");
+    follow(
+        at,
+        &passes,
+        "leave out --bootstrap-passes",
+        &passes.replace(" --bootstrap-passes 2", ""),
+    );
     // One axis of twelve: not all rows can be right.
     let goal = format!("{plan} --keep 1 --refresh none --accuracy-goal");
     let outcome = velum(at, &format!("{goal} 100").split(' ').collect::<Vec<_>>());

@@ -30,6 +30,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod advice;
+mod bootstraps;
 mod browser;
 #[cfg(unix)]
 mod documents;

@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use std::time::Instant;
 
 use crate::journey::{Job, TRAIN_ARGUMENTS, WAITS, refresh_arguments, run};
-use crate::program::{Outcome, done, velum};
+use crate::program::{Outcome, done, spawn, velum};
 
 /// Four iterations, three of which multiply data with weights: refreshes before the third and the fourth.
 static LONG: LazyLock<Job> = LazyLock::new(|| {
@@ -108,6 +109,42 @@ fn the_same_answers_give_the_same_bits_after_any_stop() {
     assert_eq!(last.code, 0, "{last}");
     assert!(expected == fs::read(&model).unwrap());
     assert!(!at.join("model.enc.refresh").exists());
+}
+
+#[test]
+fn a_training_killed_beyond_a_refresh_goes_on_to_the_same_bits() {
+    let folder = LONG.copy(&LONG.server());
+    let at = folder.path();
+    let model = at.join("model.enc");
+    let expected = fs::read(&model).unwrap();
+    let last = answer(1);
+    let answered = ["--resume", "--refreshed", &last];
+    let arguments = [&TRAIN_ARGUMENTS[..], &answered].concat();
+    // To where it waits for the last answer, and from there on without a kill.
+    let waiting = || {
+        fs::remove_file(&model).unwrap();
+        assert_eq!(train(at, &[]).code, WAITS);
+        assert_eq!(
+            train(at, &["--resume", "--refreshed", &answer(0)]).code,
+            WAITS
+        );
+    };
+    waiting();
+    let begin = Instant::now();
+    done(at, &arguments);
+    let length = begin.elapsed();
+    for part in [0.2, 0.5, 0.7, 0.9] {
+        waiting();
+        let mut child = spawn(at, &arguments);
+        std::thread::sleep(length.mul_f64(part));
+        // It may have ended by itself.
+        let _ended = child.kill();
+        child.wait().unwrap();
+        let again = train(at, &answered);
+        assert!(again.code == 0 || model.exists(), "at {part}: {again}");
+        assert!(expected == fs::read(&model).unwrap(), "at {part}");
+        assert!(!at.join("model.enc.refresh").exists());
+    }
 }
 
 #[test]

@@ -133,7 +133,7 @@ mod tests {
         ("stats", "features merge"),
         (
             "plan",
-            "features shape stats public_key method iterations first_gradient keep steps range degree sigmoid refresh refresh_every fit max_memory max_upload max_time min_security layout row_length rates explain log_n",
+            "features shape stats public_key method iterations first_gradient keep steps range degree sigmoid refresh refresh_every bootstrap_passes fit max_memory max_upload max_time min_security layout row_length rates explain log_n",
         ),
         ("keygen", "public_key"),
         (

@@ -42,6 +42,7 @@ pub(crate) fn run(
             SigmoidName::Each => Some(degree(args)?),
         },
         refresh: refreshes(args),
+        bootstrap_passes: args.bootstrap_passes.map_or(1, u32::from),
         weigh: weigh(args),
         goal: args.accuracy_goal,
         first_gradient: match args.first_gradient {

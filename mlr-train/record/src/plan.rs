@@ -162,12 +162,20 @@ pub struct Bootstrapped {
     pub key_bytes: u64,
     /// Ciphertexts of one refresh.
     pub ciphertexts: u64,
+    /// How often each of them is bootstrapped: the second time for the error of the first.
+    #[serde(default = "once")]
+    pub passes: u32,
     /// The largest |W + iV| that it takes.
     pub bound: f64,
     /// The most that a value is off by after a refresh, but for six standard deviations of noise.
     pub largest_error: f64,
     /// log2 of the probability that any refresh of the run fails.
     pub failure_log2: i64,
+}
+
+/// Records before there were two.
+fn once() -> u32 {
+    1
 }
 
 /// What the security of a key rests on.
@@ -337,6 +345,9 @@ pub struct Goal {
 /// One rung of the ladder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rung {
+    /// Principal axes, where the ladder was climbed with those of a tuning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<usize>,
     /// Iterations.
     pub iterations: usize,
     /// Degree of the polynomials.
@@ -386,8 +397,14 @@ pub struct Tuned {
     pub choices: usize,
     /// The choice.
     pub chosen: Choice,
-    /// The best of every number of axes and iterations.
+    /// The best of every number of axes and iterations; where refreshes were searched too, of every degree and number of iterations.
     pub table: Vec<Choice>,
+    /// Choices whose plans were compared, where refreshes were searched too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub planned: Vec<Choice>,
+    /// How many choices were within a standard error of the best, none of them cheaper than another in axes, iterations and degree alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equally_good: Option<usize>,
 }
 
 /// One choice of a tuning.
@@ -399,7 +416,10 @@ pub struct Choice {
     pub iterations: usize,
     /// Share of the largest variance that is added to every variance.
     pub lambda: f64,
-    /// Range of the polynomial.
+    /// Degree of the polynomial; above 3 every iteration has its own.
+    #[serde(default = "cubic")]
+    pub degree: u32,
+    /// Range of the polynomial, or of the widest.
     pub range: f64,
     /// Step of every iteration, in units of 1/rows.
     pub steps: Vec<f64>,
@@ -407,4 +427,15 @@ pub struct Choice {
     pub largest_score: f64,
     /// On the rows that choose; the winner's is too high.
     pub accuracy: f64,
+    /// Who refreshes weights in its plan: `none` or a way; absent where no plan was searched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<String>,
+    /// Seconds of the server by its plan; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted_train_seconds: Option<f64>,
+}
+
+/// Records before there were other degrees.
+fn cubic() -> u32 {
+    3
 }

@@ -218,6 +218,11 @@ impl<'a> Stepper<'a> {
         affine(self.rows, self.v.view(), None)
     }
 
+    /// W after the iterations so far, c x D.
+    pub(crate) fn weights(&self) -> &Array2<f64> {
+        &self.w
+    }
+
     /// Rounds W and V.
     fn round(&mut self, bits: i32) {
         self.w = rounded(self.w.view(), bits);

@@ -11,7 +11,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 use super::check::CheckReport;
 use super::prepare::{PrepareError, Prepared, Recipe};
 use super::sigmoids::fit_each;
-use super::tune::{MOST_HELD_OUT, MOST_TRAINED, spaced};
+use super::tune::{MOST_HELD_OUT, MOST_TRAINED, spaced, standard_error};
 use crate::clear::TrainError;
 use crate::clear::softmax::{self, Stop};
 use crate::clear::whitened::{NEWTON_STEP, Schedule, train};
@@ -178,6 +178,11 @@ impl Chooser {
 pub fn reaches(share: Share, percent: f64) -> bool {
     // A percentage with two digits is no binary fraction: it may be off by its last bit.
     100.0 * share.hits as f64 >= percent * share.rows as f64 * (1.0 - 1e-12)
+}
+
+/// Whether `right` of `rows` come within a standard error of `percent` of them.
+pub(crate) fn reaches_nearly(right: usize, rows: usize, percent: f64) -> bool {
+    right as f64 + standard_error(right, rows) >= percent / 100.0 * rows as f64
 }
 
 /// The largest percentage with two digits that a share reaches.

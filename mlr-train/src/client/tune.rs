@@ -7,9 +7,14 @@
 //! [`super::check`]. Among choices within a thousandth of the best accuracy the cheapest on ciphertexts wins: fewest iterations, then
 //! fewest axes.
 
+mod long;
+
 use ndarray::{Array2, ArrayView2, Axis, s};
 
-use super::prepare::{PrepareError, Recipe};
+pub use self::long::LongSearch;
+pub(crate) use self::long::standard_error;
+
+use super::prepare::{PrepareError, Prepared, Recipe};
 use super::whiten::{WhitenError, Whitening};
 use crate::clear::TrainError;
 use crate::clear::whitened::{NEWTON_STEP, Run, Schedule, train};
@@ -42,7 +47,9 @@ pub struct Choice {
     pub keep: usize,
     /// Damping of the whitening.
     pub lambda: f64,
-    /// Half width of the cubic's interval.
+    /// A cubic is one for all iterations; from 5 on every iteration has a polynomial of its own.
+    pub degree: Degree,
+    /// Half width of the cubic's interval, or of the widest of all polynomials.
     pub range: f64,
     /// Steps in units of 1/n, one an iteration.
     pub steps: Vec<f64>,
@@ -53,16 +60,23 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// The recipe of this choice.
+    /// All rows prepared for this choice; polynomials of their own are fitted to them.
+    ///
+    /// Cost: an eigen-decomposition p x p and one clear training, two with polynomials of their own.
     ///
     /// # Errors
-    /// [`PrepareError`]; none for choices of [`tune`].
-    pub fn recipe(&self) -> Result<Recipe, PrepareError> {
-        Ok(Recipe::Whitened {
-            schedule: Schedule::new(self.steps.clone())?,
+    /// [`PrepareError`].
+    pub fn prepare(&self, set: TrainingSet) -> Result<Prepared, PrepareError> {
+        let schedule = Schedule::new(self.steps.clone())?;
+        if self.degree != Degree::Three {
+            return Prepared::with_own_sigmoids(set, schedule, self.degree, self.keep, self.lambda);
+        }
+        let recipe = Recipe::Whitened {
+            schedule,
             polynomials: cubic(self.range)?.into(),
             rounding: None,
-        })
+        };
+        Prepared::new(set, recipe, self.keep, self.lambda)
     }
 }
 
@@ -71,6 +85,8 @@ impl Choice {
 pub struct Tuning {
     /// The best choice first, then those to fall back to.
     pub ranked: Vec<Choice>,
+    /// How many in front are equally good: the one with the cheapest plan is taken.
+    pub near: usize,
     /// Rows that trained.
     pub trained: usize,
     /// Rows that chose.
@@ -98,6 +114,22 @@ impl Tuning {
         best
     }
 
+    /// The most accurate choice of every degree and number of iterations, in that order.
+    #[must_use]
+    pub fn by_degree(&self) -> Vec<&Choice> {
+        let mut best: Vec<&Choice> = Vec::new();
+        let place = |choice: &Choice| (choice.degree.get(), choice.steps.len());
+        for choice in &self.ranked {
+            match best.iter_mut().find(|other| place(other) == place(choice)) {
+                Some(other) if choice.correct > other.correct => *other = choice,
+                Some(_) => {}
+                None => best.push(choice),
+            }
+        }
+        best.sort_by_key(|choice| place(choice));
+        best
+    }
+
     /// Accuracy of a choice on the rows that choose. The winner's is too high: it was picked for it. What to expect of it is
     /// [`CheckReport::accuracy`](super::CheckReport::accuracy), on rows that had no part in the choice.
     #[must_use]
@@ -112,51 +144,86 @@ impl Tuning {
 /// # Errors
 /// [`PrepareError`] for rows that cannot be whitened; a tuning without choices if none keeps the rule.
 pub fn tune(set: &TrainingSet) -> Result<Tuning, PrepareError> {
-    let Split { kept, held } = Split::of_labels(set.labels()).inner(set.labels());
-    let (kept, held) = (spaced(&kept, MOST_TRAINED), spaced(&held, MOST_HELD_OUT));
-    let most = set.width().min(kept.len().saturating_sub(1));
-    let axes = ladder(most);
-    let Some(&widest) = axes.last().filter(|_| !held.is_empty()) else {
-        return Err(WhitenError::Constant { rows: set.rows() }.into());
-    };
-    let features = set.features();
-    let rows = features.select(Axis(0), &kept);
-    let part = crate::linalg::column_means(rows.view());
-    let map = Whitening::of_rows(rows.view(), part, widest, LAMBDAS[0])?;
-    let (trained, tested) = (
-        map.apply(rows.view())?,
-        map.apply(features.select(Axis(0), &held).view())?,
-    );
-    let pick = |rows: &[usize]| -> Vec<u32> { rows.iter().map(|&i| set.labels()[i]).collect() };
-    let data = Data {
-        labels: pick(&kept),
-        held: pick(&held),
-        classes: set.classes(),
-    };
-    let mut all = Vec::new();
-    for &keep in &axes {
-        for lambda in LAMBDAS {
-            let x = damped(&map, trained.view(), keep, lambda);
-            let test = damped(&map, tested.view(), keep, lambda);
-            data.choices(&x, &test, Damping { keep, lambda }, &mut all)?;
-        }
-    }
+    let ready = Ready::of(set)?;
+    let (mut all, held) = (ready.cubics()?, ready.data.held.len());
     let best = all.iter().map(|choice| choice.correct).max().unwrap_or(0);
-    let near = best.saturating_sub((held.len() as f64 * WORTH) as usize);
+    let near = best.saturating_sub((held as f64 * WORTH) as usize);
     all.sort_by_key(|choice| {
         let wrong = std::cmp::Reverse(choice.correct);
         if choice.correct >= near {
             (0, choice.steps.len(), choice.keep, wrong)
         } else {
-            (1, held.len() - choice.correct, choice.keep, wrong)
+            (1, held - choice.correct, choice.keep, wrong)
         }
     });
     Ok(Tuning {
         choices: all.len(),
         ranked: all,
-        trained: kept.len(),
-        chose: held.len(),
+        near: 1,
+        trained: ready.data.labels.len(),
+        chose: held,
     })
+}
+
+/// The split, whitened with all axes.
+#[derive(Debug)]
+struct Ready {
+    map: Whitening,
+    /// Rows that train and rows that choose, under the first damping.
+    trained: Array2<f64>,
+    tested: Array2<f64>,
+    data: Data,
+    axes: Vec<usize>,
+}
+
+impl Ready {
+    fn of(set: &TrainingSet) -> Result<Self, PrepareError> {
+        let Split { kept, held } = Split::of_labels(set.labels()).inner(set.labels());
+        let (kept, held) = (spaced(&kept, MOST_TRAINED), spaced(&held, MOST_HELD_OUT));
+        let most = set.width().min(kept.len().saturating_sub(1));
+        let axes = ladder(most);
+        let Some(&widest) = axes.last().filter(|_| !held.is_empty()) else {
+            return Err(WhitenError::Constant { rows: set.rows() }.into());
+        };
+        let features = set.features();
+        let rows = features.select(Axis(0), &kept);
+        let part = crate::linalg::column_means(rows.view());
+        let map = Whitening::of_rows(rows.view(), part, widest, LAMBDAS[0])?;
+        let (trained, tested) = (
+            map.apply(rows.view())?,
+            map.apply(features.select(Axis(0), &held).view())?,
+        );
+        let pick = |rows: &[usize]| -> Vec<u32> { rows.iter().map(|&i| set.labels()[i]).collect() };
+        Ok(Self {
+            map,
+            trained,
+            tested,
+            data: Data {
+                labels: pick(&kept),
+                held: pick(&held),
+                classes: set.classes(),
+            },
+            axes,
+        })
+    }
+
+    /// Both kinds of rows under another damping, with fewer axes.
+    fn damped(&self, Damping { keep, lambda }: Damping) -> [Array2<f64>; 2] {
+        [&self.trained, &self.tested].map(|rows| damped(&self.map, rows.view(), keep, lambda))
+    }
+
+    /// Short runs of cubics: all that keep the rule.
+    fn cubics(&self) -> Result<Vec<Choice>, PrepareError> {
+        let mut all = Vec::new();
+        for &keep in &self.axes {
+            for lambda in LAMBDAS {
+                let damping = Damping { keep, lambda };
+                let [x, test] = self.damped(damping);
+                self.data.choices(&x, &test, damping, &mut all)?;
+            }
+        }
+        Ok(all)
+    }
 }
 
 /// Axes and what is added to their variances.
@@ -167,6 +234,7 @@ struct Damping {
 }
 
 /// Labels of the split.
+#[derive(Debug)]
 struct Data {
     labels: Vec<u32>,
     held: Vec<u32>,
@@ -202,6 +270,7 @@ impl Data {
                 all.push(Choice {
                     keep: damping.keep,
                     lambda: damping.lambda,
+                    degree: Degree::Three,
                     range,
                     steps: schedule.steps()[..iterations].to_vec(),
                     correct: metrics::correct(scores.view(), &self.held),
@@ -255,7 +324,6 @@ fn damped(map: &Whitening, rows: ArrayView2<'_, f64>, keep: usize, lambda: f64) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::check::{Limits, check_plan};
     use crate::data::FeatureSet;
 
     fn set(rows: usize) -> TrainingSet {
@@ -298,11 +366,65 @@ mod tests {
         // 15 and 20 axes, 2 to 4 iterations.
         assert_eq!(tuning.table().len(), 6);
         assert!(tuning.accuracy(first) > 0.4);
-        let checked = first.recipe().unwrap().checked().unwrap();
-        let map = Whitening::fit(&set, first.keep, first.lambda).unwrap();
-        let rows = map.apply(set.features().view()).unwrap();
-        let limits = Limits::default();
-        check_plan(rows.view(), set.labels(), 3, &checked, limits).unwrap();
+        let prepared = first.prepare(set).unwrap();
+        prepared.check(f64::INFINITY).unwrap().unwrap();
+    }
+
+    #[test]
+    fn long_runs_are_ranked_by_the_rule_of_one_standard_error() {
+        let set = set(1000);
+        let mut search = LongSearch::new(&set).unwrap();
+        let axes = search.axes();
+        assert_eq!(axes, [15, 20]);
+        for keep in axes {
+            search.run(keep).unwrap();
+        }
+        let tuning = search.finish();
+        let most = tuning.ranked.iter().map(|c| c.correct).max().unwrap();
+        let least = most as f64 - standard_error(most, tuning.chose);
+        let (near, far) = tuning.ranked.split_at(tuning.near);
+        assert!(!near.is_empty() && near.iter().all(|c| c.correct as f64 >= least));
+        let costs = |c: &Choice| [c.keep, c.steps.len(), c.degree.get() as usize];
+        let no_dearer =
+            |a: &Choice, b: &Choice| costs(a).iter().zip(costs(b)).all(|(a, b)| *a <= b);
+        // Nobody in front is dearer than another, and whoever is as good and not in front is.
+        for (i, a) in near.iter().enumerate() {
+            assert!(
+                near.iter()
+                    .enumerate()
+                    .all(|(j, b)| i == j || !no_dearer(b, a))
+            );
+        }
+        for c in far.iter().filter(|c| c.correct as f64 >= least) {
+            assert!(near.iter().any(|b| no_dearer(b, c)));
+        }
+        // The short runs are those of the tuning without refreshes, and the long ones are what a training of all of it would be.
+        let cubics = tuning.ranked.iter().filter(|c| c.degree == Degree::Three);
+        assert_eq!(cubics.count(), tune(&set).unwrap().choices);
+        let long = tuning
+            .ranked
+            .iter()
+            .find(|c| c.degree == Degree::Nine && c.steps.len() == 20);
+        let long = long.unwrap().clone();
+        let prepared = long.prepare(set).unwrap();
+        let Recipe::Whitened {
+            schedule,
+            polynomials,
+            ..
+        } = &prepared.recipe
+        else {
+            panic!("a whitened recipe")
+        };
+        assert_eq!(
+            (schedule.steps(), prepared.rows.ncols()),
+            (&long.steps[..], long.keep + 1)
+        );
+        assert!(matches!(polynomials, crate::sigmoid::Polynomials::Each(all) if all.len() == 19));
+        // Six numbers of iterations of four degrees, and three of cubics, of which some may leave their range.
+        let table = tuning.by_degree();
+        assert!((25..=27).contains(&table.len()), "{}", table.len());
+        // 96 of 160: sqrt(160 x 0.6 x 0.4).
+        assert!((standard_error(96, 160) - 38.4f64.sqrt()).abs() < 1e-12);
     }
 
     #[test]

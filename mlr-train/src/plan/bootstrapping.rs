@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use he_core::circuits::bootstrap::{BootstrapPlan, BootstrapPreset, BootstrapShape};
+use he_core::circuits::bootstrap::{BootstrapPlan, BootstrapPreset, BootstrapShape, PresetError};
 use he_core::evaluator::{CountedOp, Level};
 use he_core::params::sparse::Weight;
 use he_core::params::{KeySet, Params, ParamsLiteral};
@@ -107,6 +107,19 @@ impl Bootstrapping {
         Self::of_set(set, params)
     }
 
+    /// The same with so many passes, one or two. A second is about as much work again, for as many more bits as scale and bound have room for.
+    pub(super) fn with_passes(self, passes: u32) -> Result<Self, PlanError> {
+        if passes < 2 {
+            return Ok(self);
+        }
+        let plan = self.plan.with_second_pass().map_err(PresetError::from)?;
+        let shape = plan.shape().clone();
+        Ok(Self {
+            set: BootstrapSet { shape, ..self.set },
+            plan,
+        })
+    }
+
     /// A set as a plan writes it.
     pub(super) fn of_set(set: BootstrapSet, params: &Params) -> Result<Self, PlanError> {
         let all = set.clone();
@@ -190,7 +203,7 @@ impl Bootstrapping {
         }
     }
 
-    /// Seconds of one refresh on `threads` cores: reading the keys is spread over them, what follows is not.
+    /// Seconds of one refresh on `threads` cores: reading the keys, into memory that is given for them each time, is spread over them, what follows is not.
     pub(super) fn seconds(&self, job: &Job, rates: &Rates) -> f64 {
         let bridge = self.plan.bridge();
         let large = bridge.large().params();
@@ -214,9 +227,11 @@ impl Bootstrapping {
         };
         let way =
             switch(bridge.entering().params()) + switch(large) + switch(bridge.leaving().params());
-        let one = work(large, self.plan.large_work()) + way;
+        let passes = f64::from(self.plan.shape().passes());
+        let one = work(large, self.plan.large_work()) + passes * way;
         let keys = (self.plan.large_keys().len() + KeyId::WAY.len()) as f64;
-        let reading = keys * rates.key_seconds(large) / rates.threads.max(1) as f64;
+        let pages = rates.page_seconds(large, self.plan.memory_bytes());
+        let reading = (keys * rates.key_seconds(large) + pages) / rates.threads.max(1) as f64;
         packed_ciphertexts(job.layout()) as f64 * one + reading
     }
 

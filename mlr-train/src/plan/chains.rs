@@ -103,6 +103,7 @@ impl Chains {
         }
         let bound = SQRT_2 * request.bounds.weight;
         let new = Bootstrapping::for_weights(params, key.1, bound)?;
+        let new = new.with_passes(request.bootstrap_passes)?;
         self.bootstrappings.insert(key, new.clone());
         Ok(Some(new))
     }

@@ -48,8 +48,12 @@ const UNIT_SECONDS: f64 = 6.0e-5;
 const LOAD: f64 = 4.0;
 
 /// What no operation counts, as a factor: copies, buffers, memory that other cores keep busy, waiting at the end of a block. Measured on 8,192 to 60,000
-/// rows, whose trainings took 1.1 to 1.4 times what was counted.
-pub(super) const UNCOUNTED: f64 = 1.25;
+/// rows, whose trainings took 1.05 to 1.35 times what was counted, the system's work for new pages apart.
+pub(super) const UNCOUNTED: f64 = 1.2;
+
+/// Units of reading that the system takes for a byte of memory that a process asks for the first time: 0.6 s for 10^9 bytes where a unit is 6e-5 s. Measured as
+/// the system's time of trainings of 1.2 to 5.9 GB (0.56 to 0.77 s, and less where they also bootstrap).
+const PAGES: f64 = 1e-5;
 
 /// What operations take on a machine: a factor for each, at each ring degree it was measured at, on this module's unit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -139,6 +143,12 @@ impl Rates {
         let digits = params.digits(params.max_level()).count();
         let limbs = params.q().len() + params.p().len();
         digits as f64 * self.load_seconds(params, Level(limbs - 1))
+    }
+
+    /// Seconds that the system takes to give a process so many bytes, on one core.
+    pub(super) fn page_seconds(&self, params: &Params, bytes: u64) -> f64 {
+        let unit = self.ring(params.log_n()).map(|ring| ring.load_unit_seconds);
+        unit.unwrap_or(UNIT_SECONDS) * PAGES * bytes as f64
     }
 
     /// Seconds of all operations in `rows`, as a [`Tally`] tells them, on one core.

@@ -270,7 +270,6 @@ fn estimate_here(
             cost::fresh_bytes(params, level)
         };
     }
-    let counted = Counted::of(&simulator);
     let mut keys = simulator.key_set();
     let bootstrap = under.bootstrapping.map(|b| b.estimate(job));
     if let Some(plan) = under.bootstrap() {
@@ -284,6 +283,8 @@ fn estimate_here(
         .iter()
         .map(|m| cost::ciphertext_bytes(params, m.level))
         .sum();
+    let server_memory_bytes = memory(job, under) + cost::key_memory(params, &keys);
+    let counted = Counted::of(&simulator, server_memory_bytes);
     let estimate = Estimate {
         levels: job.levels().top(),
         key_products: simulator.tally().total(CountedOp::KeyProduct),
@@ -295,7 +296,7 @@ fn estimate_here(
         refreshes: job.refreshes() as u64,
         refresh_bytes: refresh_bytes(job, params),
         joint,
-        server_memory_bytes: memory(job, under) + cost::key_memory(params, &keys),
+        server_memory_bytes,
         bootstrap,
         transforms: (cost::total(params, simulator.tally()) + reading).ceil() as u64,
         weight_error_centibits: (-100.0 * error.log2()).floor() as i64,

@@ -99,8 +99,8 @@ impl Plan {
         Ok(found.collect())
     }
 
-    /// Predicted seconds of the training on a machine with these rates, from what the traced run of the plan's check counted; the time to read the
-    /// keys is not in it.
+    /// Predicted seconds of the training on a machine with these rates, from what the traced run of the plan's check counted: of all its processes, where others
+    /// refresh the weights between them.
     pub fn seconds(&self, rates: &Rates) -> f64 {
         self.counted.seconds(&self.job, self.under(), rates)
     }
@@ -120,6 +120,20 @@ impl Plan {
     /// As [`Plan::parse`].
     pub fn insecure_test(program: Program, literal: ParamsLiteral) -> Result<Self, PlanError> {
         Self::checked(program, literal, Params::insecure_test, Claimed::default())
+    }
+
+    /// [`Plan::insecure_test`], whose bootstrapping has so many passes.
+    #[cfg(test)]
+    pub(crate) fn insecure_test_passes(
+        program: Program,
+        literal: ParamsLiteral,
+        passes: u32,
+    ) -> Result<Self, PlanError> {
+        let claimed = Claimed {
+            bootstrap: Wanted::Found { passes },
+            ..Claimed::default()
+        };
+        Self::checked(program, literal, Params::insecure_test, claimed)
     }
 
     /// A plan for a program under given parameters, nothing searched but a bootstrapping if the program asks for one.
@@ -297,7 +311,10 @@ struct Claimed {
 /// Which bootstrapping a plan is to have.
 enum Wanted {
     /// What the job needs.
-    Found,
+    Found {
+        /// Passes of the bootstrapping.
+        passes: u32,
+    },
     /// This one.
     Set(Box<BootstrapSet>),
     Nothing,
@@ -307,7 +324,7 @@ impl Default for Claimed {
     fn default() -> Self {
         Self {
             key_products: u64::MAX,
-            bootstrap: Wanted::Found,
+            bootstrap: Wanted::Found { passes: 1 },
         }
     }
 }
@@ -320,12 +337,12 @@ fn bootstrapping(
 ) -> Result<Option<Bootstrapping>, PlanError> {
     let needed = job.bootstraps();
     let found = match wanted {
-        Wanted::Found if needed => {
+        Wanted::Found { passes } if needed => {
             let (landed, bound) = (job.levels().landed(), packed_bound(job));
-            Bootstrapping::for_weights(params, landed, bound)?
+            Bootstrapping::for_weights(params, landed, bound)?.with_passes(passes)?
         }
         Wanted::Set(set) if needed => Bootstrapping::of_set(*set, params)?,
-        Wanted::Found | Wanted::Nothing if !needed => return Ok(None),
+        Wanted::Found { .. } | Wanted::Nothing if !needed => return Ok(None),
         given => {
             let found = matches!(given, Wanted::Set(_));
             return Err(PlanError::Bootstrap {

@@ -79,6 +79,8 @@ pub struct PlanRequest {
     pub owners: Owners,
     /// Where weights are given levels again.
     pub refresh: Option<Refreshes>,
+    /// Passes of a bootstrapping: one, or two for more bits (ePrint 2022/1167).
+    pub bootstrap_passes: u32,
     /// Parameters as a whole; then `log_n` and `scale_bits` say nothing.
     pub parameters: Option<ParamsLiteral>,
 }
@@ -134,6 +136,7 @@ impl PlanRequest {
             scale_bits: None,
             owners: Owners::default(),
             refresh: None,
+            bootstrap_passes: 1,
             parameters: None,
         }
     }
@@ -157,6 +160,7 @@ impl PlanRequest {
             scale_bits: None,
             owners: Owners::default(),
             refresh: None,
+            bootstrap_passes: 1,
             parameters: None,
         }
     }

@@ -53,6 +53,11 @@ fn bootstrapped(shape: Shape, method: Method, every: usize, arrangement: Arrange
 
 /// A checked plan at tiny insecure rings, with scales that fit.
 fn planned(program: Program) -> Plan {
+    planned_passes(program, 1)
+}
+
+/// The same, bootstrapped in so many passes.
+fn planned_passes(program: Program, passes: u32) -> Plan {
     let job = Job::new(program.clone(), 512).unwrap();
     let literal = ParamsLiteral {
         log_n: 10,
@@ -64,7 +69,7 @@ fn planned(program: Program) -> Plan {
     let plan = plan.unwrap_or_else(|e| panic!("{:?}", Report::of(&e)));
     let under = Under::new(plan.params(), plan.bootstrapping());
     let (job, _) = fit_scales_under(&program, under).unwrap();
-    Plan::insecure_test(job.program().clone(), literal).unwrap()
+    Plan::insecure_test_passes(job.program().clone(), literal, passes).unwrap()
 }
 
 fn uploads<E: Evaluator>(job: &Job, encryptor: &impl Encryptor<E>) -> MemorySource<E::Ct> {
@@ -172,7 +177,34 @@ fn bits(weights: &[Vec<CkksCt>]) -> Vec<(Meta, Vec<u64>)> {
 
 #[test]
 fn bootstrapped_ciphertexts_err_as_planned_and_resume_to_the_same_bits() {
-    let plan = planned(bootstrapped(TEN, CLIENT, 1, Arrangement::Diagonal));
+    let program = bootstrapped(TEN, CLIENT, 1, Arrangement::Diagonal);
+    let [once, twice] = [1, 2].map(|passes| planned_passes(program.clone(), passes));
+    // Nothing but the bootstrapping differs, and what follows from it.
+    let figures = |plan: &Plan| plan.estimate().bootstrap.clone().unwrap();
+    assert_eq!(figures(&once).keys, figures(&twice).keys);
+    assert_eq!(
+        figures(&twice).failure_log2,
+        figures(&once).failure_log2 + 1
+    );
+    assert!(figures(&twice).precision_centibits > figures(&once).precision_centibits + 500);
+    assert!(twice.estimate().weight_error() < once.estimate().weight_error());
+    assert_ne!(once.hash(), twice.hash());
+    assert_eq!(once.key_binding(), twice.key_binding());
+    let text = String::from_utf8(twice.to_json()).unwrap();
+    assert!(text.contains("\"second_pass\":"));
+    assert_eq!(Plan::parse_insecure_test(text.as_bytes()).unwrap(), twice);
+    // Plans with one pass are written as they were before there were two.
+    assert!(
+        !String::from_utf8(once.to_json())
+            .unwrap()
+            .contains("second_pass")
+    );
+    for plan in [once, twice] {
+        errs_as_planned_and_resumes(&plan);
+    }
+}
+
+fn errs_as_planned_and_resumes(plan: &Plan) {
     let (job, estimate) = (plan.job(), plan.estimate());
     let boot = plan.bootstrapping().unwrap().plan();
     let bridge = boot.bridge();

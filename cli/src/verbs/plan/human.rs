@@ -200,11 +200,16 @@ fn bootstrapped(
     )?;
     writeln!(
         out,
-        "    through   N = 2^{}, log2(QP) = {:.1}, {} of keys, {} ciphertexts a refresh",
+        "    through   N = 2^{}, log2(QP) = {:.1}, {} of keys, {} ciphertexts a refresh{}",
         how.log_n,
         how.log_qp,
         human_bytes(how.key_bytes),
-        how.ciphertexts
+        how.ciphertexts,
+        if how.passes > 1 {
+            ", each once more for the error of the first time"
+        } else {
+            ""
+        }
     )?;
     writeln!(
         out,
@@ -320,12 +325,16 @@ fn ladder(goal: &Goal, out: &mut dyn Write) -> io::Result<()> {
         (1e4 * goal.accuracy).round() / 100.0,
         goal.rungs.len()
     )?;
-    writeln!(out, "    T  degree  right of held-out rows")?;
+    let several = goal.rungs.iter().any(|rung| rung.keep.is_some());
+    let head = if several { "axes    T" } else { "  T" };
+    writeln!(out, "  {head}  degree  right of held-out rows")?;
     for rung in &goal.rungs {
         let share = rung.accuracy.map(|share| share.to_string());
+        let axes = rung.keep.map(|keep| format!("{keep:>4}  "));
         writeln!(
             out,
-            "  {:>3}  {:>6}  {:<26}{}",
+            "  {}{:>3}  {:>6}  {:<26}{}",
+            axes.unwrap_or_default(),
             rung.iterations,
             rung.degree,
             share.unwrap_or_default(),
@@ -361,29 +370,51 @@ fn tuned(tuned: &Tuned, by_goal: bool, out: &mut dyn Write) -> io::Result<()> {
     )?;
     writeln!(
         out,
-        "  axes  T  lambda  range  steps          largest  compared"
+        "  axes  T   deg  lambda  range  steps          largest  compared"
     )?;
     for row in &tuned.table {
         line(row, out)?;
     }
+    if let Some(count) = tuned.equally_good {
+        writeln!(
+            out,
+            "    {count} within a standard error of the best, none cheaper than another in all; by their plans:"
+        )?;
+    }
+    for row in &tuned.planned {
+        line(row, out)?;
+    }
     let chosen = match by_goal {
-        true => "chosen, of it axes and lambda",
+        true => "best with the axes and lambda that were taken",
         false => "chosen",
     };
     writeln!(out, "    {chosen}:")?;
     line(&tuned.chosen, out)
 }
 
+/// Steps of a choice that are shown.
+const MOST_STEPS: usize = 4;
+
 fn line(row: &Choice, out: &mut dyn Write) -> io::Result<()> {
-    let steps: Vec<String> = row.steps.iter().map(f64::to_string).collect();
+    let shown = row.steps.iter().take(MOST_STEPS).map(f64::to_string);
+    let mut steps = shown.collect::<Vec<_>>().join(",");
+    if row.steps.len() > MOST_STEPS {
+        // Those that follow are as large.
+        steps += ",..";
+    }
+    let plan = match (row.predicted_train_seconds, &row.refresh) {
+        (Some(seconds), Some(way)) => format!("  {}, refreshes: {way}", human_seconds(seconds)),
+        _ => String::new(),
+    };
     writeln!(
         out,
-        "  {:>4}  {}  {:<6}  {:<5}  {:<13}  {:>7.2}  {:.2} %",
+        "  {:>4}  {:<2}  {:>3}  {:<6}  {:<5}  {:<13}  {:>7.2}  {:.2} %{plan}",
         row.keep,
         row.iterations,
+        row.degree,
         row.lambda,
         row.range,
-        steps.join(","),
+        steps,
         row.largest_score,
         100.0 * row.accuracy
     )

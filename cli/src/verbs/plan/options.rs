@@ -39,6 +39,11 @@ pub(super) fn refuse_without_effect(args: &PlanArgs) -> Result<(), Failure> {
             args.refresh_every.is_some() && nobody_refreshes(args),
         ),
         (
+            "--bootstrap-passes",
+            "--refresh bootstrap or auto, or --accuracy-goal, without --parties",
+            args.bootstrap_passes.is_some() && nobody_bootstraps(args),
+        ),
+        (
             "--refresh owners",
             "--parties",
             args.refresh == Some(RefreshName::Owners) && args.parties.is_none(),
@@ -59,6 +64,15 @@ fn nobody_refreshes(args: &PlanArgs) -> bool {
         None => args.accuracy_goal.is_none(),
         Some(name) => name == RefreshName::None,
     }
+}
+
+/// Under a joint key its parties refresh, whoever weighs it.
+fn nobody_bootstraps(args: &PlanArgs) -> bool {
+    let named = match args.refresh {
+        None => args.accuracy_goal.is_some(),
+        Some(name) => matches!(name, RefreshName::Auto | RefreshName::Bootstrap),
+    };
+    !named || args.parties.is_some()
 }
 
 /// Options of the whitened method say nothing to the paper's.

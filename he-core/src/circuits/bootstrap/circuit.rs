@@ -11,7 +11,7 @@ use crate::circuits::{LinearMap, LinearMaps, fold, folds};
 use crate::ckks::diagonals::{
     Diagonals, SplitError, coefficients_to_slots, gather_rotations, slots_to_coefficients,
 };
-use crate::evaluator::{EvalError, Evaluator, Level, Op, Placement, Refusal};
+use crate::evaluator::{EvalError, Evaluator, Level, Meta, Op, Placement, Refusal, scales_match};
 
 /// Plaintexts and figures of the steps.
 #[derive(Debug)]
@@ -24,9 +24,51 @@ pub(super) struct Circuit<E: Evaluator> {
     sine: Sine<E>,
     /// 1 and i in turns, a period of the small ring each.
     mask: E::Plain,
+    /// What one pass gives.
     output: Placement,
     bound: f64,
+    /// log2 of what a second pass multiplies the error of the first by.
+    pub(super) second: Option<u32>,
 }
+
+/// What a bootstrapping asks of a ciphertext.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Needs {
+    pub(super) level: Level,
+    pub(super) bound: f64,
+    /// The scale, where a second pass follows.
+    pub(super) scale: Option<f64>,
+}
+
+impl Needs {
+    /// Refuses what is too low, too large, or at another scale.
+    pub(super) fn require(&self, meta: Meta) -> Result<(), EvalError> {
+        let refusal = if meta.level < self.level {
+            Refusal::LevelExhausted {
+                needed: self.level,
+                available: meta.level,
+            }
+        } else if meta.bound > self.bound {
+            // Beyond it values would wrap around in silence.
+            Refusal::BoundExceeded {
+                declared: self.bound,
+                found: meta.bound,
+            }
+        } else if let Some(right) = self.scale.filter(|&s| !scales_match(s, meta.scale)) {
+            Refusal::ScaleMismatch {
+                left: meta.scale,
+                right,
+            }
+        } else {
+            return Ok(());
+        };
+        Err(refusal.of(Op::Refresh))
+    }
+}
+
+/// Noise is taken to stay within so many of its standard deviations: a sum of many terms exceeds them with probability 2^-369 in a slot, a product of two with 2^-43.
+/// What is beyond does not wrap: the sine errs more there.
+pub(super) const FURTHEST: f64 = 16.0;
 
 fn split(error: SplitError) -> EvalError {
     Refusal::Split(error).of(Op::Setup)
@@ -61,16 +103,35 @@ impl<E: Evaluator> Circuit<E> {
             mask: large.plain((0..large.slots()).map(turn).collect())?,
             output: Placement {
                 level: Level(bridge.shape().output_level),
-                scale: shape.output_scale,
+                scale: shape.output_scale / shape.second_gain(),
             },
             bound: shape.bound,
+            second: shape.second_pass,
             figures,
         })
     }
 
-    /// Level and scale of what comes out.
+    /// Level and scale of what comes out of all passes.
     pub(super) fn output(&self) -> Placement {
-        self.output
+        Placement {
+            scale: self.output.scale * self.gain(),
+            ..self.output
+        }
+    }
+
+    /// What the error of a first pass is multiplied by; 1 where there is no second.
+    pub(super) fn gain(&self) -> f64 {
+        f64::from(self.second.unwrap_or(0)).exp2()
+    }
+
+    /// Refuses a ciphertext that is too low, too large, or at another scale than that of what a second pass is added to.
+    pub(super) fn require(&self, meta: Meta) -> Result<(), EvalError> {
+        let needs = Needs {
+            level: self.input_level(),
+            bound: self.bound,
+            scale: self.second.map(|_| self.output().scale),
+        };
+        needs.require(meta)
     }
 
     /// The level that is needed to begin with.
@@ -78,14 +139,14 @@ impl<E: Evaluator> Circuit<E> {
         Level(self.to_coefficients.levels())
     }
 
-    /// Error of the sine in units of the value: the most of it, for both parts of a slot.
+    /// Error of the sine of one pass in units of its values: the most of it, for both parts of a slot.
     pub(super) fn inexact<C: Crossing<E>>(&self, crossing: &C) -> f64 {
         let unit = modulus(crossing.bridge()) / (TAU * self.figures.entered_scale);
         SQRT_2 * self.figures.sine.worst_error() * unit
     }
 
-    /// All steps.
-    pub(super) fn run<C: Crossing<E>>(
+    /// All steps, once.
+    pub(super) fn once<C: Crossing<E>>(
         &self,
         small: &E,
         crossing: &C,
@@ -101,7 +162,7 @@ impl<E: Evaluator> Circuit<E> {
         let values = self.joined(crossing, sine)?;
         let inexact = self.inexact(crossing);
         let mut out = crossing.leave(small, &values, inexact)?;
-        let bound = known.bound + inexact + 16.0 * small.meta(&out).error();
+        let bound = known.bound + inexact + FURTHEST * small.meta(&out).error();
         small.declare_bound(&mut out, bound)?;
         small.declare_rms(&mut out, known.rms)?;
         Ok(out)

@@ -12,6 +12,7 @@
 //! | away with multiples of q_0 | [`Sine`] | 1 + k + r | ePrint 2019/688, 2020/1203 |
 //! | parts joined | a mask, and a sum of two rotations | 1 | |
 //! | back to the small ring and its chain | [`crate::rlwe::Bridge::leave`] | N | |
+//! | the same again for the error of the first time, where that is asked for | `second` | none more | ePrint 2022/1167, section 3.2 |
 //!
 //! # The error
 //! In units of the bound of the values: the sine departs from its argument by (2 pi e)^2 / 6 at ratio e = 2^-10, 2^-17.3, for values at the
@@ -33,6 +34,7 @@ mod crossings;
 mod overflow;
 mod plan;
 mod preset;
+mod second;
 mod shape;
 mod sine;
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::circuit::Circuit;
+use super::circuit::{Circuit, FURTHEST, Needs};
 use super::crossing::Crossing;
 use super::crossings::SimulatorCrossing;
-use super::shape::BootstrapShape;
+use super::shape::{BootstrapShape, MOST_SECOND};
 use crate::circuits::Refresh;
+use crate::ckks::noise;
 use crate::evaluator::{
     CountedOp, EvalError, Evaluator, Level, Op, Placement, Refusal, SimulatedCt, Simulator,
 };
@@ -32,6 +33,12 @@ pub struct BootstrapPlan {
     work: [Work; 2],
 }
 
+/// Standard deviations that the worst slot's noise is stated with: of a sum of many independent terms, |z| of a slot exceeds them with probability 2^-52.
+const NORMAL: f64 = 6.0;
+/// The same for noise that is one product, of a rounding and the secret: |z| exceeds x of them with probability 2 x K_1(2 x), 2^-32 here
+/// for x = 12, since some slots have a secret that is three times the usual size.
+const LANDED: f64 = 12.0;
+
 /// Operations by kind and level.
 type Work = Vec<(CountedOp, Level, u64)>;
 
@@ -52,7 +59,7 @@ impl BootstrapPlan {
         let ct = small.fresh(at, shape.bound, 0.0)?;
         let out = circuit.run(&small, &crossing, &ct)?;
         let figures = shape.figures(bridge)?;
-        let (error, inexact) = (small.meta(&out).error(), circuit.inexact(&crossing));
+        let (error, inexact) = (small.meta(&out).error(), circuit.last_inexact(&crossing));
         let large = crossing.large();
         Ok(Arc::new(Self {
             keys: small.key_set(),
@@ -66,6 +73,49 @@ impl BootstrapPlan {
             bridge: Arc::clone(bridge),
             shape,
         }))
+    }
+
+    /// The same rings and keys with a second pass, which takes the error of the first away (ePrint 2022/1167, section 3.2): about
+    /// twice the work, and the most bits that the circuit's bound and the scale of what comes out have room for.
+    ///
+    /// ```
+    /// use he_core::circuits::bootstrap::BootstrapPreset;
+    ///
+    /// let once = BootstrapPreset::insecure_test().insecure_test_plan()?;
+    /// let twice = once.with_second_pass()?;
+    /// assert!(twice.precision_bits() > once.precision_bits() + 5.0);
+    /// assert_eq!(twice.large_products(), 2 * once.large_products());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`BootstrapPlan::new`]; where one pass is no more precise than its bound, there is no second.
+    pub fn with_second_pass(&self) -> Result<Arc<Self>, EvalError> {
+        let mut bits = self.room();
+        loop {
+            let shape = BootstrapShape {
+                second_pass: Some(bits),
+                ..self.shape.clone()
+            };
+            match Self::new(&self.bridge, shape) {
+                Err(error) if bits > 1 && matches!(error.cause, Refusal::BoundExceeded { .. }) => {
+                    bits -= 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// log2 of what the error of a pass can be multiplied by, the noise of landing so much lower with it, where only that changes.
+    fn room(&self) -> u32 {
+        let landing = self.landing();
+        let fits = |bits: &u32| {
+            let gain = f64::from(*bits).exp2();
+            let more = landing * (gain * gain - 1.0).sqrt();
+            let error = self.inexact + FURTHEST * self.noise.hypot(more);
+            gain * error <= self.shape.bound
+        };
+        (1..=MOST_SECOND).rev().find(fits).unwrap_or(1)
     }
 
     /// The rings.
@@ -93,9 +143,22 @@ impl BootstrapPlan {
         self.noise.hypot(self.inexact)
     }
 
-    /// What the worst slot may err by: as much as the sine can, and six standard deviations of the noise.
+    /// What the worst slot may err by: as much as the sine can, and six standard deviations of the noise; twelve of the part of it that two passes land with
+    /// ([`super::second`]).
     pub fn worst_error(&self) -> f64 {
-        self.inexact + 6.0 * self.noise
+        let landing = match self.shape.second_pass {
+            Some(_) => self.landing(),
+            None => 0.0,
+        };
+        let other = (self.noise * self.noise - landing * landing)
+            .max(0.0)
+            .sqrt();
+        self.inexact + (NORMAL * other).hypot(LANDED * landing)
+    }
+
+    /// Noise of the way back alone, in units of the values that come out.
+    fn landing(&self) -> f64 {
+        noise::leaving(&self.bridge, 0.0) / self.shape.output_scale
     }
 
     /// Bits of the bound that [`BootstrapPlan::worst_error`] leaves, for random and for constant slots.
@@ -119,7 +182,7 @@ impl BootstrapPlan {
         &self.work[0]
     }
 
-    /// Operations in the large ring, by kind and level; the three key switches of the way are not among them.
+    /// Operations in the large ring, by kind and level; the three key switches of the way are not among them, one of each a pass.
     pub fn large_work(&self) -> &[(CountedOp, Level, u64)] {
         &self.work[1]
     }
@@ -136,7 +199,8 @@ impl BootstrapPlan {
         let plains = |context: &Context, work: &Work| {
             let products = work.iter().filter(|r| r.0 == CountedOp::PlainProduct);
             let limbs: u64 = products.map(|r| r.2 * (r.1.0 as u64 + 1)).sum();
-            limbs * context.params().n() as u64 * 8
+            // Every pass multiplies by the same ones.
+            limbs / u64::from(self.shape.passes()) * context.params().n() as u64 * 8
         };
         let bridge = &self.bridge;
         let [small, large] = &self.work;
@@ -232,10 +296,9 @@ impl<E: Evaluator, C: Crossing<E>> Refresh<E> for Bootstrap<E, C> {
     }
 
     /// # Errors
-    /// Before any work: a level below [`Refresh::input_level`], a bound above [`Refresh::bound`]. A missing key.
+    /// Before any work: a level below [`Refresh::input_level`], a bound above [`Refresh::bound`]; with two passes, another scale than that of [`Refresh::output`]. A missing key.
     fn refresh(&self, eval: &E, ct: &E::Ct) -> Result<E::Ct, EvalError> {
-        let meta = eval.meta(ct);
-        require(meta.level, meta.bound, self.input_level(), self.bound())?;
+        self.circuit.require(eval.meta(ct))?;
         self.circuit.run(eval, &self.crossing, ct)
     }
 }
@@ -269,34 +332,19 @@ impl Refresh<Simulator> for BootstrapPlan {
 
     fn refresh(&self, eval: &Simulator, ct: &SimulatedCt) -> Result<SimulatedCt, EvalError> {
         let meta = eval.meta(ct);
-        require(meta.level, meta.bound, self.input_level, self.shape.bound)?;
+        let needs = Needs {
+            level: self.input_level,
+            bound: self.shape.bound,
+            scale: self.shape.second_pass.map(|_| self.output.scale),
+        };
+        needs.require(meta)?;
         for &(op, level, count) in self.small_work() {
             eval.tally().count(op, level, count as usize);
         }
         let error = meta.error().hypot(self.error());
-        let bound = meta.bound + self.inexact + 16.0 * error;
+        let bound = meta.bound + self.inexact + FURTHEST * error;
         let mut out = eval.fresh(self.output, bound, error * self.output.scale)?;
         eval.declare_rms(&mut out, meta.rms)?;
         Ok(out)
     }
-}
-
-/// Refuses what is too low, or too large.
-fn require(level: Level, bound: f64, lowest: Level, most: f64) -> Result<(), EvalError> {
-    if level < lowest {
-        let refusal = Refusal::LevelExhausted {
-            needed: lowest,
-            available: level,
-        };
-        return Err(refusal.of(Op::Refresh));
-    }
-    // Beyond it values would wrap around in silence.
-    if bound > most {
-        let refusal = Refusal::BoundExceeded {
-            declared: most,
-            found: bound,
-        };
-        return Err(refusal.of(Op::Refresh));
-    }
-    Ok(())
 }

@@ -152,6 +152,7 @@ impl BootstrapPreset {
                 log_ratio: 10,
                 bound: 8.0,
                 output_scale: 32f64.exp2(),
+                second_pass: None,
             },
         }
     }

@@ -32,7 +32,13 @@ pub struct BootstrapShape {
     pub bound: f64,
     /// Scale of what comes out.
     pub output_scale: f64,
+    /// log2 of what the error of a first pass is multiplied by before a second one takes it away ([`super::second`]); one pass without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_pass: Option<u32>,
 }
+
+/// Most bits by which the error of a first pass may be multiplied.
+pub(super) const MOST_SECOND: u32 = 30;
 
 /// The share of q_0 that slots fill before they are raised: what is left over is for noise.
 const FILLED: f64 = 0.95;
@@ -61,8 +67,10 @@ impl BootstrapShape {
             }
         }
         // Beyond these, nothing below is a number of any use.
-        for value in [self.log_ratio, self.log_degree, self.doublings] {
-            if value > 40 {
+        let second = self.second_pass.unwrap_or(1);
+        let bits = [self.log_ratio, self.log_degree, self.doublings].map(|value| (value, 40));
+        for (value, most) in bits.into_iter().chain([(second, MOST_SECOND)]) {
+            if value > most || second == 0 {
                 let value = f64::from(value);
                 return Err(Refusal::NotFinite { value }.of(Op::Setup));
             }
@@ -101,9 +109,21 @@ impl BootstrapShape {
         Ok(figures)
     }
 
-    /// log2 of the probability that one of the small ring's coefficients overflows.
+    /// Passes: one or two.
+    #[must_use]
+    pub fn passes(&self) -> u32 {
+        1 + u32::from(self.second_pass.is_some())
+    }
+
+    /// What the error of a first pass is multiplied by; 1 where there is no second.
+    pub(super) fn second_gain(&self) -> f64 {
+        f64::from(self.second_pass.unwrap_or(0)).exp2()
+    }
+
+    /// log2 of the probability that one of the small ring's coefficients overflows in any pass.
     pub(super) fn log_failure(&self, bridge: &Bridge, figures: &Figures) -> f64 {
         let (weight, n) = (bridge.shape().weight, bridge.small().params().n());
-        log2_failure(weight, self.overflow, figures.sine.ratio, n)
+        let once = log2_failure(weight, self.overflow, figures.sine.ratio, n);
+        (once + f64::from(self.passes()).log2()).min(0.0)
     }
 }

@@ -59,6 +59,16 @@ impl Real {
         }
     }
 
+    /// What comes out of slots at a scale, and the most that the refresh itself adds to a slot: the noise of the encryption apart, which it keeps.
+    fn added(&self, slots: &[Complex64], scale: f64) -> (Meta, f64) {
+        let at = Placement { scale, ..low() };
+        let ct = self.encryptor.encrypt(slots, at, BOUND).unwrap();
+        let brought = self.decryptor.decrypt(&ct).unwrap();
+        let out = self.boot.refresh(&self.ckks, &ct).unwrap();
+        let found = self.decryptor.decrypt(&out).unwrap();
+        (out.meta(), worst(&found, &brought))
+    }
+
     /// What comes out, and the error of its worst slot.
     fn refreshed(&self, slots: &[Complex64]) -> (Meta, f64) {
         let ct = self.encryptor.encrypt(slots, low(), BOUND).unwrap();
@@ -146,6 +156,142 @@ fn fifty_bootstraps_at_full_size_keep_what_is_stated() {
     }
 }
 
+/// A second pass, at **insecure** sizes: of the known set, and of one for a ring as trainings have it.
+fn twice() -> Vec<Arc<BootstrapPlan>> {
+    let training = ParamsLiteral {
+        log_n: 10,
+        q_bits: [vec![47], vec![38; 10]].concat(),
+        p_bits: vec![48, 48],
+        dnum: 11,
+    };
+    let sets = [
+        BootstrapPreset::insecure_test(),
+        BootstrapPreset::of_ring(training, 9, BOUND),
+    ];
+    sets.map(|set| {
+        set.insecure_test_plan()
+            .unwrap()
+            .with_second_pass()
+            .unwrap()
+    })
+    .to_vec()
+}
+
+#[test]
+fn a_second_pass_takes_the_error_of_the_first_away_on_every_evaluator() {
+    for plan in twice() {
+        let bridge = plan.bridge();
+        let bits = plan.shape().second_pass.unwrap();
+        let once = BootstrapShape {
+            second_pass: None,
+            ..plan.shape().clone()
+        };
+        let once = BootstrapPlan::new(bridge, once).unwrap();
+        // As many bits as there is room for: one more would let the first pass's error leave the bound.
+        let more = BootstrapShape {
+            second_pass: Some(bits + 1),
+            ..plan.shape().clone()
+        };
+        let refused = BootstrapPlan::new(bridge, more).unwrap_err();
+        assert!(matches!(refused.cause, Refusal::BoundExceeded { .. }));
+        assert!(plan.precision_bits() > once.precision_bits() + 7.0);
+        assert!((plan.log_failure() - once.log_failure() - 1.0).abs() < 1e-9);
+        assert_eq!(plan.keys(), once.keys());
+        assert_eq!(plan.large_keys(), once.large_keys());
+        assert_eq!(plan.memory_bytes(), once.memory_bytes());
+        assert_eq!(plan.large_products(), 2 * once.large_products());
+
+        let params = bridge.small().params();
+        let scale = plan.shape().output_scale;
+        let at = Placement { scale, ..low() };
+        let real = Real::new(&plan);
+        let clear = Clear::new(Arc::clone(params));
+        let twin = Bootstrap::new(&clear, ClearCrossing::new(bridge).unwrap(), &plan).unwrap();
+        let simulator = Simulator::new(Arc::clone(params));
+        let trace = Bootstrap::new(&simulator, SimulatorCrossing::new(bridge), &plan).unwrap();
+        let holder = SimulatorEncryptor(&simulator);
+        let ct = holder.encrypt(&[], at, BOUND).unwrap();
+        let simulated = simulator.meta(&trace.refresh(&simulator, &ct).unwrap());
+        let said = Refresh::<Simulator>::refresh(&*plan, &simulator, &ct).unwrap();
+        assert_eq!(simulated.placement(), simulator.meta(&said).placement());
+        assert!((simulator.meta(&said).noise / simulated.noise - 1.0).abs() < 0.01);
+        for (k, slots) in values(params.slots()).into_iter().enumerate() {
+            let (meta, noisy) = real.added(&slots, scale);
+            assert_eq!(meta, simulated);
+            assert!(noisy <= plan.worst_error(), "{k}: {noisy:e}");
+            assert!(noisy >= plan.worst_error() / 16.0, "{k}: {noisy:e}");
+            let ct = ClearHolder(&clear).encrypt(&slots, at, BOUND).unwrap();
+            let exact = twin.refresh(&clear, &ct).unwrap();
+            assert_eq!(clear.meta(&exact), meta);
+            assert!(worst(exact.slots(), &slots) <= plan.error());
+        }
+        let rows = trace.large().tally().rows();
+        assert_eq!(rows, *plan.large_work());
+        assert_eq!(
+            rows,
+            twin.large()
+                .tally()
+                .rows()
+                .iter()
+                .map(|&(op, level, n)| (op, level, n / 4))
+                .collect::<Vec<_>>()
+        );
+    }
+}
+
+#[test]
+fn a_second_pass_needs_the_scale_that_it_gives_back() {
+    let plan = &twice()[0];
+    let real = Real::new(plan);
+    let slots = &values(real.ckks.slots())[0];
+    let half = Placement {
+        scale: SCALE / 2.0,
+        ..low()
+    };
+    let ct = real.encryptor.encrypt(slots, half, BOUND).unwrap();
+    let before = real.ckks.tally().rows();
+    let error = real.boot.refresh(&real.ckks, &ct).map(|_| ()).unwrap_err();
+    assert!(matches!(error.cause, Refusal::ScaleMismatch { .. }));
+    assert_eq!(real.ckks.tally().rows(), before);
+    // No multiple at all, and one that leaves no scale, are none.
+    for bits in [0, 31] {
+        let shape = BootstrapShape {
+            second_pass: Some(bits),
+            ..plan.shape().clone()
+        };
+        let error = BootstrapPlan::new(plan.bridge(), shape).unwrap_err();
+        assert!(matches!(error.cause, Refusal::NotFinite { .. }));
+    }
+}
+
+/// `count` refreshes of vectors of every kind.
+fn many(plan: &Arc<BootstrapPlan>, count: usize) {
+    let real = Real::new(plan);
+    let mut vectors = values(real.ckks.slots());
+    for k in 0..count {
+        let slots = &mut vectors[k % 4];
+        slots.rotate_right(k % 7 + 1);
+        let (_, noisy) = real.added(slots, plan.shape().output_scale);
+        assert!(noisy <= plan.worst_error(), "{k}: {noisy:e}");
+    }
+}
+
+#[test]
+#[ignore = "half a minute: two hundred bootstraps of two passes"]
+fn two_hundred_bootstraps_of_two_passes_keep_what_is_stated() {
+    for plan in twice() {
+        many(&plan, 100);
+    }
+}
+
+#[test]
+#[ignore = "minutes and 5 GB: ten bootstraps of two passes at full size"]
+fn ten_bootstraps_of_two_passes_at_full_size_keep_what_is_stated() {
+    let plan = BootstrapPreset::weights_2_14().plan().unwrap();
+    let plan = plan.with_second_pass().unwrap();
+    many(&plan, 10);
+}
+
 /// A key set, and a plan at sizes that count, without any data.
 #[test]
 fn the_set_for_weights_is_secure_key_by_key_and_fails_never() {
@@ -164,6 +310,11 @@ fn the_set_for_weights_is_secure_key_by_key_and_fails_never() {
     assert!(plan.log_failure() <= -64.0);
     assert!(plan.precision_bits() >= 13.5, "{}", plan.precision_bits());
     assert!(plan.key_bytes() < 700_000_000);
+    // Two passes: bounded by the noise of the small ring at 32 bits of scale.
+    let twice = plan.with_second_pass().unwrap();
+    assert!(twice.precision_bits() >= plan.precision_bits() + 5.5);
+    assert!((19.0..20.0).contains(&twice.precision_bits()));
+    assert!(twice.log_failure() <= -64.0);
     // The trace, three maps, a conjugation, eleven of the sine, the two of the end.
     assert_eq!(plan.large_products(), 2 + 10 + 10 + 10 + 1 + 11 + 2);
 }
@@ -188,6 +339,8 @@ fn a_set_is_found_for_every_ring_of_weights() {
         let set = BootstrapPreset::of_ring(literal, level, 8.0);
         let plan = set.plan().unwrap();
         assert!(plan.precision_bits() >= 12.0, "{}", plan.precision_bits());
+        let twice = plan.with_second_pass().unwrap();
+        assert!(twice.precision_bits() >= plan.precision_bits() + 5.0);
         assert!(plan.log_failure() <= -80.0);
         let output = Refresh::<Simulator>::output(&*plan);
         assert_eq!(output.level, Level(level));

@@ -1,7 +1,11 @@
 //! Weights that the owners refresh: two exchanges between the verdict and the model, over files; and questions and shares that no honest member sends.
 
+use he_core::evaluator::{Ckks, CkksCt};
+use he_core::rlwe::EvaluationKeys;
+
 use super::whole::union;
 use super::*;
+use crate::artifacts::refresh::{self as request, Request};
 use crate::error::{Class, Explain as _, Report};
 use crate::files;
 use crate::joint::opened;
@@ -10,6 +14,7 @@ use crate::joint::refresh::{self, AskedRefresh, RefreshFiles};
 use crate::model::Model;
 use crate::roles::server::train::train_planned;
 use crate::roles::small_plans::refreshed_plan;
+use crate::server::State;
 
 impl Group {
     /// A session up to the verified uploads, whose plan refreshes weights twice.
@@ -289,6 +294,61 @@ fn refreshes_come_in_the_plan_s_order_and_an_older_answer_is_no_answer() {
         message(&error).contains("found refresh 0 after refresh 1"),
         "{error}"
     );
+}
+
+#[test]
+fn a_question_beyond_the_plan_or_beside_exchanged_weights_is_refused() {
+    let group = Group::refreshing(26, Arrangement::RowMajor);
+    group.train_to_refresh("model.enc", None);
+    group.ask_refresh("model.enc", &[0, 1]).unwrap();
+    let plan = group.setting.plan();
+    let eval = Ckks::new(EvaluationKeys::new(group.setting.context())).unwrap();
+    let path = group.server("model.enc.refresh");
+    let honest = Request::read(&path, plan, &eval, |_| Ok(())).unwrap();
+    let put = |done: usize, look_ahead: &[Vec<CkksCt>], weights: &[Vec<CkksCt>]| {
+        let state = State {
+            done,
+            look_ahead: look_ahead.to_vec(),
+            weights: weights.to_vec(),
+            first_gradient: vec![],
+        };
+        let context = group.setting.context();
+        let made = request::request(plan, context, honest.asked.with, &state);
+        request::write(&path, &made.unwrap().1).unwrap();
+    };
+    let [ahead, weights] = [&honest.vectors.look_ahead, &honest.vectors.weights];
+    let done = honest.asked.before - 1;
+
+    // The same weights as they were, and the question of them.
+    put(done, ahead, weights);
+    group.ask_refresh("model.enc", &[0, 1]).unwrap();
+    let asked = group.asked_refresh(0, "model.enc").unwrap();
+    assert_eq!(asked.number(), 0);
+
+    // W in V's place, beside the question of the right ones: it is that of another request, if it can be read at all.
+    put(done, weights, ahead);
+    let error = group.asked_refresh(0, "model.enc").unwrap_err();
+    assert!(
+        error.class() == Class::Verification || error.to_string().contains("scale"),
+        "{error}"
+    );
+    // Iterations that the plan refreshes nothing before, and those that it has not.
+    let job = plan.plan.job();
+    for before in [1, 2, job.iterations() + 1, 30] {
+        assert!(!job.refreshed_before().contains(&before));
+        put(before - 1, ahead, weights);
+        for refused in [
+            group.ask_refresh("model.enc", &[0, 1]).unwrap_err(),
+            group.asked_refresh(0, "model.enc").unwrap_err(),
+        ] {
+            let text = message(&refused);
+            assert!(text.contains("an iteration"), "{before}: {text}");
+        }
+    }
+    // The second refresh's number with the first one's question.
+    put(3, ahead, weights);
+    assert!(group.asked_refresh(0, "model.enc").is_err());
+    assert!(!group.path(0, "refresh-0").exists());
 }
 
 /// The first question again, to a set with party 2.

@@ -3,6 +3,7 @@
 mod basis;
 mod goal;
 mod places;
+mod refreshed;
 mod summary;
 mod tuned;
 mod weighed;
@@ -99,6 +100,8 @@ pub struct PlanInput {
     pub own_sigmoids: Option<Degree>,
     /// Who refreshes weights, if anybody does; what is 0 in it is found.
     pub refresh: Option<Refreshes>,
+    /// Passes of a bootstrapping, 1 or 2.
+    pub bootstrap_passes: u32,
     /// Whether who refreshes weights is weighed instead, with so many iterations between two refreshes (0: as they are found).
     pub weigh: Option<usize>,
     /// Per cent of held-out rows that the twin is to get right; then the recipe is the cheapest of a ladder that does, and the one here says nothing.
@@ -134,6 +137,11 @@ pub struct PlanInput {
 }
 
 impl PlanInput {
+    /// Whether somebody may give the weights levels again.
+    fn may_refresh(&self) -> bool {
+        self.weigh.is_some() || self.refresh.is_some()
+    }
+
     /// The usual plan of a job: two iterations of the whitened method with the client's first gradient, everything else found.
     ///
     /// # Errors
@@ -148,6 +156,7 @@ impl PlanInput {
             },
             own_sigmoids: None,
             refresh: None,
+            bootstrap_passes: 1,
             weigh: None,
             goal: None,
             first_gradient: FirstGradient::Client,
@@ -173,8 +182,9 @@ impl PlanInput {
 
 /// Plans, checks the plan by training in clear where there are rows, and writes it.
 ///
-/// Cost: with rows, an eigen-decomposition p x p and two clear trainings (36 for each of 28 choices with `tune`; with a goal about ten for each of
-/// eight rungs at most); a search over simulated runs, one for each way to refresh weights that is weighed.
+/// Cost: with rows, an eigen-decomposition p x p and two clear trainings (36 for each of 28 choices with `tune`, and 12 of up to 20
+/// iterations for each of seven numbers of axes where weights may be refreshed; with a goal about ten for each of
+/// eight rungs at most, with `tune` for three numbers of axes); a search over simulated runs, one for each way to refresh weights that is weighed.
 ///
 /// # Errors
 /// Rows that cannot be trained on; a plan that the twin refuses; limits that nothing keeps; places that are taken; the system's.
@@ -187,9 +197,12 @@ pub fn run(input: &PlanInput, reporter: &dyn Reporter) -> Result<Planned, RunErr
         mut ranked,
         weighed,
         goal,
-    } = match input.goal {
-        Some(percent) => goal::choose(input, percent, reporter),
-        None => choose(input, reporter),
+    } = match (input.goal, &input.from) {
+        (Some(percent), _) => goal::choose(input, percent, reporter),
+        (None, PlanFor::Rows(rows)) if input.tune && input.may_refresh() => {
+            refreshed::choose(input, rows, reporter)
+        }
+        _ => choose(input, reporter),
     }
     .map_err(unplanned)?;
     let explained = summary::explain(&ranked, &basis.request.rates)?;
@@ -296,6 +309,7 @@ fn rates(from: &RatesFrom, reporter: &dyn Reporter) -> Result<Rates, RunError> {
 fn ask(request: &mut PlanRequest, input: &PlanInput) {
     request.log_n = input.log_n;
     request.refresh = input.refresh;
+    request.bootstrap_passes = input.bootstrap_passes;
     request.largest_error = largest_error(input.refresh, input.joint.is_some());
     request.arrangement = input.arrangement.or(request.arrangement);
     request.row_length = input.row_length.or(request.row_length);

@@ -111,6 +111,7 @@ fn bootstrap(file: &PlanFile) -> Option<Bootstrapped> {
         key_bytes: estimate.key_bytes,
         ciphertexts: estimate.ciphertexts,
         bound: plan.shape().bound,
+        passes: plan.shape().passes(),
         largest_error: plan.worst_error(),
         failure_log2: estimate.failure_log2,
     })

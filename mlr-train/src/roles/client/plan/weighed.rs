@@ -25,6 +25,14 @@ pub(super) fn said(weighing: &Weighing) -> Vec<Said> {
     .collect()
 }
 
+/// Who refreshes in the plan that was taken: `none` also where the way that was asked for falls into no iteration.
+pub(super) fn way(weighing: &Weighing) -> String {
+    let way = weighing.ways.get(weighing.taken);
+    let refreshes = weighing.cost.refreshes > 0;
+    let name = way.filter(|_| refreshes).map_or("none", |way| way.name());
+    name.to_owned()
+}
+
 /// Why what fits was not taken.
 fn costlier(cost: &Cost) -> String {
     let text = "counts as more than the one taken";

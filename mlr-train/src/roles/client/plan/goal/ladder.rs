@@ -8,15 +8,16 @@ use super::super::basis::of_prepared;
 use super::super::{PlanInput, ask};
 use super::PLACE;
 use crate::client::CheckReport;
-use crate::client::goal::{Chooser, LADDER, Rung, judged, reached_percent, reaches};
+use crate::client::goal::{Chooser, LADDER, Rung, judged, reaches};
 use crate::client::prepare::{Prepared, Recipe};
-use crate::data::TrainingSet;
 use crate::plan::cost::Rates;
 use crate::plan::{PlanRequest, Refreshes, Weighing, weigh};
 use crate::roles::{Reporter, RunError};
 
 /// A rung that was looked at.
 pub(super) struct Trial {
+    /// Principal axes.
+    pub(super) keep: usize,
     pub(super) rung: Rung,
     /// The run and what its twin reached; none where it was not tried, or there is none.
     pub(super) run: Option<(Recipe, CheckReport)>,
@@ -29,8 +30,9 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    fn without(rung: Rung, outcome: Outcome, why: Option<String>) -> Self {
+    fn without(keep: usize, rung: Rung, outcome: Outcome, why: Option<String>) -> Self {
         Self {
+            keep,
             rung,
             run: None,
             weighing: None,
@@ -46,7 +48,7 @@ impl Trial {
 }
 
 /// `3 iterations of degree 9`.
-fn name(rung: Rung) -> String {
+pub(super) fn name(rung: Rung) -> String {
     format!(
         "{} iterations of degree {}",
         rung.iterations,
@@ -57,6 +59,7 @@ fn name(rung: Rung) -> String {
 /// Rows, and what their plans are asked for.
 pub(super) struct Ladder<'a> {
     input: &'a PlanInput,
+    keep: usize,
     prepared: Prepared,
     chooser: Chooser,
     rates: Rates,
@@ -72,6 +75,7 @@ impl<'a> Ladder<'a> {
     ) -> Self {
         Self {
             input,
+            keep: prepared.shape().columns.saturating_sub(1),
             chooser: Chooser::of(&prepared),
             prepared,
             rates,
@@ -79,31 +83,31 @@ impl<'a> Ladder<'a> {
         }
     }
 
-    /// The training rows.
-    pub(super) fn rows(&self) -> &TrainingSet {
-        &self.prepared.set
+    /// Principal axes.
+    pub(super) fn keep(&self) -> usize {
+        self.keep
     }
 
-    /// Every rung, with a plan where it reaches the goal. One that costs no less than another with a plan is not tried.
+    /// Adds every rung to those of fewer axes, with a plan where it reaches the goal. One that costs no less than another with a plan is not tried.
     pub(super) fn climb(
         &mut self,
         percent: f64,
+        trials: &mut Vec<Trial>,
         reporter: &dyn Reporter,
-    ) -> Result<Vec<Trial>, RunError> {
-        let mut trials: Vec<Trial> = Vec::new();
+    ) -> Result<(), RunError> {
         for rung in LADDER {
             reporter.check()?;
             let planned = trials.iter().filter(|trial| trial.weighing.is_some());
-            let cheaper = planned
-                .map(|trial| &trial.rung)
-                .any(|other| rung.costs_no_less_than(other));
-            trials.push(if cheaper {
-                Trial::without(rung, Outcome::NotTried, None)
-            } else {
-                self.attempt(rung, percent, reporter)?
-            });
+            let mut planned = planned.filter(|trial| trial.keep <= self.keep);
+            trials.push(
+                if planned.any(|trial| rung.costs_no_less_than(&trial.rung)) {
+                    Trial::without(self.keep, rung, Outcome::NotTried, None)
+                } else {
+                    self.attempt(rung, percent, reporter)?
+                },
+            );
         }
-        Ok(trials)
+        Ok(())
     }
 
     fn attempt(
@@ -116,7 +120,7 @@ impl<'a> Ladder<'a> {
             Ok(run) => run,
             Err(error) => {
                 let why = Report::of(&error).to_string();
-                return Ok(Trial::without(rung, Outcome::Refused, Some(why)));
+                return Ok(Trial::without(self.keep, rung, Outcome::Refused, Some(why)));
             }
         };
         let share = judged(&report).ok_or_else(|| {
@@ -125,7 +129,7 @@ impl<'a> Ladder<'a> {
                 .hint(format!("use more rows, or leave out {PLACE}"))
         })?;
         reporter.note(&format!("client: twin of {}: {share}", name(rung)));
-        let mut trial = Trial::without(rung, Outcome::Below, None);
+        let mut trial = Trial::without(self.keep, rung, Outcome::Below, None);
         trial.run = Some((recipe, report));
         if reaches(share, percent) {
             match self.weigh() {
@@ -170,43 +174,8 @@ impl<'a> Ladder<'a> {
         Ok((self.request()?, self.prepared))
     }
 
-    /// The refusal of a goal that no rung with a plan reaches. It names the best rung that has one.
-    pub(super) fn unreached(
-        &mut self,
-        percent: f64,
-        trials: &[Trial],
-        best_clear: Share,
-    ) -> RunError {
-        let are = |outcome| trials.iter().filter(move |trial| trial.outcome == outcome);
-        let mut ranked: Vec<&Trial> = are(Outcome::Below).collect();
-        // Stable: of equally good ones the cheapest stays in front.
-        ranked.sort_by_key(|trial| trial.accuracy().map(|share| std::cmp::Reverse(share.hits)));
-        let planned = ranked.into_iter().find(|trial| self.has_plan(trial));
-        let refused = are(Outcome::NoPlan).next().map(|trial| {
-            let why = trial.why.as_deref().unwrap_or_default();
-            format!("; {} reach it and have no plan: {why}", name(trial.rung))
-        });
-        let refused = refused.unwrap_or_default();
-        let expected = format!("expected {percent} % of the held-out rows to be right");
-        let best = planned.and_then(|trial| Some((trial, trial.accuracy()?)));
-        let best = best.filter(|(_, share)| share.hits > 0);
-        match best {
-            Some((trial, share)) => RunError::input(format!(
-                "{expected}, found {share} at best, by {}; the best clear model: {best_clear}{refused}",
-                name(trial.rung)
-            ))
-            .at(PLACE)
-            .hint(format!(
-                "a goal that is reached: --accuracy-goal {}",
-                reached_percent(share)
-            )),
-            None => RunError::input(format!("{expected}, found no plan for any run{refused}"))
-                .at(PLACE)
-                .hint("larger limits, fewer axes or fewer rows"),
-        }
-    }
-
-    fn has_plan(&mut self, trial: &Trial) -> bool {
+    /// Whether a trial of these axes has a plan.
+    pub(super) fn has_plan(&mut self, trial: &Trial) -> bool {
         let Some((recipe, _)) = &trial.run else {
             return false;
         };

@@ -2,13 +2,14 @@
 
 use velum_record::plan::{Outcome, Rung as Said};
 
+use super::super::weighed::way;
 use super::ladder::Trial;
 use crate::client::prepare::Recipe;
 use crate::plan::Weighing;
 use crate::sigmoid::Polynomials;
 
-/// A trial; `taken` is its weighing where its plan is the one that was taken.
-pub(super) fn rung(trial: &Trial, taken: Option<&Weighing>) -> Said {
+/// A trial; `taken` is its weighing where its plan is the one that was taken, `tuned` whether there are such of other axes.
+pub(super) fn rung(trial: &Trial, taken: Option<&Weighing>, tuned: bool) -> Said {
     let weighing = taken.or(trial.weighing.as_ref());
     let (steps, range) = match trial.run.as_ref().map(|run| &run.0) {
         Some(Recipe::Whitened {
@@ -19,12 +20,13 @@ pub(super) fn rung(trial: &Trial, taken: Option<&Weighing>) -> Said {
         _ => (vec![], None),
     };
     Said {
+        keep: tuned.then_some(trial.keep),
         iterations: trial.rung.iterations,
         degree: trial.rung.degree.get(),
         steps,
         range,
         accuracy: trial.accuracy(),
-        refresh: weighing.and_then(way),
+        refresh: weighing.map(way),
         predicted_train_seconds: weighing.map(|found| found.cost.seconds),
         outcome: match taken {
             Some(_) => Outcome::Taken,
@@ -32,17 +34,6 @@ pub(super) fn rung(trial: &Trial, taken: Option<&Weighing>) -> Said {
         },
         why: trial.why.clone(),
     }
-}
-
-/// Who refreshes in the plan that was taken: `none` also where the way that was asked for falls into no iteration.
-fn way(found: &Weighing) -> Option<String> {
-    let way = found.ways.get(found.taken)?;
-    let name = if found.cost.refreshes == 0 {
-        "none"
-    } else {
-        way.name()
-    };
-    Some(name.to_owned())
 }
 
 /// The range of one polynomial for all iterations.

@@ -63,7 +63,9 @@ fn trials(at: &Path) -> Vec<Trial> {
     let set: TrainingSet = rows.load().unwrap().try_into().unwrap();
     let prepared = Prepared::new(set, input.recipe.clone(), FEATURES, DEFAULT_LAMBDA).unwrap();
     let mut ladder = Ladder::new(&input, prepared, Rates::default(), vec![None]);
-    ladder.climb(100.0, &Silent).unwrap()
+    let mut trials = Vec::new();
+    ladder.climb(100.0, &mut trials, &Silent).unwrap();
+    trials
 }
 
 #[test]
@@ -135,7 +137,16 @@ fn limits_exclude_rungs_that_reach_the_goal() {
     let mut hurried = input(at, 1.0);
     hurried.limits.seconds = Some(1e-9);
     let error = run(&hurried, &Silent).unwrap_err();
-    assert!(error.to_string().contains("limit is"), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("limit is"), "{text}");
+    // What the twin reaches is said all the same, and by which rung.
+    let best = trials(at).into_iter().filter_map(|trial| trial.accuracy());
+    let best = best.max_by_key(|share| share.hits).unwrap();
+    assert!(
+        text.contains(&format!("the twin gets {best} at best, by ")),
+        "{text}"
+    );
+    assert!(text.contains("iterations of degree"), "{text}");
     // Sizes train no twin.
     hurried.from = PlanFor::Sizes {
         rows: 9,
@@ -144,4 +155,141 @@ fn limits_exclude_rungs_that_reach_the_goal() {
     };
     let error = run(&hurried, &Silent).unwrap_err();
     assert!(error.to_string().contains("rows to train"), "{error}");
+}
+
+/// Bootstrapping is searched in other tests: here the client refreshes where levels end.
+fn tuned(at: &Path, refresh: Option<crate::plan::Way>) -> PlanInput {
+    PlanInput {
+        goal: None,
+        tune: true,
+        refresh: refresh.map(|way| Refreshes {
+            way,
+            every: 0,
+            bits: 0,
+            level: 0,
+        }),
+        ..input(at, 1.0)
+    }
+}
+
+#[test]
+fn tuning_with_refreshes_takes_the_cheapest_of_equally_good_choices() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let planned = run(&tuned(at, Some(crate::plan::Way::Client)), &Silent).unwrap();
+    let tuning = planned.tuning.unwrap();
+    let good = tuning.equally_good.unwrap();
+    assert!(!tuning.planned.is_empty() && tuning.planned.len() <= good.min(4));
+    let seconds = |choice: &velum_record::plan::Choice| choice.predicted_train_seconds.unwrap();
+    // The cheapest as its way counts: where nobody refreshes, in seconds.
+    assert!(tuning.planned.iter().any(|choice| choice == &tuning.chosen));
+    if tuning
+        .planned
+        .iter()
+        .all(|choice| choice.refresh.as_deref() == Some("none"))
+    {
+        let least = tuning
+            .planned
+            .iter()
+            .map(seconds)
+            .fold(f64::INFINITY, f64::min);
+        assert_eq!(seconds(&tuning.chosen), least);
+    }
+    let (chosen, best) = (&tuning.chosen, tuning.table.iter());
+    let best = best.map(|choice| choice.accuracy).fold(0.0, f64::max);
+    let rows = tuning.choosing_rows as f64;
+    assert!(chosen.accuracy >= best - (best * (1.0 - best) / rows).sqrt() - 1e-12);
+    assert_eq!(planned.iterations, chosen.iterations);
+    assert_eq!(planned.columns, chosen.keep + 1);
+    assert!(
+        tuning
+            .table
+            .iter()
+            .any(|choice| choice.iterations == 20 && choice.degree == 15)
+    );
+    // What is expected is judged on rows that had no part, as without refreshes.
+    let check = planned.check.unwrap();
+    assert!(check.accuracy.low < check.accuracy.share);
+    // Without refreshes the tuning is what it was.
+    let short = run(&tuned(at, None), &Silent).unwrap().tuning.unwrap();
+    assert!(short.planned.is_empty() && short.equally_good.is_none());
+    assert!(
+        short
+            .table
+            .iter()
+            .all(|choice| choice.degree == 3 && choice.iterations <= 4)
+    );
+}
+
+#[test]
+fn a_goal_with_tuning_climbs_with_several_numbers_of_axes() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let set: TrainingSet = table(at).load().unwrap().try_into().unwrap();
+    let tuning = refreshed::search(&set, &Silent).unwrap();
+    let near = tuned::axes(&tuning, 1.0);
+    assert!(near.windows(2).all(|pair| pair[0].keep < pair[1].keep) && near.len() <= 3);
+    // What nobody comes near to is sought with the axes of the most accurate choice.
+    let most = tuning.ranked.iter().map(|choice| choice.correct).max();
+    let far = tuned::axes(&tuning, 100.0);
+    assert_eq!((far.len(), Some(far[0].correct)), (1, most));
+    let with = PlanInput {
+        tune: true,
+        ..input(at, 1.0)
+    };
+    let planned = run(&with, &Silent).unwrap();
+    let goal = planned.goal.unwrap();
+    let taken = goal
+        .rungs
+        .iter()
+        .find(|rung| rung.outcome == Outcome::Taken)
+        .unwrap();
+    assert_eq!(taken.keep, Some(near[0].keep));
+    assert_eq!(planned.columns, near[0].keep + 1);
+    assert_eq!(planned.tuning.unwrap().chosen.keep, near[0].keep);
+    assert_eq!(goal.rungs.len(), 8 * near.len());
+}
+
+#[test]
+fn of_two_plans_the_cheaper_one_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let mut trials = trials(at);
+    assert!(cheapest(&mut trials).is_none());
+    let input = input(at, 1.0);
+    let PlanFor::Rows(rows) = &input.from else {
+        unreachable!()
+    };
+    let set: TrainingSet = rows.load().unwrap().try_into().unwrap();
+    let prepared = Prepared::new(set, input.recipe.clone(), FEATURES, DEFAULT_LAMBDA).unwrap();
+    let mut ladder = Ladder::new(&input, prepared, Rates::default(), vec![None]);
+    let mut others = Vec::new();
+    ladder.climb(1.0, &mut others, &Silent).unwrap();
+    let (place, weighing) = cheapest(&mut others).unwrap();
+    assert_eq!(place, 0);
+    let dear = crate::plan::Cost {
+        seconds: 2.0 * weighing.cost.seconds,
+        ..weighing.cost
+    };
+    // A later one that costs less; then an earlier one that does.
+    let again = |cost| {
+        let mut again = Vec::new();
+        let input = self::input(at, 1.0);
+        let set: TrainingSet = table(at).load().unwrap().try_into().unwrap();
+        let prepared = Prepared::new(set, input.recipe.clone(), FEATURES, DEFAULT_LAMBDA).unwrap();
+        let mut ladder = Ladder::new(&input, prepared, Rates::default(), vec![None]);
+        ladder.climb(1.0, &mut again, &Silent).unwrap();
+        Weighing {
+            cost,
+            ..cheapest(&mut again).unwrap().1
+        }
+    };
+    let cheap = weighing.cost;
+    trials[1].weighing = Some(again(dear));
+    trials[4].weighing = Some(again(cheap));
+    let (place, taken) = cheapest(&mut trials).unwrap();
+    assert_eq!((place, taken.cost), (4, cheap));
+    trials[4].weighing = Some(again(dear));
+    trials[1].weighing = Some(again(cheap));
+    assert_eq!(cheapest(&mut trials).unwrap().0, 1);
 }
