@@ -37,7 +37,7 @@ pub enum Kind {
     EvaluationKeys,
     /// A party's shares of joint keys.
     KeyShares,
-    /// One owner's ciphertexts under a joint key, with their proofs.
+    /// One owner's ciphertexts under its own key, with the proved switching key to the joint one.
     ProvedUploads,
     /// What a server has made of proved uploads, and computes with.
     VerifiedUploads,
@@ -60,7 +60,7 @@ impl Kind {
             Self::Dataset | Self::VerifiedUploads => "ct",
             Self::EvaluationKeys => "key",
             Self::KeyShares => "share",
-            Self::ProvedUploads => "wide",
+            Self::ProvedUploads => "rows",
         }
     }
 
