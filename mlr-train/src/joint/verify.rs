@@ -12,12 +12,12 @@ use he_core::multiparty::{
     JointPublicKey, MultipartyError, UploadTerms, VerifiedUploadKey, encoded_at,
 };
 use he_core::rlwe::Ciphertext;
-use he_core::wire::{self, CiphertextReader, CiphertextWriter};
+use he_core::wire;
 use rayon::prelude::*;
 
 use super::Setting;
 use super::files::{Directory, PROOF_NAME, ROWS, SWITCHING_KEY_NAME, fingerprint, read_joint_key};
-use crate::artifacts::dataset::SHARD;
+use crate::artifacts::dataset::{SHARD, read_ciphertext, write_ciphertext};
 use crate::artifacts::manifest::{Entry, Kind, Manifest};
 use crate::artifacts::{Reporter, RunError};
 use crate::files::{Access, NewDirectory};
@@ -176,14 +176,11 @@ impl<'a> Given<'a> {
             level: at.level,
         };
         let limit = seeded.bytes(context.params()) + wire::MAX_ENVELOPE;
-        let (path, bytes) = self.manifest.load(self.directory, entry, limit)?;
-        let (file, length) = (path.display().to_string(), Some(entry.bytes));
         let label = ROWS.bound_to(&binding);
-        let mut reader = CiphertextReader::open(&*bytes, &file, length, limit, label, context)?;
-        let read = reader.next(Some(at))?;
-        reader.finish()?;
-        let (rows, _) =
-            read.ok_or_else(|| RunError::input("expected a ciphertext, found none").at(file))?;
+        let parse = |path: &Path, bytes: &[u8]| read_ciphertext((path, bytes), label, at, context);
+        let (rows, _) = self
+            .manifest
+            .load_parsed(self.directory, entry, limit, parse)?;
         Ok(rows)
     }
 
@@ -199,11 +196,7 @@ impl<'a> Given<'a> {
             noise: upload_noise(job, context.params()),
         };
         let ct = CkksCt::admit(context, switched, meta)?;
-        let (name, shapes) = (upload.to_string(), vec![wire::Shape::of(ct.ciphertext())]);
-        let label = SHARD.bound_to(&plan.hash);
-        let mut writer = CiphertextWriter::new(vec![], &name, label, context, shapes, &[])?;
-        writer.push(ct.ciphertext(), &ct.meta())?;
-        let (_, bytes) = writer.finish()?;
-        Entry::write(to, Kind::VerifiedUploads, name, &bytes)
+        let (kind, label) = (Kind::VerifiedUploads, SHARD.bound_to(&plan.hash));
+        write_ciphertext(to, kind, label, upload, (context, &ct))
     }
 }

@@ -45,7 +45,7 @@ impl Chains {
         }
     }
 
-    /// Bits that the special primes must have together, whatever the digits: what the proof of an owner's switching key lets pass is less than half of a rounding then.
+    /// Bits that the special primes must have together, whatever the digits: what the proof of an owner's switching key lets pass is less than two thirds of a rounding then.
     fn least_special(&self, log_n: u32, levels: usize, bits: u32) -> u32 {
         let Some(parties) = self.joint else {
             return 0;

@@ -308,13 +308,13 @@ fn parameters_whose_special_primes_are_short_are_refused() {
         "{refused:?}"
     );
     assert!(noise.is_err());
-    // As long as is said, the slack is half of the rounding, and no more than a bit less.
+    // As long as is said, the slack is two thirds of the rounding, and no more than two bits less.
     let least = special_bits(10, 3, LEVEL, 36).unwrap();
     let each = (least / 2.0).ceil() as u32;
     let group = group_of(&[48, 36, 36, 36], &[each; 2]);
     let context = group.session.context();
     let ratio = slack_noise(context.params(), LEVEL).unwrap() / noise::rounding(context.params());
-    assert!(ratio < 0.5 && ratio > 0.1, "{ratio}");
+    assert!(ratio < 2.0 / 3.0 && ratio > 0.16, "{ratio}");
     let alone = crate::params::Params::insecure_test(context.params().literal().clone()).unwrap();
     assert_eq!(slack_noise(&alone, LEVEL), Err(MultipartyError::NotJoint));
 }

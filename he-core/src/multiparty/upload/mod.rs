@@ -42,7 +42,7 @@
 //!
 //! D sqrt(J N n (10.5 B_u^2 + 2/3 B_e^2)) / P,
 //!
-//! which plans reckon with on top of an honest owner's noise ([`slack_noise`]); [`special_bits`] says how long P has to be for less than half of the rounding.
+//! which plans reckon with on top of an honest owner's noise ([`slack_noise`]); [`special_bits`] says how long P has to be for less than two thirds of the rounding.
 //!
 //! # Cost
 //! An upload is half as large as ciphertexts under the joint key, and one switching key longer. Proof and key do not depend on the number of ciphertexts.

@@ -12,6 +12,8 @@ const ERROR_BOUND: u64 = 21;
 /// log2 of the seeds that an owner may try, and of how unlikely it is that one of them breaks the bound.
 const TRIES: f64 = 128.0;
 const FAILURE: f64 = 64.0;
+/// How many times the slack the rounding is where there is a choice.
+const LEAST_RATIO: f64 = 1.5;
 /// Parameters that let a malicious owner's upload err by more than so many bits beyond the rounding are refused.
 const MOST_BITS: f64 = 8.0;
 
@@ -76,12 +78,12 @@ pub fn slack_noise(params: &Params, level: usize) -> Result<f64, MultipartyError
     Ok(found.exp2())
 }
 
-/// How many bits the special primes have together for a slack of less than half the rounding: for uploads up to `level`, with primes of `bits` bits above q_0, which has no more than twice as many.
+/// How many bits the special primes have together for a slack of less than two thirds of the rounding: for uploads up to `level`, with primes of `bits` bits above q_0, which has no more than twice as many.
 ///
 /// ```
-/// // Three owners at N = 2^14: 96 bits.
+/// // Three owners at N = 2^14: two primes of 47 bits.
 /// let bits = he_core::multiparty::special_bits(14, 3, 8, 36)?;
-/// assert!(bits > 88.0 && bits < 96.0);
+/// assert!(bits > 88.0 && bits < 94.0);
 /// # Ok::<(), he_core::multiparty::MultipartyError>(())
 /// ```
 ///
@@ -95,5 +97,5 @@ pub fn special_bits(
 ) -> Result<f64, MultipartyError> {
     let log = log_slack(log_n, parties, level, f64::from(bits) - 1.0)?;
     let square = SECRET_VARIANCE * f64::from(parties) * f64::from(log_n).exp2();
-    Ok(log - ((1.0 + square) / 12.0).log2() / 2.0 + 1.0)
+    Ok(log - ((1.0 + square) / 12.0).log2() / 2.0 + LEAST_RATIO.log2())
 }

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use he_core::multiparty::{RowSecret, UploadTerms};
-use he_core::wire::{self, CiphertextWriter};
+use he_core::wire;
 use rayon::prelude::*;
 
 use super::rows::OwnRows;
+use crate::artifacts::dataset::write_ciphertext;
 use crate::artifacts::manifest::{Entry, Kind, Manifest};
 use crate::artifacts::{Reporter, RunError};
 use crate::client::PrivateFile;
@@ -121,14 +122,10 @@ fn encrypted(
     let (binding, done) = (setting.binding(), AtomicU64::new(0));
     let one = |&upload: &Upload| {
         reporter.check()?;
-        let (slots, name) = (uploads.slots(upload), upload.to_string());
+        let slots = uploads.slots(upload);
         let rows = secret.encrypt(&slots, job.placement(upload), job.bound(upload))?;
-        let shapes = vec![wire::Shape::of(rows.ciphertext())];
-        let label = ROWS.bound_to(&binding);
-        let mut writer = CiphertextWriter::new(vec![], &name, label, context, shapes, &[])?;
-        writer.push(rows.ciphertext(), &rows.meta())?;
-        let (_, bytes) = writer.finish()?;
-        let entry = Entry::write(to, Kind::ProvedUploads, name, &bytes)?;
+        let (kind, label) = (Kind::ProvedUploads, ROWS.bound_to(&binding));
+        let entry = write_ciphertext(to, kind, label, upload, (context, &rows))?;
         reporter.advance(1 + done.fetch_add(1, Ordering::Relaxed), "ciphertexts");
         Ok(entry)
     };
