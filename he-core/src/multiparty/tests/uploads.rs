@@ -197,7 +197,7 @@ fn replayed_rows_of_another_owner_decrypt_to_what_the_attacker_can_compute_alone
     for ct in [&theirs, &empty] {
         // Nothing but the attacker's own secret and what it sees.
         let mut known = ct.c0().clone();
-        known.inner_product_acc(&[(ct.c1(), UploadTerms::rows_insecure_test(&secret))]);
+        known.inner_product_acc(&[(ct.c1(), secret.insecure_test_poly())]);
         known.mul_integer(2);
         let mut rest = group.decrypt(&verified.switch(ct).unwrap());
         rest.sub_assign(&known.into_coeff());

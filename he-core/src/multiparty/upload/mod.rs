@@ -47,10 +47,16 @@
 //! # Cost
 //! An upload is half as large as ciphertexts under the joint key, and one switching key longer. Proof and key do not depend on the number of ciphertexts.
 
+#[cfg(test)]
+mod attacks;
 mod key;
+mod owner;
 mod slack;
 mod terms;
+mod verified;
 
-pub use key::{RowSecret, UploadKey, VerifiedUploadKey, encoded_at};
+pub use key::UploadKey;
+pub use owner::{RowSecret, encoded_at};
 pub use slack::{slack_noise, special_bits};
 pub use terms::UploadTerms;
+pub use verified::VerifiedUploadKey;
