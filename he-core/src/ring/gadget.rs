@@ -32,6 +32,9 @@ pub(crate) enum Digits<'a> {
     Behind(&'a Poly<Ntt>, &'a Poly<Ntt>, usize),
 }
 
+/// A polynomial that is cut into digits, and how many limbs each has.
+type Cut<'a> = (&'a Poly<Ntt>, usize);
+
 impl Digits<'_> {
     fn ring(&self) -> &Arc<Ring> {
         match self {
@@ -48,7 +51,7 @@ impl Digits<'_> {
     }
 
     /// Those that are whole, and the polynomial that the others are cut of.
-    fn parts(&self) -> (&[Poly<Ntt>], Option<(&Poly<Ntt>, usize)>) {
+    fn parts(&self) -> (&[Poly<Ntt>], Option<Cut<'_>>) {
         match self {
             Self::Of(poly, alpha) => (&[], Some((poly, *alpha))),
             Self::Made(digits) => (digits, None),
