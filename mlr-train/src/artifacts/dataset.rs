@@ -83,7 +83,7 @@ pub fn write(
             reporter.check()?;
             let ct = uploads.encrypt(encryptor, upload)?;
             let label = SHARD.bound_to(&plan.hash);
-            let entry = write_ciphertext(directory.path(), kind, label, upload, (context, &ct))?;
+            let entry = write_ciphertext(directory.path(), kind, label, upload, context, &ct)?;
             reporter.advance(1 + done.fetch_add(1, Ordering::Relaxed), "ciphertexts");
             Ok(entry)
         })
@@ -103,7 +103,8 @@ pub(crate) fn write_ciphertext(
     kind: manifest::Kind,
     label: wire::Label<'_>,
     upload: Upload,
-    (context, ct): (&Arc<Context>, &CkksCt),
+    context: &Arc<Context>,
+    ct: &CkksCt,
 ) -> Result<Entry, RunError> {
     let (name, shape) = (upload.to_string(), wire::Shape::of(ct.ciphertext()));
     let sink = Vec::with_capacity((shape.bytes(context.params()) + wire::MAX_ENVELOPE) as usize);
@@ -118,7 +119,8 @@ pub(crate) fn write_ciphertext(
 /// # Errors
 /// Those of a damaged file, or of another one.
 pub(crate) fn read_ciphertext(
-    (path, bytes): (&Path, &[u8]),
+    path: &Path,
+    bytes: &[u8],
     label: wire::Label<'_>,
     at: Placement,
     context: &Arc<Context>,
@@ -245,7 +247,7 @@ impl<'a> Shards<'a> {
         let file = directory.join(manifest.kind().file(&entry.name));
         let label = SHARD.bound_to(&self.plan.hash);
         let parse = |path: &Path, bytes: &[u8]| {
-            read_ciphertext((path, bytes), label, placement, &self.context)
+            read_ciphertext(path, bytes, label, placement, &self.context)
         };
         let (ciphertext, stated) = manifest.load_parsed(directory, entry, limit, parse)?;
         // Bound and noise are the plan's: an owner's word could stop the training iterations later.

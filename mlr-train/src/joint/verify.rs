@@ -177,7 +177,7 @@ impl<'a> Given<'a> {
         };
         let limit = seeded.bytes(context.params()) + wire::MAX_ENVELOPE;
         let label = ROWS.bound_to(&binding);
-        let parse = |path: &Path, bytes: &[u8]| read_ciphertext((path, bytes), label, at, context);
+        let parse = |path: &Path, bytes: &[u8]| read_ciphertext(path, bytes, label, at, context);
         let (rows, _) = self
             .manifest
             .load_parsed(self.directory, entry, limit, parse)?;
@@ -197,6 +197,6 @@ impl<'a> Given<'a> {
         };
         let ct = CkksCt::admit(context, switched, meta)?;
         let (kind, label) = (Kind::VerifiedUploads, SHARD.bound_to(&plan.hash));
-        write_ciphertext(to, kind, label, upload, (context, &ct))
+        write_ciphertext(to, kind, label, upload, context, &ct)
     }
 }

@@ -125,7 +125,7 @@ fn encrypted(
         let slots = uploads.slots(upload);
         let rows = secret.encrypt(&slots, job.placement(upload), job.bound(upload))?;
         let (kind, label) = (Kind::ProvedUploads, ROWS.bound_to(&binding));
-        let entry = write_ciphertext(to, kind, label, upload, (context, &rows))?;
+        let entry = write_ciphertext(to, kind, label, upload, context, &rows)?;
         reporter.advance(1 + done.fetch_add(1, Ordering::Relaxed), "ciphertexts");
         Ok(entry)
     };
