@@ -4,17 +4,17 @@ use std::error::Error;
 use std::sync::Arc;
 
 use he_core::ckks::{encode::Encoder, noise, plaintext};
-use he_core::evaluator::{Ckks, CkksCt, Evaluator, Level, Meta};
+use he_core::evaluator::{Ckks, CkksCt, Evaluator, Level, Meta, Placement};
 use he_core::multiparty::{
     ActiveSet, Commitment, JointPublicKey, Opening, OpeningKey, OpeningSecurity, PartySecret,
-    RelinearisationSum, Session, Smudging, UploadProver, UploadSize, UploadTerms, UploadVerifier,
-    proof, relinearisation_key,
+    RelinearisationSum, RowSecret, Session, Smudging, UploadTerms, proof, relinearisation_key,
+    slack_noise,
 };
 use he_core::params::{Params, ParamsLiteral};
 use he_core::rlwe::{Context, EvaluationKeys};
 use num_complex::Complex64;
 
-/// What proofs are bound to besides the session: the hash of a plan, say.
+/// What proofs are bound to besides the session: a hash of a plan and, of uploads, of all ciphertexts.
 const LABEL: [u8; 32] = [1; 32];
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
@@ -55,30 +55,28 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let dealt = secrets.iter().map(PartySecret::deal);
     let dealt = dealt.collect::<Result<Vec<_>, _>>()?;
 
-    // Two owners upload, with proofs; the server verifies and only then has ciphertexts.
-    let size = UploadSize {
-        level: 2,
-        count: 1,
-        bound: 1.0,
+    // Two owners upload rows under secrets of their own, with proved switching keys; the server verifies and only then has ciphertexts.
+    let at = Placement {
+        level: Level(2),
         scale: 2f64.powi(36),
     };
     let values =
         |phase: f64| (0..4096).map(move |i| Complex64::new((f64::from(i) + phase).sin(), 0.0));
+    let noise = noise::fresh_switched(context.params(), 2).hypot(slack_noise(context.params(), 2)?);
     let mut ciphertexts = Vec::new();
     for (owner, phase) in [(0, 0.0), (1, 0.5)] {
-        let terms = UploadTerms::new(&key, session.party(owner)?, LABEL, size)?;
-        let mut prover = UploadProver::new(terms.clone())?;
-        let upload = prover.encrypt(&values(phase).collect::<Vec<_>>())?;
-        let proved = prover.prove(|_| Ok(upload.clone()))?;
-        let mut verifier = UploadVerifier::new(terms, proved);
-        verifier.add(&upload)?;
-        let data = verifier.finish()?.ciphertext(0, &upload)?;
+        let secret = RowSecret::generate(&session)?;
+        let rows = secret.encrypt(&values(phase).collect::<Vec<_>>(), at, 1.0)?;
+        let terms = UploadTerms::new(&key, session.party(owner)?, LABEL, 2)?;
+        let (switching_key, proved) = secret.prove(&terms)?;
+        let verified = terms.verify(&switching_key, &proved)?;
+        let data = verified.switch(rows.ciphertext())?;
         let meta = Meta {
-            level: Level(size.level),
-            scale: size.scale,
-            bound: size.bound,
-            rms: size.bound,
-            noise: noise::fresh_proved(context.params()),
+            level: at.level,
+            scale: at.scale,
+            bound: 1.0,
+            rms: 1.0,
+            noise,
         };
         ciphertexts.push(CkksCt::admit(&context, data, meta)?);
     }

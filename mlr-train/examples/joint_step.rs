@@ -166,6 +166,7 @@ impl Place {
             "bytes": done.manifest.bytes(),
             "ciphertexts": done.manifest.files().len(),
             "proof_bytes": done.proof_bytes,
+            "switching_key_bytes": done.switching_key_bytes,
             "encrypt_seconds": done.encrypt_seconds,
             "prove_seconds": done.prove_seconds,
         }))

@@ -187,7 +187,7 @@ pub(crate) fn targets() -> Vec<Target> {
     let upload = session.own(1, "upload");
     let job = session.setting.plan().plan.job();
     let shard = job.uploads_of(1).next().unwrap().to_string();
-    let in_envelopes: [(&'static str, PathBuf, Read); 14] = [
+    let in_envelopes: [(&'static str, PathBuf, Read); 15] = [
         ("key-share", entry(&first, "public"), Session::reads_first),
         (
             "key-digests",
@@ -208,8 +208,13 @@ pub(crate) fn targets() -> Vec<Target> {
         ),
         ("upload", entry(&upload, &shard), Session::reads_upload),
         (
+            "upload-key",
+            entry(&upload, "switching-key"),
+            Session::reads_upload,
+        ),
+        (
             "upload-proof",
-            entry(&upload, "proof-0"),
+            entry(&upload, "proof"),
             Session::reads_upload,
         ),
         (

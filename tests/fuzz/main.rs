@@ -38,11 +38,12 @@ const QUICK: u64 = 200;
 const THOROUGH: u64 = 20_000;
 
 /// Targets that verify a proof or look at a whole board for every input: they read a tenth of that.
-const SLOW: [&str; 5] = [
+const SLOW: [&str; 6] = [
     "board",
     "key-proof",
     "masked-sums",
     "upload",
+    "upload-key",
     "upload-proof",
 ];
 

@@ -42,12 +42,19 @@ pub fn fresh_public(params: &Params) -> f64 {
     (params.n() as f64 * (public_variance(params) + 1.0 / 12.0)).sqrt()
 }
 
-/// An upload with a proof ([`crate::multiparty::upload`]) after its doubling and its division by P: twice the encoder's rounding, the division's
-/// rounding, and what is left of the public key's noise.
-pub fn fresh_proved(params: &Params) -> f64 {
+/// Rows of an owner after their switch from its own key to the joint one, with all doubled ([`crate::multiparty::upload`]): twice a fresh ciphertext's noise, the division's rounding, and what is left of the
+/// errors of the switching key, whose digits are residues modulo single primes, in two halves for q_0. `level` says how many.
+pub fn fresh_switched(params: &Params, level: usize) -> f64 {
+    let n = params.n() as f64;
     let log_p: f64 = params.p().iter().map(|&p| (p as f64).log2()).sum();
-    let key = (params.n() as f64 * public_variance(params)).sqrt() * (1.0 - log_p).exp2();
-    rounding(params).hypot(2.0 * encode(params.n())).hypot(key)
+    let primes = params.q().iter().take(level + 1).skip(1);
+    let whole = primes.map(|&q| (q as f64).log2());
+    let halves = [params.log_q(0) / 2.0; 2];
+    let squares = whole.chain(halves).map(|log| (2.0 * (log - log_p)).exp2());
+    let digits: f64 = squares.sum();
+    let key = n * (digits / 12.0 * public_variance(params)).sqrt();
+    let doubled = (2.0 * fresh_secret(params.n())).hypot(2.0 * key);
+    rounding(params).hypot(doubled)
 }
 
 /// Rounding both components of a ciphertext when it is divided by a modulus: t_0 + t_1·s.

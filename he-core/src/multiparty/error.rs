@@ -114,14 +114,6 @@ pub enum MultipartyError {
         /// What it is to prove.
         what: &'static str,
     },
-    /// A message beyond the bound that its proof states.
-    #[error("expected numbers of at most {bound}, found {found}")]
-    Bound {
-        /// The proof's bound.
-        bound: u64,
-        /// Largest number found.
-        found: u64,
-    },
 }
 
 impl From<RingError> for MultipartyError {

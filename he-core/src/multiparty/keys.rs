@@ -7,7 +7,7 @@ use super::{KeyItem, KeyShare, MultipartyError, Session};
 use crate::ring::{GaloisElement, Ntt, Poly};
 use crate::rlwe::{KeyId, PublicKey, PublicSeed, SwitchingKey, at_level};
 
-/// The public key of a group over all primes, the special ones too: those are what uploads with a proof are larger by ([`super::upload`]).
+/// The public key of a group over all primes, the special ones too: owners make switching keys with it ([`super::upload`]).
 #[derive(Clone, Debug)]
 pub struct JointPublicKey {
     session: Arc<Session>,

@@ -9,7 +9,7 @@
 //! | commitments, then shares of the public key, of Galois keys, of the first round of relinearisation; proofs | [`Commitment`], [`KeyShare`], [`Proof`] | [`relinearise`], [`proof`] | ePrint 2020/304 |
 //! | second round of relinearisation; proof | [`KeyShare`], [`Proof`] | [`relinearise`] | ePrint 2020/304 |
 //! | from n of n to t of n | [`DealtShare`], for one receiver each | [`threshold`] | ePrint 2022/780 |
-//! | uploads; proofs | [`WideCiphertext`], [`Proof`] | [`upload`], [`proof`] | ePrint 2019/035, ASIACRYPT 2009 and 2014 |
+//! | rows under an owner's own key, a switching key to the joint one; proof | [`UploadKey`], [`Proof`] | [`upload`], [`proof`] | ePrint 2019/035, ASIACRYPT 2009 and 2014 |
 //! | refresh | [`RefreshShare`] | [`refresh`] | ePrint 2020/304 |
 //! | opening, or switch to a receiver's key | [`OpeningShare`] | [`opening`], [`smudging`] | ePrint 2020/304, 2022/816 |
 //!
@@ -20,7 +20,7 @@
 //!
 //! - commitments come before shares: no share depends on another party's, so no key is anybody's own;
 //! - a share that is shown twice is the same share: all of a party's randomness is bound to session, party, use and question;
-//! - only [`VerifiedUploads`] become ciphertexts: what is computed with is known to its maker and no multiple of the secret;
+//! - only a [`VerifiedUploadKey`] switches rows: what is computed with is known to its maker and no multiple of the secret;
 //! - one opening a key: [`OpeningKey`] refuses a second question.
 //!
 //! Not against: a server that has something else opened than it was to compute (see [`opening`]); parties that spoil the result; a party that stays away, as long as
@@ -65,6 +65,5 @@ pub use share::{Commitment, KeyShare};
 pub use smudging::{OpeningSecurity, Smudging};
 pub use threshold::{ActiveSet, DealtShare, OpeningKey};
 pub use upload::{
-    ProvisionalCiphertext, UploadProver, UploadSize, UploadTerms, UploadVerifier, VerifiedUploads,
-    WideCiphertext, slack_bits,
+    RowSecret, UploadKey, UploadTerms, VerifiedUploadKey, encoded_at, slack_noise, special_bits,
 };

@@ -28,21 +28,37 @@ pub(crate) enum Digits<'a> {
     Of(&'a Poly<Ntt>, usize),
     /// At least one.
     Made(&'a [Poly<Ntt>]),
+    /// One that was made before, and those of a polynomial behind it.
+    Behind(&'a Poly<Ntt>, &'a Poly<Ntt>, usize),
 }
+
+/// A polynomial that is cut into digits, and how many limbs each has.
+type Cut<'a> = (&'a Poly<Ntt>, usize);
 
 impl Digits<'_> {
     fn ring(&self) -> &Arc<Ring> {
         match self {
-            Self::Of(poly, _) => poly.ring(),
+            Self::Of(poly, _) | Self::Behind(_, poly, _) => poly.ring(),
             Self::Made(digits) => digits[0].ring(),
         }
     }
 
     fn basis(&self) -> Basis {
         self.ring().extended_basis(match self {
-            Self::Of(poly, _) => poly.level(),
+            Self::Of(poly, _) | Self::Behind(_, poly, _) => poly.level(),
             Self::Made(digits) => digits[0].level(),
         })
+    }
+
+    /// Those that are whole, and the polynomial that the others are cut of.
+    fn parts(&self) -> (&[Poly<Ntt>], Option<Cut<'_>>) {
+        match self {
+            Self::Of(poly, alpha) => (&[], Some((poly, *alpha))),
+            Self::Made(digits) => (digits, None),
+            Self::Behind(first, poly, alpha) => {
+                (std::slice::from_ref(*first), Some((poly, *alpha)))
+            }
+        }
     }
 }
 
@@ -115,10 +131,9 @@ fn with_products<T>(
     f: impl FnOnce(&Products<'_>) -> T,
 ) -> T {
     let (ring, basis) = (digits.ring(), digits.basis());
-    let count = match digits {
-        Digits::Of(poly, alpha) => (poly.level() + 1).div_ceil(alpha),
-        Digits::Made(digits) => digits.len(),
-    };
+    let (made, cut) = digits.parts();
+    let halves = cut.map_or_else(Vec::new, |(poly, alpha)| poly.half_digits(alpha));
+    let count = made.len() + halves.len();
     assert!(!keys.is_empty(), "no keys");
     for key in keys {
         assert!(
@@ -130,19 +145,15 @@ fn with_products<T>(
             assert!(poly.basis().contains(&basis), "a key lacks primes");
         }
     }
-    let halves = match digits {
-        Digits::Of(poly, alpha) => poly.half_digits(alpha),
-        Digits::Made(_) => Vec::new(),
-    };
-    let limbs = (0..basis.limbs()).map(|i| match digits {
-        Digits::Of(poly, _) => halves
+    let limbs = (0..basis.limbs()).map(|i| {
+        let made = made.iter().map(|digit| Limb::Finished(digit.limb(i)));
+        let halves = halves
             .iter()
-            .map(|half| match half.own.contains(&i) {
-                true => Limb::Finished(poly.limb(i)),
-                false => Limb::Half(half.poly.limb(i)),
-            })
-            .collect(),
-        Digits::Made(digits) => digits.iter().map(|d| Limb::Finished(d.limb(i))).collect(),
+            .map(|half| match (cut, half.own.contains(&i)) {
+                (Some((poly, _)), true) => Limb::Finished(poly.limb(i)),
+                _ => Limb::Half(half.poly.limb(i)),
+            });
+        made.chain(halves).collect()
     });
     let permutations = keys.iter().map(|k| k.g.map(|g| ring.permutation(g)));
     f(&Products {

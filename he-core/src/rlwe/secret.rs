@@ -132,6 +132,11 @@ impl SecretKey {
         coefficients(&self.context, &self.seed)
     }
 
+    /// `s` over all primes.
+    pub(crate) fn poly(&self) -> &Poly<Ntt> {
+        &self.s
+    }
+
     /// The context.
     pub fn context(&self) -> &Arc<Context> {
         &self.context

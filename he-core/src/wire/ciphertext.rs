@@ -222,6 +222,14 @@ impl<W: Write> CiphertextWriter<W> {
     pub fn finish(self) -> Result<(Hash, W), WireError> {
         self.writer.finish()
     }
+
+    /// [`finish`](Self::finish) with the hash of the whole file, as [`Writer::finish_hashed`].
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub fn finish_hashed(self) -> Result<(Hash, Hash, W), WireError> {
+        self.writer.finish_hashed()
+    }
 }
 
 /// Reads ciphertexts one at a time.
@@ -345,6 +353,14 @@ impl<R: Read> CiphertextReader<R> {
     /// As [`Reader::finish`].
     pub fn finish(self) -> Result<Hash, WireError> {
         self.reader.finish()
+    }
+
+    /// [`finish`](Self::finish) with the hash of the whole file, as [`Reader::finish_hashed`].
+    ///
+    /// # Errors
+    /// As [`Reader::finish`].
+    pub fn finish_hashed(self) -> Result<(Hash, Hash), WireError> {
+        self.reader.finish_hashed()
     }
 }
 

@@ -202,7 +202,15 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// [`WireError::Length`] if bytes of the payload are missing; [`WireError::Io`].
-    pub fn finish(mut self) -> Result<(Hash, W), WireError> {
+    pub fn finish(self) -> Result<(Hash, W), WireError> {
+        self.finish_hashed().map(|(hash, _, sink)| (hash, sink))
+    }
+
+    /// [`finish`](Self::finish), and the BLAKE3 hash of the whole file between the two, as [`Reader::finish_hashed`].
+    ///
+    /// # Errors
+    /// As [`Writer::finish`].
+    pub fn finish_hashed(mut self) -> Result<(Hash, Hash, W), WireError> {
         if self.remaining > 0 {
             return Err(WireError::Length {
                 file: self.file,
@@ -216,7 +224,9 @@ impl<W: Write> Writer<W> {
             .write_all(&hash)
             .and_then(|()| self.sink.flush())
             .map_err(|e| self.io(e))?;
-        Ok((hash, self.sink))
+        self.hash.update(&hash);
+        let whole = *self.hash.finalize().as_bytes();
+        Ok((hash, whole, self.sink))
     }
 }
 

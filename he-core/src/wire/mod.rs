@@ -82,6 +82,4 @@ pub use shares::{
     read_key_share, read_opening_share, write_commitment, write_dealt_share, write_key_share,
     write_opening_share,
 };
-pub use uploads::{
-    PROOF, WIDE_CIPHERTEXT, read_proof, read_wide_ciphertext, write_proof, write_wide_ciphertext,
-};
+pub use uploads::{PROOF, UPLOAD_KEY, read_proof, read_upload_key, write_proof, write_upload_key};

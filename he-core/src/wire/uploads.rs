@@ -1,4 +1,4 @@
-//! Uploads with a proof, and proofs.
+//! Switching keys of rows, and proofs.
 
 use std::io::{Read, Write};
 
@@ -8,59 +8,56 @@ use super::container::{Hash, Kind, Writer};
 use super::shares::{
     Parts, Source, bytes_of, header, kind, open, read_parts, refused, write_parts,
 };
-use crate::multiparty::{PartyId, Proof, Session, Shape, WideCiphertext};
+use crate::multiparty::{PartyId, Proof, Session, Shape, UploadKey};
 
 /// A proof of knowledge.
 pub const PROOF: Kind = kind(18, "proof of knowledge");
-/// A ciphertext that a proof is about.
-pub const WIDE_CIPHERTEXT: Kind = kind(22, "upload with a proof");
+/// The switching key of an owner's rows. Version 1 of the protocol had ciphertexts of number 22 in its place.
+pub const UPLOAD_KEY: Kind = kind(24, "switching key of rows");
 
 /// Bits that are packed at a time.
 const CHUNK: u32 = 48;
 
-/// Writes upload number `index` of a party.
+/// Writes a party's switching key for uploads up to `level`.
 ///
 /// # Errors
 /// [`WireError::Multiparty`] for another ring; [`WireError::Io`].
-pub fn write_wide_ciphertext<W: Write>(
+pub fn write_upload_key<W: Write>(
     sink: W,
     file: &str,
     session: &Session,
-    party: PartyId,
-    index: u32,
-    upload: &WideCiphertext,
+    about: (PartyId, usize),
+    key: &UploadKey,
 ) -> Result<(Hash, W), WireError> {
     let parts = Parts {
         question: None,
-        polys: vec![upload.c0(), upload.c1()],
+        polys: key.halves().collect(),
     };
-    let header = header(party, u64::from(index));
-    write_parts(sink, file, &WIDE_CIPHERTEXT, session, header, parts)
+    let header = header(about.0, about.1 as u64);
+    write_parts(sink, file, &UPLOAD_KEY, session, header, parts)
 }
 
-/// Reads upload number `index` of a party, at this level, hash included. It is of no use before its proof holds.
+/// Reads the switching key of party `about.0` for uploads up to level `about.1`, hash included. It is of no use before its proof holds.
 ///
 /// # Errors
-/// Those of [`super::Reader`]; [`WireError::Field`] for another party or number; [`WireError::Residue`].
+/// Those of [`super::Reader`]; [`WireError::Field`] for another party or level; [`WireError::Residue`].
 ///
 /// # Panics
 /// If the parameters have no such level.
-pub fn read_wide_ciphertext<R: Read>(
+pub fn read_upload_key<R: Read>(
     source: Source<'_, R>,
     session: &Session,
-    party: PartyId,
-    index: u32,
-    level: usize,
-) -> Result<WideCiphertext, WireError> {
+    about: (PartyId, usize),
+) -> Result<UploadKey, WireError> {
     let file = source.file.to_owned();
-    let bases = [session.context().ring().extended_basis(level); 2];
+    let (party, level) = about;
+    let bases = vec![UploadKey::basis(session, level); UploadKey::parts(level)];
     let payload = bytes_of(session, &bases);
-    let header = header(party, u64::from(index));
-    let mut reader = open(source, &WIDE_CIPHERTEXT, session, header, payload)?;
-    let mut parts = read_parts(&mut reader, "an upload", session, &bases)?;
+    let header = header(party, level as u64);
+    let mut reader = open(source, &UPLOAD_KEY, session, header, payload)?;
+    let parts = read_parts(&mut reader, "a switching key", session, &bases)?;
     reader.finish()?;
-    let c1 = parts.remove(1);
-    WideCiphertext::new(session, level, parts.remove(0), c1).map_err(refused(&file))
+    UploadKey::new(session, party, level, parts).map_err(refused(&file))
 }
 
 /// Widths that a response of `bits` bits is cut into, lowest first.

@@ -121,10 +121,10 @@ pub struct JointKey {
     pub opened_error: f64,
     /// Bits behind the binary point that opened weights are certain of.
     pub certain_bits: i32,
-    /// Bytes of an owner's proofs.
+    /// Bytes of an owner's proof.
     pub proof_bytes: u64,
-    /// Bytes that all uploads are larger by than ciphertexts without a proof.
-    pub wide_bytes: u64,
+    /// Bytes of the switching key that it is of.
+    pub switching_key_bytes: u64,
     /// Bytes of a party's shares of all keys.
     pub key_share_bytes: u64,
     /// Bytes of a party's share of the opening.

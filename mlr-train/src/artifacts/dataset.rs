@@ -1,16 +1,16 @@
 //! The encrypted dataset: a directory with one shard a ciphertext, so that a transfer can resume and run in parallel.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::client::encrypt::Uploads;
 use crate::packing::Upload;
 use crate::server::{BlockSource, SourceError, upload_noise};
-use he_core::evaluator::{Ckks, CkksCt, Meta};
+use he_core::evaluator::{Ckks, CkksCt, Meta, Placement};
 use he_core::key_holder::Encryptor;
-use he_core::rlwe::Context;
+use he_core::rlwe::{Ciphertext, Context};
 use he_core::wire::{self, CiphertextReader, CiphertextWriter};
 use rayon::prelude::*;
 
@@ -81,21 +81,9 @@ pub fn write(
         .par_iter()
         .map(|&upload| {
             reporter.check()?;
-            let name = upload.to_string();
             let ct = uploads.encrypt(encryptor, upload)?;
-            let shape = wire::Shape::of(ct.ciphertext());
-            let (sink, shapes) = (Vec::new(), vec![shape]);
-            let mut writer = CiphertextWriter::new(
-                sink,
-                &name,
-                SHARD.bound_to(&plan.hash),
-                context,
-                shapes,
-                &[],
-            )?;
-            writer.push(ct.ciphertext(), &ct.meta())?;
-            let (_, bytes) = writer.finish()?;
-            let entry = Entry::write(directory.path(), kind, name, &bytes)?;
+            let label = SHARD.bound_to(&plan.hash);
+            let entry = write_ciphertext(directory.path(), kind, label, upload, context, &ct)?;
             reporter.advance(1 + done.fetch_add(1, Ordering::Relaxed), "ciphertexts");
             Ok(entry)
         })
@@ -104,6 +92,45 @@ pub fn write(
     manifest.set_key(key.to_owned());
     manifest.write(directory.path())?;
     Ok(manifest)
+}
+
+/// Writes one ciphertext to its file, hashed once.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn write_ciphertext(
+    directory: &Path,
+    kind: manifest::Kind,
+    label: wire::Label<'_>,
+    upload: Upload,
+    context: &Arc<Context>,
+    ct: &CkksCt,
+) -> Result<Entry, RunError> {
+    let (name, shape) = (upload.to_string(), wire::Shape::of(ct.ciphertext()));
+    let sink = Vec::with_capacity((shape.bytes(context.params()) + wire::MAX_ENVELOPE) as usize);
+    let mut writer = CiphertextWriter::new(sink, &name, label, context, vec![shape], &[])?;
+    writer.push(ct.ciphertext(), &ct.meta())?;
+    let (_, hash, bytes) = writer.finish_hashed()?;
+    Entry::write_hashed(directory, kind, name, &bytes, hash)
+}
+
+/// Reads one ciphertext of this placement, and the hash of its whole file.
+///
+/// # Errors
+/// Those of a damaged file, or of another one.
+pub(crate) fn read_ciphertext(
+    path: &Path,
+    bytes: &[u8],
+    label: wire::Label<'_>,
+    at: Placement,
+    context: &Arc<Context>,
+) -> Result<((Ciphertext, Meta), [u8; 32]), RunError> {
+    let (file, length) = (path.display().to_string(), bytes.len() as u64);
+    let mut reader = CiphertextReader::open(bytes, &file, Some(length), length, label, context)?;
+    let read = reader.next(Some(at))?;
+    let (_, hash) = reader.finish_hashed()?;
+    let read = read.ok_or_else(|| RunError::input("expected a ciphertext, found none").at(file))?;
+    Ok((read, hash))
 }
 
 /// The datasets of all owners, which the training reads from one shard at a time.
@@ -217,20 +244,12 @@ impl<'a> Shards<'a> {
         };
         // The envelope adds less than 64 KiB.
         let limit = full.bytes(self.context.params()) + wire::MAX_ENVELOPE;
-        let (path, bytes) = manifest.load(directory, entry, limit)?;
-        let file = path.display().to_string();
-        let mut reader = CiphertextReader::open(
-            bytes.as_slice(),
-            &file,
-            Some(entry.bytes),
-            limit,
-            SHARD.bound_to(&self.plan.hash),
-            &self.context,
-        )?;
-        let read = reader.next(Some(placement))?;
-        reader.finish()?;
-        let (ciphertext, stated) = read
-            .ok_or_else(|| RunError::input("expected a ciphertext, found none").at(file.clone()))?;
+        let file = directory.join(manifest.kind().file(&entry.name));
+        let label = SHARD.bound_to(&self.plan.hash);
+        let parse = |path: &Path, bytes: &[u8]| {
+            read_ciphertext(path, bytes, label, placement, &self.context)
+        };
+        let (ciphertext, stated) = manifest.load_parsed(directory, entry, limit, parse)?;
         // Bound and noise are the plan's: an owner's word could stop the training iterations later.
         let job = self.plan.plan.job();
         let bound = job.bound(upload);
@@ -241,7 +260,7 @@ impl<'a> Shards<'a> {
             ..stated
         };
         CkksCt::admit(&self.context, ciphertext, meta)
-            .map_err(|error| RunError::from(error).at(file))
+            .map_err(|error| RunError::from(error).at(file.display().to_string()))
     }
 }
 

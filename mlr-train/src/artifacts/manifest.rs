@@ -37,7 +37,7 @@ pub enum Kind {
     EvaluationKeys,
     /// A party's shares of joint keys.
     KeyShares,
-    /// One owner's ciphertexts under a joint key, with their proofs.
+    /// One owner's ciphertexts under its own key, with the proved switching key to the joint one.
     ProvedUploads,
     /// What a server has made of proved uploads, and computes with.
     VerifiedUploads,
@@ -60,7 +60,7 @@ impl Kind {
             Self::Dataset | Self::VerifiedUploads => "ct",
             Self::EvaluationKeys => "key",
             Self::KeyShares => "share",
-            Self::ProvedUploads => "wide",
+            Self::ProvedUploads => "rows",
         }
     }
 
@@ -97,6 +97,20 @@ impl Entry {
         name: String,
         content: &[u8],
     ) -> Result<Self, RunError> {
+        Self::write_hashed(directory, kind, name, content, blake3::hash(content).into())
+    }
+
+    /// The same of content whose hash is known from writing it.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn write_hashed(
+        directory: &Path,
+        kind: Kind,
+        name: String,
+        content: &[u8],
+        hash: [u8; 32],
+    ) -> Result<Self, RunError> {
         let path = directory.join(kind.file(&name));
         let written = fs::File::create(&path).and_then(|mut file| file.write_all(content));
         // The directory has a temporary name, which means nothing to a user.
@@ -104,7 +118,7 @@ impl Entry {
         Ok(Self {
             name,
             bytes: content.len() as u64,
-            blake3: blake3::hash(content).to_hex().to_string(),
+            blake3: blake3::Hash::from_bytes(hash).to_hex().to_string(),
         })
     }
 }

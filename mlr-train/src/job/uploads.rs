@@ -1,13 +1,30 @@
 //! Which ciphertexts a job takes, at which level and scale, and how large their values are.
 
-use he_core::evaluator::Placement;
+use he_core::evaluator::{Level, Placement};
 
 use super::checked::Job;
+use super::joint::Joint;
 use super::method::{FirstGradient, Labels};
 use super::sizes::{LABEL_SIZE, Sizes};
 use crate::packing::Upload;
 
 impl Job {
+    /// The joint key that it is for, if it is for one.
+    pub fn joint(&self) -> Option<Joint> {
+        self.program().owners.joint
+    }
+
+    /// The highest level of an upload: what an owner's switching key is made for.
+    pub fn upload_level(&self) -> Level {
+        let first = |upload: &Upload| match upload {
+            Upload::Data { block, .. } | Upload::Labels { block, .. } => *block == 0,
+            _ => true,
+        };
+        let kinds = self.uploads_of(0).take_while(first);
+        let levels = kinds.map(|upload| self.placement(upload).level);
+        levels.max().unwrap_or(Level(0))
+    }
+
     /// Every uploaded ciphertext, in the order of upload: owner by owner.
     pub fn uploads(&self) -> impl Iterator<Item = Upload> + use<> {
         let owners: Vec<_> = (0..self.owner_rows().len())

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use he_core::multiparty::{
-    JointPublicKey, KeyItem, KeyShare, MultipartyError, PartyId, Proof, Shape,
+    JointPublicKey, KeyItem, KeyShare, MultipartyError, PartyId, Proof, Shape, UploadKey,
 };
 use he_core::rlwe::KeyId;
 use he_core::wire::{self, Existing, Source};
@@ -34,10 +34,19 @@ pub(crate) const REFRESH_QUESTION: wire::Kind = wire::Kind {
     name: "question of a refresh",
 };
 
+/// A ciphertext of an owner's rows under its own key, bound to its session and plan.
+pub(crate) const ROWS: wire::Kind = wire::Kind {
+    code: 0x133,
+    version: wire::CIPHERTEXT_VERSION,
+    name: "rows under their owner's key",
+};
+
 /// Entry of the digests.
 pub(super) const DIGESTS_NAME: &str = "digests";
-/// Entry of the proof of a directory of key shares.
+/// Entry of the proof of a directory of key shares, or of rows.
 pub(super) const PROOF_NAME: &str = "proof";
+/// Entry of the switching key of a directory of rows.
+pub(super) const SWITCHING_KEY_NAME: &str = "switching-key";
 
 /// The first key shares of a party, in the order of its digests: the public key's, the first round of relinearisation, Galois keys.
 pub(super) fn first_items(setting: &Setting) -> Vec<KeyItem> {
@@ -128,6 +137,15 @@ impl Directory<'_> {
         self.load(name, |file, bytes| {
             let source = Source::of(file, bytes);
             Ok(wire::read_proof(source, session, about, shape)?)
+        })
+    }
+
+    /// The party's switching key.
+    pub(super) fn switching_key(&self, level: usize) -> Result<UploadKey, RunError> {
+        let (session, about) = (self.setting.session(), (self.party, level));
+        self.load(SWITCHING_KEY_NAME, |file, bytes| {
+            let source = Source::of(file, bytes);
+            Ok(wire::read_upload_key(source, session, about)?)
         })
     }
 

@@ -11,7 +11,7 @@
 //! | [`CheckedShares::read`], [`party::shares::second`] | every party | all commitments and first shares | its second round of relinearisation with a proof; `joint.key` for itself |
 //! | [`party::opening::deal`] | every party, unless all open | | a share of its secret for each other party: **to be sealed** |
 //! | [`keys::write`] | server | all commitments and shares | evaluation keys, `joint.key` |
-//! | [`party::upload::write`] | owner of data | rows, the shared map, `joint.key` | a directory of ciphertexts with proofs |
+//! | [`party::upload::write`] | owner of data | rows, the shared map, `joint.key` | a directory of ciphertexts under a key of its own, with a proved switching key |
 //! | [`verify::write`] | server; anybody may | an owner's uploads | a directory of ciphertexts that [`crate::server`] takes, or the refusal |
 //! | training | server | verified uploads, evaluation keys | the encrypted model; where the plan has refreshes, first a request for each |
 //! | [`refresh::write`] | server, for each refresh | the request | the question: which refresh it is, and which parties answer |
@@ -35,7 +35,7 @@ mod setting;
 pub mod verify;
 
 pub use checked::CheckedShares;
-pub(crate) use files::{DIGESTS, QUESTION, REFRESH_QUESTION};
+pub(crate) use files::{DIGESTS, QUESTION, REFRESH_QUESTION, ROWS};
 pub use setting::Setting;
 
 /// The keys that a party's first digests are of.

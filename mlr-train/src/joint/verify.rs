@@ -1,64 +1,51 @@
 //! An owner's uploads, verified: only then they become ciphertexts that anything is computed with.
 //!
-//! One pass over the files: what they are with the special primes divided away lies in a directory that has no name yet, and gets one when all proofs hold. What comes out is a dataset as every training reads it, a third smaller.
+//! The proof comes first: it is of the owner's switching key, and bound to the hashes of all its files. Then one pass over the files, each of which is hashed, switched to the joint key and written into a directory that has no name
+//! before all are. What comes out is a dataset as every training reads it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use he_core::evaluator::{CkksCt, Meta};
 use he_core::multiparty::{
-    JointPublicKey, MultipartyError, PartyId, ProvisionalCiphertext, UploadTerms, UploadVerifier,
-    WideCiphertext,
+    JointPublicKey, MultipartyError, UploadTerms, VerifiedUploadKey, encoded_at,
 };
-use he_core::wire::{self, CiphertextWriter, Source};
+use he_core::rlwe::Ciphertext;
+use he_core::wire;
 use rayon::prelude::*;
 
 use super::Setting;
-use super::files::{Directory, fingerprint, read_joint_key};
-use crate::artifacts::dataset::SHARD;
+use super::files::{Directory, PROOF_NAME, ROWS, SWITCHING_KEY_NAME, fingerprint, read_joint_key};
+use crate::artifacts::dataset::{SHARD, read_ciphertext, write_ciphertext};
 use crate::artifacts::manifest::{Entry, Kind, Manifest};
 use crate::artifacts::{Reporter, RunError};
 use crate::files::{Access, NewDirectory};
-use crate::job::ProofGroup;
 use crate::packing::Upload;
 use crate::server::upload_noise;
 
-/// Larger files are no upload of any plan.
-const LARGEST: u64 = 1 << 30;
+const LABEL_CONTEXT: &str = "velum mlr-train 2026 v1 rows of an owner";
 
-/// Fewest uploads that are read, checked and written together: enough for sums to be read seldom. More threads take one each, for the sake of memory.
-const AT_ONCE: usize = 8;
-
-/// The entries of an owner's uploads: its ciphertexts in their order, then its proofs.
+/// The entries of an owner's uploads: its ciphertexts in their order, then its switching key and the proof.
 pub(super) fn entries(setting: &Setting, owner: usize) -> Vec<String> {
     let job = setting.plan().plan.job();
-    let proofs = (0..job.proofs_of(owner).len()).map(proof_name);
     let uploads = job.uploads_of(owner).map(|upload| upload.to_string());
-    uploads.chain(proofs).collect()
+    let last = [SWITCHING_KEY_NAME, PROOF_NAME].map(str::to_owned);
+    uploads.chain(last).collect()
 }
 
-/// Entry of proof number `number`.
-pub(super) fn proof_name(number: usize) -> String {
-    format!("proof-{number}")
-}
-
-/// The number of an upload among its owner's, from 0.
-pub(super) fn numbers(setting: &Setting, owner: usize) -> std::collections::BTreeMap<Upload, u32> {
-    let uploads = setting.plan().plan.job().uploads_of(owner);
-    uploads.zip(0..).collect()
-}
-
-pub(super) fn read_upload(
-    setting: &Setting,
-    source: Source<'_, &[u8]>,
-    party: PartyId,
-    index: u32,
-    level: usize,
-) -> Result<WideCiphertext, RunError> {
-    let session = setting.session();
-    Ok(wire::read_wide_ciphertext(
-        source, session, party, index, level,
-    )?)
+/// What the proof of an owner's switching key is bound to besides session and party: the plan, and name and hash of every ciphertext, in order.
+pub(super) fn label(setting: &Setting, ciphertexts: &[Entry]) -> [u8; 32] {
+    let mut hash = blake3::Hasher::new_derive_key(LABEL_CONTEXT);
+    hash.update(setting.label());
+    hash.update(&(ciphertexts.len() as u64).to_le_bytes());
+    for entry in ciphertexts {
+        for text in [&entry.name, &entry.blake3] {
+            hash.update(&(text.len() as u64).to_le_bytes());
+            hash.update(text.as_bytes());
+        }
+    }
+    *hash.finalize().as_bytes()
 }
 
 /// What [`write()`] needs.
@@ -70,16 +57,16 @@ pub struct VerifyInput {
     pub joint_key: PathBuf,
     /// The uploads.
     pub uploads: PathBuf,
-    /// Where the verified ciphertexts go: a new directory. Nothing is there if a proof does not hold.
+    /// Where the verified ciphertexts go: a new directory. Nothing is there if the proof does not hold.
     pub out: PathBuf,
 }
 
-/// What was found of uploads whose proofs hold.
+/// What was found of uploads whose proof holds.
 #[derive(Clone, Debug)]
 pub struct Verified {
     /// What lies in the new directory.
     pub manifest: Manifest,
-    /// Time of the proofs, and of making ciphertexts of what they are of.
+    /// Time of the proof, and of switching all ciphertexts.
     pub verify_seconds: f64,
 }
 
@@ -96,10 +83,7 @@ pub fn write(
     let key = read_joint_key(setting, &input.joint_key)?;
     let began = std::time::Instant::now();
     let given = Given::open(setting, input, &key)?;
-    reporter.stage("verify", given.numbers.len() as u64);
-    let mut entries = given.verified(directory.path(), reporter)?;
-    let numbers = &given.names;
-    entries.sort_by_key(|entry: &Entry| numbers.iter().position(|name| *name == entry.name));
+    let entries = given.verified(directory.path(), reporter)?;
     let plan = setting.plan().hash_hex();
     let mut manifest = Manifest::of(Kind::VerifiedUploads, plan, entries);
     manifest.set_key(fingerprint(&key)?);
@@ -115,111 +99,92 @@ pub fn write(
 /// An owner's directory, whose manifest is what it is to be.
 struct Given<'a> {
     setting: &'a Setting,
-    key: &'a Arc<JointPublicKey>,
     directory: &'a Path,
     manifest: Manifest,
-    party: PartyId,
-    groups: Vec<ProofGroup>,
-    numbers: std::collections::BTreeMap<Upload, u32>,
-    names: Vec<String>,
+    uploads: Vec<Upload>,
+    key: VerifiedUploadKey,
 }
 
 impl<'a> Given<'a> {
+    /// Refused unless the proof holds.
     fn open(
         setting: &'a Setting,
         input: &'a VerifyInput,
-        key: &'a Arc<JointPublicKey>,
+        key: &Arc<JointPublicKey>,
     ) -> Result<Self, RunError> {
-        let owner = input.party as usize;
-        let names = entries(setting, owner);
-        let binding = setting.binding_hex();
-        let expected = names.clone().into_iter();
-        let manifest = Manifest::expect(&input.uploads, Kind::ProvedUploads, &binding, expected)?;
+        let (owner, party) = (input.party as usize, setting.party(input.party)?);
+        let (binding, path) = (setting.binding_hex(), input.uploads.as_path());
+        let expected = entries(setting, owner).into_iter();
+        let manifest = Manifest::expect(path, Kind::ProvedUploads, &binding, expected)?;
         let ours = fingerprint(key)?;
         if manifest.key() != Some(ours.as_str()) {
             return Err(RunError::input(
                 "expected uploads under the joint key of this session, found uploads under another",
             )
-            .at(input.uploads.display().to_string())
+            .at(path.display().to_string())
             .hint("its owner has made another key of the shares: compare them"));
         }
-        Ok(Self {
+        let job = setting.plan().plan.job();
+        let uploads: Vec<Upload> = job.uploads_of(owner).collect();
+        let level = job.upload_level().0;
+        let own = Directory {
             setting,
-            key,
-            directory: &input.uploads,
+            manifest: &manifest,
+            path,
+            party,
+        };
+        let label = label(setting, &manifest.files()[..uploads.len()]);
+        let terms = UploadTerms::new(key, party, label, level)?;
+        let proof = own.proof(PROOF_NAME, 0, terms.shape())?;
+        let key = terms.verify(&own.switching_key(level)?, &proof);
+        Ok(Self {
+            key: key.map_err(|error| own.refused(error))?,
+            setting,
+            directory: path,
             manifest,
-            party: setting.party(input.party)?,
-            groups: setting.plan().plan.job().proofs_of(owner),
-            numbers: numbers(setting, owner),
-            names,
+            uploads,
         })
     }
 
-    /// All proofs hold, and ciphertexts are written, or a refusal.
+    /// All ciphertexts are switched and written, or a refusal.
     fn verified(&self, to: &Path, reporter: &dyn Reporter) -> Result<Vec<Entry>, RunError> {
-        let mut entries = vec![];
-        for number in 0..self.groups.len() {
-            let one = self.group(number, to, &mut entries, reporter);
-            one.map_err(|error| error.at(self.directory.display().to_string()))?;
-        }
-        Ok(entries)
-    }
-
-    fn group(
-        &self,
-        number: usize,
-        to: &Path,
-        entries: &mut Vec<Entry>,
-        reporter: &dyn Reporter,
-    ) -> Result<(), RunError> {
-        let (label, group) = (*self.setting.label(), &self.groups[number]);
-        let terms = UploadTerms::new(self.key, self.party, label, group.size())?;
-        let own = Directory {
-            setting: self.setting,
-            manifest: &self.manifest,
-            path: self.directory,
-            party: self.party,
-        };
-        let proof = own.proof(&proof_name(number), number as u32, terms.shape())?;
-        let mut verifier = UploadVerifier::new(terms, proof);
-        for some in group
-            .uploads
-            .chunks(AT_ONCE.max(rayon::current_num_threads()))
-        {
+        reporter.stage("verify", self.uploads.len() as u64);
+        let done = AtomicU64::new(0);
+        let all = self.uploads.par_iter().zip(self.manifest.files());
+        let all = all.map(|(&upload, entry)| {
             reporter.check()?;
-            let wide = some.par_iter().map(|one| self.read(*one, group.level));
-            let wide = wide.collect::<Result<Vec<_>, _>>()?;
-            let provisional = verifier.add_all(&wide)?;
-            let pairs = some.par_iter().zip(provisional);
-            let written = pairs.map(|(upload, one)| self.write(*upload, one, to));
-            entries.extend(written.collect::<Result<Vec<_>, _>>()?);
-            reporter.advance(entries.len() as u64, "proofs");
-        }
-        verifier.finish()?;
-        Ok(())
+            let rows = self.read(upload, entry)?;
+            let switched = self.key.switch(&rows);
+            let switched = switched.map_err(|error| self.refused(entry, error))?;
+            let entry = self.write(upload, switched, to)?;
+            reporter.advance(1 + done.fetch_add(1, Ordering::Relaxed), "ciphertexts");
+            Ok(entry)
+        });
+        all.collect()
     }
 
-    fn read(&self, upload: Upload, level: usize) -> Result<WideCiphertext, RunError> {
-        let number = self.numbers.get(&upload).copied().unwrap_or(u32::MAX);
-        let entry = self.manifest.files().get(number as usize);
-        let entry = entry.ok_or(MultipartyError::Missing {
-            what: "an upload",
-            party: self.party,
-        })?;
-        let (path, bytes) = self.manifest.load(self.directory, entry, LARGEST)?;
-        let file = path.display().to_string();
-        let source = Source::of(&file, &bytes);
-        read_upload(self.setting, source, self.party, number, level)
+    fn refused(&self, entry: &Entry, error: MultipartyError) -> RunError {
+        let path = self.directory.join(Kind::ProvedUploads.file(&entry.name));
+        RunError::from(error).at(path.display().to_string())
     }
 
-    fn write(
-        &self,
-        upload: Upload,
-        provisional: ProvisionalCiphertext,
-        to: &Path,
-    ) -> Result<Entry, RunError> {
-        // Into a directory that has no name before the verdict.
-        let ciphertext = provisional.before_the_verdict();
+    fn read(&self, upload: Upload, entry: &Entry) -> Result<Ciphertext, RunError> {
+        let (context, binding) = (self.setting.context(), self.setting.binding());
+        let at = encoded_at(self.setting.plan().plan.job().placement(upload));
+        let seeded = wire::Shape {
+            form: wire::Form::Seeded,
+            level: at.level,
+        };
+        let limit = seeded.bytes(context.params()) + wire::MAX_ENVELOPE;
+        let label = ROWS.bound_to(&binding);
+        let parse = |path: &Path, bytes: &[u8]| read_ciphertext(path, bytes, label, at, context);
+        let (rows, _) = self
+            .manifest
+            .load_parsed(self.directory, entry, limit, parse)?;
+        Ok(rows)
+    }
+
+    fn write(&self, upload: Upload, switched: Ciphertext, to: &Path) -> Result<Entry, RunError> {
         let (plan, context) = (self.setting.plan(), self.setting.context());
         let job = plan.plan.job();
         let (at, bound) = (job.placement(upload), job.bound(upload));
@@ -230,12 +195,8 @@ impl<'a> Given<'a> {
             rms: bound,
             noise: upload_noise(job, context.params()),
         };
-        let ct = CkksCt::admit(context, ciphertext, meta)?;
-        let (name, shapes) = (upload.to_string(), vec![wire::Shape::of(ct.ciphertext())]);
-        let label = SHARD.bound_to(&plan.hash);
-        let mut writer = CiphertextWriter::new(vec![], &name, label, context, shapes, &[])?;
-        writer.push(ct.ciphertext(), &ct.meta())?;
-        let (_, bytes) = writer.finish()?;
-        Entry::write(to, Kind::VerifiedUploads, name, &bytes)
+        let ct = CkksCt::admit(context, switched, meta)?;
+        let (kind, label) = (Kind::VerifiedUploads, SHARD.bound_to(&plan.hash));
+        write_ciphertext(to, kind, label, upload, context, &ct)
     }
 }

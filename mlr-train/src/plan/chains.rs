@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use he_core::arith::MAX_PRIME_BITS;
 use he_core::evaluator::{CountedOp, Level};
-use he_core::multiparty::slack_bits;
+use he_core::multiparty::special_bits;
 use he_core::params::{Params, ParamsError, ParamsLiteral, security};
 
 use super::bootstrapping::Bootstrapping;
@@ -23,15 +23,12 @@ const SPECIAL_MARGIN: u32 = 5;
 /// Most special primes.
 const MOST_SPECIAL: u32 = 16;
 
-/// Uploads of one owner that a plan's special primes have room for when its layout is not known yet: beyond those of its rows.
-const OTHER_UPLOADS: usize = 64;
-
 /// Checked parameters by literal: finding primes is the slow part. One for each search.
 #[derive(Debug, Default)]
 pub(crate) struct Chains {
     known: HashMap<ParamsLiteral, Arc<Params>>,
-    /// Parties of a joint key, and values of the data.
-    joint: Option<(u32, usize)>,
+    /// Parties of a joint key.
+    joint: Option<u32>,
     /// Whether its parties refresh weights: such runs need the precision.
     owners_refresh: bool,
     bootstrappings: HashMap<(ParamsLiteral, Level), Bootstrapping>,
@@ -40,30 +37,27 @@ pub(crate) struct Chains {
 impl Chains {
     /// For a request: special primes have room for the proofs of a joint key.
     pub(crate) fn of(request: &PlanRequest) -> Self {
-        let values = request.shape.samples.saturating_mul(request.shape.columns);
         Self {
             known: HashMap::new(),
-            joint: request.owners.joint.map(|joint| (joint.parties, values)),
+            joint: request.owners.joint.map(|joint| joint.parties),
             owners_refresh: request.owners_refresh(),
             bootstrappings: HashMap::new(),
         }
     }
 
-    /// Bits that the special primes must have together, whatever the digits: two samples share a slot.
-    fn least_special(&self, log_n: u32) -> u32 {
-        let Some((parties, values)) = self.joint else {
+    /// Bits that the special primes must have together, whatever the digits: what the proof of an owner's switching key lets pass is less than two thirds of a rounding then.
+    fn least_special(&self, log_n: u32, levels: usize, bits: u32) -> u32 {
+        let Some(parties) = self.joint else {
             return 0;
         };
-        // Rows are padded to powers of two: twice as many at most.
-        let count = 2 * (values >> log_n) + OTHER_UPLOADS;
-        // A number of uploads that no proof is for fits nowhere.
-        slack_bits(log_n, parties, count).map_or(u32::MAX, |bits| bits.ceil() as u32)
+        // A ring that no proof is for fits nowhere.
+        special_bits(log_n, parties, levels, bits).map_or(u32::MAX, |bits| bits.ceil() as u32)
     }
 
     /// How far the special modulus exceeds the largest digit. The relinearisation key of a joint secret errs by that much more than one of a single key holder, s·e_0 + u·e_1 + e_2 + e_3 with u
     /// the sum of the parties' ternary secrets ([`he_core::multiparty::relinearise`]): the larger modulus takes it away again.
     fn margin(&self, log_n: u32) -> u32 {
-        let (Some((parties, _)), true) = (self.joint, self.owners_refresh) else {
+        let (Some(parties), true) = (self.joint, self.owners_refresh) else {
             return SPECIAL_MARGIN;
         };
         let square = f64::from(parties) * f64::from(log_n).exp2() * (2.0 / 3.0);
@@ -78,7 +72,7 @@ impl Chains {
         }
         let new = Params::new(literal.clone())?;
         let new = Arc::new(match self.joint {
-            Some((parties, _)) => new.for_parties(parties)?,
+            Some(parties) => new.for_parties(parties)?,
             None => new,
         });
         self.known.insert(literal.clone(), Arc::clone(&new));
@@ -116,7 +110,7 @@ impl Chains {
         bits: u32,
         security: u32,
     ) -> Option<(f64, Arc<Params>)> {
-        let least = self.least_special(log_n);
+        let least = self.least_special(log_n, levels, bits);
         let special = Special {
             security,
             least,

@@ -264,10 +264,10 @@ fn estimate_here(
     for upload in job.uploads() {
         uploads += 1;
         let level = job.placement(upload).level;
-        upload_bytes += if job.program().owners.public_key {
-            cost::ciphertext_bytes(params, level)
-        } else {
-            cost::fresh_bytes(params, level)
+        let owners = &job.program().owners;
+        upload_bytes += match owners.joint {
+            None if owners.public_key => cost::ciphertext_bytes(params, level),
+            _ => cost::fresh_bytes(params, level),
         };
     }
     let mut keys = simulator.key_set();
@@ -276,7 +276,10 @@ fn estimate_here(
         keys.extend(plan.keys());
     }
     let joint = joint::estimate(job, params, &keys, &metas, error)?;
-    upload_bytes += joint.as_ref().map_or(0, |joint| joint.wide_bytes);
+    let owners = job.owner_rows().len();
+    upload_bytes += joint
+        .as_ref()
+        .map_or(0, |joint| joint.keys_of_owners(owners));
     let reading = |(level, count): (Level, u64)| cost::load(params, level) * count as f64;
     let reading: f64 = loads(job).into_iter().map(reading).sum();
     let download = metas

@@ -1,13 +1,15 @@
 //! What a job needs under a key that no party holds: proofs of uploads, noise of the opening, shares.
 
 use he_core::evaluator::{Level, Meta};
-use he_core::multiparty::{KeyItem, MultipartyError, Shape, Smudging, UploadSize, refresh};
+use he_core::multiparty::{
+    KeyItem, MultipartyError, Shape, Smudging, UploadKey, UploadTerms, refresh, slack_noise,
+};
 use he_core::params::{KeySet, Params};
 use he_core::rlwe::KeyId;
 use serde::{Deserialize, Serialize};
 
 use super::cost;
-use crate::job::{Iterate, Job, LARGEST_NOISE, ProofGroup};
+use crate::job::{Iterate, Job, LARGEST_NOISE};
 use crate::rounding::{self, Sizes};
 use crate::server::TrainError;
 
@@ -25,10 +27,10 @@ pub struct JointEstimate {
     pub certain_bits: i32,
     /// log2 of the standard deviation of the noise that a party adds to a coefficient when it opens.
     pub noise_bits: u32,
-    /// Bytes of the largest proofs that an owner uploads.
+    /// Bytes of an owner's proof.
     pub proof_bytes: u64,
-    /// Bytes that uploads are larger by than ciphertexts without a proof: the special primes.
-    pub wide_bytes: u64,
+    /// Bytes of the switching key that it is of, from the secret of the owner's rows to the joint one.
+    pub switching_key_bytes: u64,
     /// Bytes of a party's shares of all keys.
     pub key_share_bytes: u64,
     /// Bytes of a party's share of the opening.
@@ -66,6 +68,11 @@ impl JointEstimate {
         (-(self.opened_error_centibits as f64) / 100.0).exp2()
     }
 
+    /// Bytes of all owners' switching keys and proofs.
+    pub(super) fn keys_of_owners(&self, owners: usize) -> u64 {
+        owners as u64 * (self.switching_key_bytes + self.proof_bytes)
+    }
+
     pub(super) fn agrees(&self, other: &Self) -> bool {
         let near = |a: i64, b: i64| a.abs_diff(b) <= 1;
         // Rounded logarithms may differ in their last digit between machines.
@@ -77,27 +84,12 @@ impl JointEstimate {
     }
 }
 
-impl ProofGroup {
-    /// In the terms of the proof.
-    pub fn size(&self) -> UploadSize {
-        UploadSize {
-            level: self.level,
-            count: self.uploads.len(),
-            bound: self.bound,
-            scale: self.scale,
-        }
-    }
-}
-
-/// The shapes of the proofs of every owner: refused where the parameters have no room for one.
-pub(super) fn shapes(job: &Job, params: &Params) -> Result<Vec<Vec<Shape>>, TrainError> {
-    let owners = 0..job.owner_rows().len();
-    let owner = |owner| {
-        let groups = job.proofs_of(owner).into_iter();
-        groups.map(|group| group.size().shape(params)).collect()
-    };
-    let all: Result<_, MultipartyError> = owners.map(owner).collect();
-    all.map_err(|source| TrainError::Joint { source })
+/// The shape of an owner's proof: refused where the parameters have no room for what it lets pass.
+pub(super) fn proof(job: &Job, params: &Params) -> Result<Shape, TrainError> {
+    let level = job.upload_level().0;
+    let room = slack_noise(params, level);
+    room.and_then(|_| UploadTerms::shape_of(params.log_n(), level))
+        .map_err(|source| TrainError::Joint { source })
 }
 
 /// The noise of the one opening of weights with this expected raw noise: what every party of the job adds.
@@ -130,7 +122,7 @@ pub(super) fn estimate(
         return Ok(None);
     };
     let refused = |source| TrainError::Joint { source };
-    let shapes = shapes(job, params)?;
+    let proof = proof(job, params)?;
     let scale = metas
         .iter()
         .map(|meta| meta.scale)
@@ -141,7 +133,6 @@ pub(super) fn estimate(
         require_room(params, meta, joint.threshold, smudging).map_err(refused)?;
     }
     let hidden = hidden(job, params, smudging, scale);
-    let (proof_bytes, wide_bytes) = uploads(job, params, &shapes);
     let opening = metas
         .iter()
         .map(|meta| cost::polynomial_bytes(params, meta.level));
@@ -149,8 +140,8 @@ pub(super) fn estimate(
         opened_error_centibits: (-100.0 * error.hypot(hidden).log2()).floor() as i64,
         certain_bits: rounding::bits_opened(error, hidden, Sizes::Checked),
         noise_bits: smudging.standard_deviation().log2().round() as u32,
-        proof_bytes,
-        wide_bytes,
+        proof_bytes: proof.bytes(),
+        switching_key_bytes: switching_key_bytes(job, params),
         key_share_bytes: key_share_bytes(params, keys),
         opening_share_bytes: opening.sum(),
         refresh_mask_bits: job
@@ -241,12 +232,11 @@ fn require_room(
     })
 }
 
-/// Bytes of the largest owner's proofs, and those that all uploads are larger by.
-fn uploads(job: &Job, params: &Params, shapes: &[Vec<Shape>]) -> (u64, u64) {
-    let proofs = shapes.iter().map(|own| own.iter().map(Shape::bytes).sum());
-    let special = cost::special_bytes(params);
-    let wide = job.uploads().count() as u64 * 2 * special;
-    (proofs.max().unwrap_or(0), wide)
+/// Bytes of an owner's switching key.
+fn switching_key_bytes(job: &Job, params: &Params) -> u64 {
+    let level = job.upload_level();
+    let part = cost::polynomial_bytes(params, level) + cost::special_bytes(params);
+    UploadKey::parts(level.0) as u64 * part
 }
 
 /// Bytes of a party's shares of the public key and all evaluation keys.

@@ -78,7 +78,7 @@ fn error_with(
     };
     let job = Job::new(small, under.params.slots()).map_err(|_| None)?;
     if job.joint().is_some() {
-        joint::shapes(&job, under.params).map_err(Some)?;
+        joint::proof(&job, under.params).map_err(Some)?;
         // Before any run: most scales leave no room for masks.
         joint::require_refreshes(&job, under.params, 0.0)
             .map_err(|source| Some(TrainError::Joint { source }))?;
@@ -127,7 +127,7 @@ fn candidates(program: &Program, params: &Params) -> Vec<Scales> {
                 0 => most,
                 above => (most + prime * above as f64).min(prime + ROOMY),
             };
-            // Proofs of uploads have no room for data much finer than 2^-40, and masks none for weights much finer than 2^-38.
+            // Masks have no room for weights much finer than 2^-38.
             let offsets = if program.refresh.is_some_and(|refresh| refresh.by_owners()) {
                 [-9.0, -6.0, -3.0, -1.0, 0.0]
             } else {

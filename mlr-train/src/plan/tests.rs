@@ -1,7 +1,8 @@
 //! Plans for the jobs of the design, refusals, and the file.
 
+use he_core::ckks::noise;
 use he_core::error::Report;
-use he_core::multiparty::slack_bits;
+use he_core::multiparty::slack_noise;
 use he_core::params::ParamsLiteral;
 
 use super::*;
@@ -321,11 +322,16 @@ fn a_plan_for_a_joint_key_has_room_for_proofs_and_for_the_opening() {
     let (estimate, params) = (plan.estimate(), plan.params());
     assert_eq!((params.parties(), estimate.security_bits), (Some(3), 128));
     let of_key = estimate.joint.as_ref().unwrap();
-    // The slack of the largest proof, not of the number that chains reckon with.
-    let counts = (0..3).flat_map(|owner| plan.job().proofs_of(owner));
-    let count = counts.map(|group| group.uploads.len()).max().unwrap();
-    let special: f64 = params.p().iter().map(|&p| (p as f64).log2()).sum();
-    assert!(special >= slack_bits(14, 3, count).unwrap());
+    // What a malicious owner may add by its proof's slack is small beside a rounding, and reckoned with.
+    let level = plan.job().upload_level().0;
+    let levels = plan.job().uploads();
+    let levels = levels.map(|upload| plan.job().placement(upload).level.0);
+    assert_eq!(levels.max(), Some(level));
+    let slack = slack_noise(params, level).unwrap();
+    assert!(slack < noise::rounding(params) / 1.5);
+    let found = crate::server::upload_noise(plan.job(), params);
+    let honest = noise::fresh_switched(params, level);
+    assert!(found > honest && found < 1.21 * honest);
     assert!(
         of_key.opened_error() <= LARGEST_OPENED_ERROR
             && of_key.opened_error() > estimate.weight_error()
@@ -333,9 +339,14 @@ fn a_plan_for_a_joint_key_has_room_for_proofs_and_for_the_opening() {
     // Twelve deviations of the noise stay within the unit of the certain bits.
     let unit = (-f64::from(of_key.certain_bits)).exp2();
     assert!(unit >= 12.0 * 0.99 * of_key.opened_error() && of_key.certain_bits >= 4);
-    // Nine repetitions of four columns.
-    assert!(of_key.proof_bytes > 9 * 4 * 16_384 && of_key.proof_bytes < 12_000_000);
-    assert!(estimate.upload_bytes > of_key.wide_bytes);
+    // Nine repetitions of two columns.
+    assert!(of_key.proof_bytes > 9 * 2 * 16_384 && of_key.proof_bytes < 1_200_000);
+    // Half a ciphertext for each, and three switching keys.
+    let upload = |upload| cost::fresh_bytes(params, plan.job().placement(upload).level);
+    let rows: u64 = plan.job().uploads().map(upload).sum();
+    let rest = 3 * (of_key.switching_key_bytes + of_key.proof_bytes);
+    assert_eq!(estimate.upload_bytes, rows + rest);
+    assert!(of_key.switching_key_bytes > 2 * (level as u64 + 2) * 16_384 * 36 / 8);
     // A party's shares are as large as the keys, and a second round of relinearisation.
     assert!(of_key.key_share_bytes > estimate.key_bytes);
 

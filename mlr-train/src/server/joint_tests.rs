@@ -1,25 +1,25 @@
 //! Owners under a key that none of them holds: from proved uploads to the model that two of three open; and the attack that read a key out of a model, again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use he_core::ckks::{encode::Encoder, noise, plaintext};
-use he_core::evaluator::{Ckks, CkksCt, Clear, EvalError, Meta, Simulator};
-use he_core::key_holder::{ClearHolder, Decryptor};
+use he_core::ckks::{encode::Encoder, plaintext};
+use he_core::evaluator::{Ckks, CkksCt, EvalError, Meta, Simulator};
+use he_core::key_holder::Decryptor;
 use he_core::multiparty::{
     ActiveSet, JointPublicKey, KeyShare, MultipartyError, Opening, OpeningKey, OpeningSecurity,
-    PartySecret, Proof, RelinearisationSum, Session, Smudging, UploadProver, UploadSize,
-    UploadTerms, UploadVerifier, WideCiphertext, galois_key, relinearisation_key,
+    PartySecret, Proof, RelinearisationSum, RowSecret, Session, Smudging, UploadKey, UploadTerms,
+    galois_key, relinearisation_key,
 };
 use he_core::params::{KeySet, Params};
 use he_core::ring::{Ntt, Poly};
-use he_core::rlwe::{Context, EvaluationKeys, KeyId};
+use he_core::rlwe::{Ciphertext, Context, EvaluationKeys, KeyId};
 use ndarray::{Array2, s};
 use num_complex::Complex64;
 
 use super::owner_tests::{ROWS, SHAPE, largest, of_owners};
 use super::tests::{CLIENT, reference, ring, samples};
-use super::{MemorySource, Unobserved, train};
+use super::{MemorySource, Unobserved, train, upload_noise};
 use crate::client::decrypt::decrypt;
 use crate::client::encrypt::Uploads;
 use crate::packing::Upload;
@@ -118,79 +118,59 @@ impl Decryptor<Ckks> for Opened {
     }
 }
 
-/// An owner's uploads under one proof: those of one level and scale.
+/// An owner's rows under its own key, and the proved switching key.
 pub(super) struct Proved {
     terms: UploadTerms,
-    uploads: Vec<(Upload, WideCiphertext)>,
+    key: UploadKey,
     proof: Proof,
+    uploads: Vec<(Upload, Ciphertext)>,
 }
 
 impl Proved {
     /// What the server computes with; nothing without a proof that holds.
     pub(super) fn verified(&self, job: &Job) -> Result<Vec<(Upload, CkksCt)>, MultipartyError> {
-        let mut verifier = UploadVerifier::new(self.terms.clone(), self.proof.clone());
-        for (_, upload) in &self.uploads {
-            verifier.add(upload)?;
-        }
-        let verified = verifier.finish()?;
+        let verified = self.terms.verify(&self.key, &self.proof)?;
         let context = self.terms.session().context();
-        let ciphertext = |(i, (upload, wide)): (usize, &(Upload, WideCiphertext))| {
+        let ciphertext = |(upload, rows): &(Upload, Ciphertext)| {
             let (at, bound) = (job.placement(*upload), job.bound(*upload));
             let meta = Meta {
                 level: at.level,
                 scale: at.scale,
                 bound,
                 rms: bound,
-                noise: noise::fresh_proved(context.params()),
+                noise: upload_noise(job, context.params()),
             };
-            let data = verified.ciphertext(i, wide)?;
+            let data = verified.switch(rows)?;
             Ok((*upload, CkksCt::admit(context, data, meta).unwrap()))
         };
-        self.uploads.iter().enumerate().map(ciphertext).collect()
+        self.uploads.iter().map(ciphertext).collect()
     }
 }
 
-/// An upload and its slots.
-type Message = (Upload, Vec<Complex64>);
-
-/// Owner by owner, proof by proof.
+/// Owner by owner.
 pub(super) fn proved(group: &Group, job: &Job, x: &Array2<f64>, labels: &[u32]) -> Vec<Proved> {
-    let clear = Clear::new(Arc::clone(group.session.context().params()));
-    let holder = ClearHolder(&clear);
     let (mut begin, mut out) = (0, Vec::new());
     for (owner, rows) in ROWS.into_iter().enumerate() {
         let own = x.slice(s![begin..begin + rows, ..]);
         let labels = &labels[begin..begin + rows];
         let uploads = Uploads::of_owner(job, owner, own, labels).unwrap();
-        let mut groups: BTreeMap<(usize, u64), Vec<Message>> = BTreeMap::new();
-        for packed in uploads.encrypt_all::<Clear>(&holder) {
-            let (upload, ct) = packed.unwrap();
-            let at = job.placement(upload);
-            let group = groups.entry((at.level.0, at.scale.to_bits())).or_default();
-            group.push((upload, ct.slots().to_vec()));
-        }
-        for ((level, scale), members) in groups {
-            let bounds = members.iter().map(|(upload, _)| job.bound(*upload));
-            let size = UploadSize {
-                level,
-                count: members.len(),
-                bound: bounds.fold(0.0, f64::max),
-                scale: f64::from_bits(scale),
-            };
-            let party = group.session.party(owner as u32).unwrap();
-            let terms = UploadTerms::new(&group.key, party, PLAN, size).unwrap();
-            let mut prover = UploadProver::new(terms.clone()).unwrap();
-            let uploads: Vec<_> = members
-                .iter()
-                .map(|(upload, slots)| (*upload, prover.encrypt(slots).unwrap()))
-                .collect();
-            let proof = prover.prove(|i| Ok(uploads[i].1.clone())).unwrap();
-            out.push(Proved {
-                terms,
-                uploads,
-                proof,
-            });
-        }
+        let secret = RowSecret::generate(&group.session).unwrap();
+        let encrypt = |upload: Upload| {
+            let (slots, bound) = (uploads.slots(upload), job.bound(upload));
+            let ct = secret.encrypt(&slots, job.placement(upload), bound);
+            (upload, ct.unwrap().ciphertext().clone())
+        };
+        let encrypted = job.uploads_of(owner).map(encrypt).collect();
+        let party = group.session.party(owner as u32).unwrap();
+        let level = job.upload_level().0;
+        let terms = UploadTerms::new(&group.key, party, PLAN, level).unwrap();
+        let (key, proof) = secret.prove(&terms).unwrap();
+        out.push(Proved {
+            terms,
+            key,
+            proof,
+            uploads: encrypted,
+        });
         begin += rows;
     }
     out
@@ -237,29 +217,32 @@ fn three_owners_train_under_a_joint_key_and_two_of_them_open() {
     );
     assert!(distance < 0.05 * largest(&reference(&program, &x, &labels)));
 
-    // The attack of an owner who had the key read out of the model: in place of a data ciphertext (0, kappa), which decrypts to kappa s. Over the special
-    // primes, so that what would be used is just that.
-    let target = Upload::Data { block: 3, group: 0 };
-    let of_owner = proofs.iter().position(|proved| {
-        let mut uploads = proved.uploads.iter();
-        uploads.any(|(upload, _)| *upload == target)
-    });
-    let evil = &mut proofs[of_owner.unwrap()];
-    let level = job.placement(target).level.0;
-    let ring = group.session.context().ring();
-    let mut kappa = vec![0i128; ring.degree()];
-    let special: i128 = params.p().iter().map(|p| i128::from(*p)).product();
-    kappa[0] = special * 2f64.powi(20) as i128;
+    // The attack of an owner who had the key read out of the model: a ciphertext that decrypts to kappa s. As it is, its second half is of no seed.
+    let context = group.session.context();
+    let (ring, owner) = (context.ring(), proofs[1].terms.party());
+    let level = job.upload_level().0;
+    let constant = |basis, c: i128| {
+        let mut numbers = vec![0i128; ring.degree()];
+        numbers[0] = c;
+        Poly::from_wide(ring, basis, &numbers).unwrap().into_ntt()
+    };
+    let kappa = constant(ring.basis(level), 1 << 20);
+    let zero = Poly::<Ntt>::zero(ring, ring.basis(level));
+    let mut rows = Ciphertext::from_parts(context, zero, kappa).unwrap();
+    std::mem::swap(&mut rows, &mut proofs[1].uploads[0].1);
+    assert!(verified(&proofs).is_err());
+    proofs[1].uploads[0].1 = rows;
+    verified(&proofs).unwrap();
+    // By way of the switching key, whose a_j are multiples of P: there is no proof.
     let basis = ring.extended_basis(level);
-    let c1 = Poly::from_wide(ring, basis, &kappa).unwrap().into_ntt();
-    let forged = WideCiphertext::new(&group.session, level, Poly::<Ntt>::zero(ring, basis), c1);
-    let forged = forged.unwrap();
-    for (upload, wide) in &mut evil.uploads {
-        if *upload == target {
-            *wide = forged.clone();
-        }
-    }
-    let owner = evil.terms.party();
+    let special: i128 = params.p().iter().map(|p| i128::from(*p)).product();
+    let zero = || Poly::<Ntt>::zero(ring, basis);
+    let halves = (0..UploadKey::parts(level)).map(|i| match i % 2 {
+        0 => zero(),
+        _ => constant(basis, special << 20),
+    });
+    let forged = UploadKey::new(&group.session, owner, level, halves.collect()).unwrap();
+    proofs[1].key = forged;
     let refused = verified(&proofs).map(|_| ()).unwrap_err();
     assert!(
         matches!(refused, MultipartyError::Proof { party, .. } if party == owner),

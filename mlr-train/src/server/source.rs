@@ -7,6 +7,7 @@ use he_core::circuits::Refresh;
 use he_core::circuits::bootstrap::BootstrapPlan;
 use he_core::ckks::noise;
 use he_core::evaluator::{Evaluator, SimulatedCt, Simulator};
+use he_core::multiparty::slack_noise;
 use he_core::params::Params;
 
 use super::error::SourceError;
@@ -115,11 +116,16 @@ impl Observer<Simulator> for ShapeSource<'_> {
     }
 }
 
-/// The expected noise of every upload of `job`: what the plan reckons with, whatever a file says.
+/// The expected noise of every upload of `job`: what the plan reckons with, whatever a file says. Under a joint key it has what a malicious owner may add, too ([`he_core::multiparty::upload`]).
 pub fn upload_noise(job: &Job, params: &Params) -> f64 {
     let owners = &job.program().owners;
     match (owners.joint, owners.public_key) {
-        (Some(_), _) => noise::fresh_proved(params),
+        (Some(_), _) => {
+            let level = job.upload_level().0;
+            // Without room for a proof there is no bound, and no plan.
+            let slack = slack_noise(params, level).unwrap_or(f64::INFINITY);
+            noise::fresh_switched(params, level).hypot(slack)
+        }
         (None, true) => noise::fresh_public(params),
         (None, false) => noise::fresh_secret(params.n()),
     }

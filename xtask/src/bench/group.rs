@@ -264,8 +264,7 @@ impl Group<'_> {
             statistics + trained.owner_seconds + own.iter().map(|each| each.seconds()).sum::<f64>();
         let shares = [&first, &second, &dealt, &answered];
         let shares: f64 = shares.iter().map(|each| each.most("bytes")).sum();
-        // What an owner would upload without proofs is what the server has made of it.
-        let extra = uploads.most("bytes") - verified.most("bytes") + shares;
+        let extra = uploads.most("switching_key_bytes") + uploads.most("proof_bytes") + shares;
         let train_seconds = verified.sum() + trained.server_seconds + trained.seconds;
         let each = trained.refreshes.max(1) as f64;
         let step = |seconds: f64, said: &Value| json!({ "rounds": 1, "seconds": seconds, "bytes": said["bytes"] });
@@ -283,6 +282,7 @@ impl Group<'_> {
             "owner_key_share_bytes": first.most("bytes") + second.most("bytes"),
             "owner_peak_rss_mb": uploads.most("peak_rss_mb"),
             "proof_bytes": uploads.most("proof_bytes"),
+            "switching_key_bytes": uploads.most("switching_key_bytes"),
             "prove_seconds": uploads.most("prove_seconds"),
             "verify_seconds": verified.most("verify_seconds"),
             "keys_seconds": keys.0,

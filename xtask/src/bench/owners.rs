@@ -99,9 +99,10 @@ pub(super) fn table(results: &Value) -> String {
             "  beyond its rows, with key shares",
             mb("owner_upload_extra_bytes"),
         ),
-        ("proofs of an owner", mb("proof_bytes")),
+        ("switching key of an owner", mb("switching_key_bytes")),
+        ("  its proof", mb("proof_bytes")),
         ("  made in", seconds("prove_seconds")),
-        ("  verified in", seconds("verify_seconds")),
+        ("verification of an owner", seconds("verify_seconds")),
         ("security, bits", results["security_bits"].to_string()),
     ];
     let mut out = String::new();
@@ -132,6 +133,6 @@ mod tests {
             table.contains("97.81 %") && table.contains("1000.0 MB"),
             "{table}"
         );
-        assert_eq!(table.lines().count(), 14);
+        assert_eq!(table.lines().count(), 15);
     }
 }

@@ -127,7 +127,7 @@ const SECRETS: &[&str] = &[
     "PartySecret",
     "DealtShare",
     "OpeningKey",
-    "UploadProver",
+    "RowSecret",
     "key_holder",
     "secret",
 ];
@@ -138,7 +138,7 @@ const PARTY_SECRETS: &[&str] = &[
     "PartySecret",
     "DealtShare",
     "OpeningKey",
-    "UploadProver",
+    "RowSecret",
     "key_holder",
 ];
 

@@ -162,11 +162,11 @@ fn joint(key: &JointKey, out: &mut dyn Write) -> io::Result<()> {
     )?;
     writeln!(
         out,
-        "  a party     {} of key shares, an owner's proofs {}, {} for the opening; special primes make all uploads {} larger",
+        "  a party     {} of key shares, {} for the opening; an owner's rows come with a switching key of {} and a proof of {}",
         human_bytes(key.key_share_bytes),
-        human_bytes(key.proof_bytes),
         human_bytes(key.opening_share_bytes),
-        human_bytes(key.wide_bytes)
+        human_bytes(key.switching_key_bytes),
+        human_bytes(key.proof_bytes)
     )
 }
 

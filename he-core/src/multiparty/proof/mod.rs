@@ -1,8 +1,8 @@
-//! Proofs of knowledge of short solutions of linear equations: what was encrypted is known to who encrypted it.
+//! Proofs of knowledge of short solutions of linear equations: what was made with them is known to who made it.
 //!
 //! # Statement
-//! Over `R_Q = Z_Q[X]/(X^N + 1)`, with a public matrix A and public vectors y_1 .. y_k, the prover knows short vectors w_i with y_i = A w_i: coefficients of column c of absolute value at most B_c. Ciphertexts, all of one
-//! party, are k statements under one matrix; key shares are one statement. The proof is Sigma-protocol, Fiat-Shamir and abort (Lyubashevsky, ASIACRYPT 2009), with the challenges of Benhamouda, Camenisch, Krenn,
+//! Over `R_Q = Z_Q[X]/(X^N + 1)`, with a public matrix A and public vectors y_1 .. y_k, the prover knows short vectors w_i with y_i = A w_i: coefficients of column c of absolute value at most B_c. The digits of an owner's
+//! switching key are k statements under one matrix; key shares are one statement. The proof is Sigma-protocol, Fiat-Shamir and abort (Lyubashevsky, ASIACRYPT 2009), with the challenges of Benhamouda, Camenisch, Krenn,
 //! Lyubashevsky and Neven (ASIACRYPT 2014), {0} and X^j for 0 <= j < 2N, and one response for all k statements (as in Baum, Cozzo and Smart, TopGear, ePrint 2019/035):
 //!
 //! 1. mask r, coefficients of column c uniform in [-M_c, M_c); commitment t = A r;
@@ -25,8 +25,7 @@
 //! **2 y_i = A w', with coefficients of w' of at most 2 N M_c**, integers that the prover knows.
 //!
 //! The *slack* is in both: the bound is 2 N M_c where honest parties have B_c, and it is 2 y_i, not y_i, that has a short solution. **Neither is harmless.** y_i itself may be half of something, whose decryption is a large number or
-//! a small one as a parity of secrets falls; so whoever uses y_i uses 2 y_i. And the last column of a ciphertext (0, P) is P, a number far below that bound: a proof of this kind alone lets a small multiple of the
-//! secret pass. [`super::upload`] says how uploads keep it out: they are larger by the special primes, and a multiple of the secret that the slack allows is divided away with them.
+//! a small one as a parity of secrets falls; so whoever uses y_i uses 2 y_i. And whatever is multiplied by a secret may be larger than honest parties' by the slack: [`super::upload`] says what that comes to after a division by the special primes.
 
 mod challenge;
 mod key_shares;

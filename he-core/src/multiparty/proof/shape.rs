@@ -14,10 +14,10 @@ const WIDEST: u32 = 120;
 /// ```
 /// use he_core::multiparty::Shape;
 ///
-/// // 1,900 ciphertexts at N = 2^14: v, e_0, e_1 and messages of 33 bits.
-/// let shape = Shape::new(14, 1900, &[1, 21, 21, 1 << 33])?;
+/// // Ten digits of a switching key at N = 2^14: u and e'.
+/// let shape = Shape::new(14, 10, &[1, 21])?;
 /// assert_eq!(shape.repetitions(), 9);
-/// assert!(shape.bytes() < 4 << 20);
+/// assert!(shape.bytes() < 1_100_000);
 /// # Ok::<(), he_core::multiparty::MultipartyError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,11 @@ impl Shape {
     /// Columns of the witness.
     pub fn columns(&self) -> usize {
         self.bounds.len()
+    }
+
+    /// Bounds of the columns.
+    pub(crate) fn bounds(&self) -> &[u64] {
+        &self.bounds
     }
 
     /// Coefficients of a column.

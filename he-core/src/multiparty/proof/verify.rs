@@ -33,21 +33,11 @@ impl Check {
 
     /// The rows of the next statement: over the relation's primes.
     pub(crate) fn add(&mut self, rows: &[&Poly<Ntt>]) {
-        let rows = rows.iter().map(|row| (*row).clone().into_coeff());
-        self.add_all(&[rows.collect()]);
-    }
-
-    /// The rows of the next statements: faster than one by one, since sums are read and written once for all of them.
-    pub(crate) fn add_all(&mut self, statements: &[Vec<Poly<Coeff>>]) {
-        let drawn = statements
-            .iter()
-            .map(|_| self.challenges.next(self.repetitions));
-        let drawn: Vec<_> = drawn.collect();
-        for (row, sums) in self.sums.iter_mut().enumerate() {
-            let own = statements.iter().filter_map(|rows| rows.get(row));
-            add_multiples(sums, &own.collect::<Vec<_>>(), &drawn);
+        let drawn = [self.challenges.next(self.repetitions)];
+        for (row, sums) in rows.iter().zip(&mut self.sums) {
+            add_multiples(sums, &[&(*row).clone().into_coeff()], &drawn);
         }
-        self.seen += statements.len();
+        self.seen += 1;
     }
 
     /// Whether the proof holds for what was added; `binding` is [`super::binding`]'s hash, the others are those that this was made for.

@@ -26,6 +26,10 @@ fn context(parties: u32) -> Arc<Context> {
         p_bits: vec![48, 48],
         dnum: 2,
     };
+    context_of(parties, literal)
+}
+
+fn context_of(parties: u32, literal: ParamsLiteral) -> Arc<Context> {
     let params = Params::insecure_test(literal).unwrap();
     Context::new(Arc::new(params.for_parties(parties).unwrap())).unwrap()
 }
@@ -43,7 +47,11 @@ fn seed(party: PartyId) -> Zeroizing<[u8; 32]> {
 
 impl Group {
     fn new(parties: u32, threshold: u32) -> Self {
-        let session = Session::new(&context(parties), [9; 32], threshold).unwrap();
+        Self::over(&context(parties), threshold)
+    }
+
+    fn over(context: &Arc<Context>, threshold: u32) -> Self {
+        let session = Session::new(context, [9; 32], threshold).unwrap();
         let secrets: Vec<_> = session
             .all()
             .map(|party| PartySecret::from_seed(&session, party, seed(party)).unwrap())

@@ -1,9 +1,8 @@
-use num_complex::Complex64;
-
 use super::*;
 use crate::multiparty::{
     ActiveSet, Commitment, JointPublicKey, KeyItem, Opening, OpeningKey, OpeningSecurity, PartyId,
-    PartySecret, RefreshQuestion, Session, Smudging, UploadProver, UploadSize, UploadTerms,
+    PartySecret, Proof, RefreshQuestion, RowSecret, Session, Shape, Smudging, UploadKey,
+    UploadTerms,
 };
 use crate::ring::GaloisElement;
 
@@ -166,7 +165,7 @@ fn shares_of_secrets_openings_and_refreshes_come_back_for_their_question() {
 }
 
 #[test]
-fn uploads_and_proofs_come_back_and_have_the_bytes_of_their_shape() {
+fn switching_keys_and_proofs_come_back_and_have_the_bytes_of_their_shape() {
     let session = session(1);
     let shares: Vec<_> = secrets(&session)
         .iter()
@@ -174,34 +173,23 @@ fn uploads_and_proofs_come_back_and_have_the_bytes_of_their_shape() {
         .collect();
     let public = Arc::new(JointPublicKey::from_shares(&session, &shares).unwrap());
     let who = party(&session, 1);
-    let size = UploadSize {
-        level: 1,
-        count: 1,
-        bound: 4.0,
-        scale: 2f64.powi(40),
+    let terms = UploadTerms::new(&public, who, [3; 32], 1).unwrap();
+    let secret = RowSecret::generate(&session).unwrap();
+    let (key, proof) = secret.prove(&terms).unwrap();
+    let (_, bytes) = write_upload_key(vec![], "test", &session, (who, 1), &key).unwrap();
+    let read = |bytes: &[u8], session: &Session, about| {
+        read_upload_key(Source::of("test", bytes), session, about)
     };
-    let terms = UploadTerms::new(&public, who, [3; 32], size).unwrap();
-    let mut prover = UploadProver::new(terms.clone()).unwrap();
-    let upload = prover.encrypt(&[Complex64::new(0.5, 0.25); 512]).unwrap();
-    let proof = prover.prove(|_| Ok(upload.clone())).unwrap();
-    let (_, bytes) = write_wide_ciphertext(vec![], "test", &session, who, 5, &upload).unwrap();
-    let read = |bytes: &[u8], session: &Session, party, index, level| {
-        read_wide_ciphertext(Source::of("test", bytes), session, party, index, level)
-    };
-    let found = read(&bytes, &session, who, 5, 1).unwrap();
-    assert_eq!(
-        [found.c0(), found.c1()].map(bits),
-        [upload.c0(), upload.c1()].map(bits)
-    );
-    assert!(read(&bytes, &session, who, 4, 1).is_err());
-    assert!(read(&bytes, &session, who, 5, 2).is_err());
+    let found = read(&bytes, &session, (who, 1)).unwrap();
+    let all = |key: &UploadKey| key.halves().map(bits).collect::<Vec<_>>();
+    assert_eq!(all(&found), all(&key));
+    assert_eq!(all(&key).len(), 2 * 3);
+    assert!(read(&bytes, &session, (who, 0)).is_err());
     assert_bound(&bytes, |bytes, session, party| {
-        read(bytes, session, party, 5, 1)
+        read(bytes, session, (party, 1))
     });
 
     let shape = terms.shape();
-    // Messages of 42 bits: masks of more than one chunk.
-    assert!(shape.log_mask(3) >= 48);
     let (_, bytes) = write_proof(vec![], "test", &session, (who, 0), shape, &proof).unwrap();
     assert_eq!(bytes.len() as u64, shape.bytes() + 56 + 16 + 32);
     let found = read_proof(Source::of("test", &bytes), &session, (who, 0), shape).unwrap();
@@ -210,4 +198,18 @@ fn uploads_and_proofs_come_back_and_have_the_bytes_of_their_shape() {
     assert_bound(&bytes, |bytes, session, party| {
         read_proof(Source::of("test", bytes), session, (party, 0), shape)
     });
+
+    // Responses of more than one chunk of bits.
+    let shape = Shape::new(10, 1, &[1 << 42]).unwrap();
+    let m = shape.log_mask(0);
+    assert!(m >= 48);
+    let z = |i: i128| ((i << (m - 8)) + i * 7919 - (1 << m)).min((1 << m) - 1);
+    let column = (0..1024).map(|i| z(i % 512)).collect();
+    let proof = Proof {
+        challenge: [4; 32],
+        responses: vec![vec![column]; shape.repetitions()],
+    };
+    let (_, bytes) = write_proof(vec![], "test", &session, (who, 0), &shape, &proof).unwrap();
+    let found = read_proof(Source::of("test", &bytes), &session, (who, 0), &shape).unwrap();
+    assert_eq!(found, proof);
 }

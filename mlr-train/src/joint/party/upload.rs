@@ -1,26 +1,26 @@
-//! An owner's rows as ciphertexts under the joint key, with proofs that it knows what is in them.
+//! An owner's rows as ciphertexts under a fresh key of its own, with a proved switching key to the joint one.
 //!
-//! Two passes: ciphertexts are encrypted and written one after the other, then read again for the proof. Of each, 32 bytes stay in memory.
+//! Ciphertexts are encrypted and written one after the other, as many at once as there are threads; the secret of the rows is never written.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
-use he_core::multiparty::{MultipartyError, PartyId, UploadProver, UploadTerms, WideCiphertext};
-use he_core::rlwe::RlweError;
-use he_core::wire::{self, Source};
+use he_core::multiparty::{RowSecret, UploadTerms};
+use he_core::wire;
 use rayon::prelude::*;
 
 use super::rows::OwnRows;
+use crate::artifacts::dataset::write_ciphertext;
 use crate::artifacts::manifest::{Entry, Kind, Manifest};
 use crate::artifacts::{Reporter, RunError};
 use crate::client::PrivateFile;
 use crate::client::encrypt::Uploads;
 use crate::data::FeatureSet;
 use crate::files::{Access, NewDirectory};
-use crate::job::ProofGroup;
 use crate::joint::Setting;
-use crate::joint::files::{fingerprint, read_joint_key};
-use crate::joint::verify::{entries, numbers, proof_name, read_upload};
+use crate::joint::files::{PROOF_NAME, ROWS, SWITCHING_KEY_NAME, fingerprint, read_joint_key};
+use crate::joint::verify::label;
 use crate::packing::Upload;
 
 /// What [`write()`] needs.
@@ -43,10 +43,12 @@ pub struct Uploaded {
     pub manifest: Manifest,
     /// Time of packing, encrypting and writing.
     pub encrypt_seconds: f64,
-    /// Time of the proofs.
+    /// Time of the switching key and its proof.
     pub prove_seconds: f64,
-    /// Bytes of the proofs.
+    /// Bytes of the proof.
     pub proof_bytes: u64,
+    /// Bytes of the switching key.
+    pub switching_key_bytes: u64,
     /// Why the plan would be refused for these rows alone, if it would.
     pub own_check: Option<String>,
 }
@@ -63,8 +65,7 @@ pub fn write(
 ) -> Result<Uploaded, RunError> {
     let (plan, owner) = (setting.plan(), input.party as usize);
     let job = plan.plan.job();
-    let groups = job.proofs_of(owner);
-    if groups.is_empty() {
+    if owner >= job.owner_rows().len() {
         return Err(RunError::input(format!(
             "expected a party below {}, one of the owners of data, found number {owner}",
             job.owner_rows().len()
@@ -81,29 +82,19 @@ pub fn write(
         ));
     }
     let uploads = Uploads::of_owner(job, owner, own.rows.view(), own.set.labels())?;
-    reporter.stage(
-        "encrypt and prove",
-        2 * job.uploads_of(owner).count() as u64,
-    );
-    let mut made = Made {
-        setting,
-        directory: directory.path(),
-        party: setting.party(input.party)?,
-        numbers: numbers(setting, owner),
-        entries: vec![],
-        seconds: [0.0; 2],
-        done: 0,
-        reporter,
-    };
-    let mut proofs = vec![];
-    for (number, group) in groups.iter().enumerate() {
-        let label = *setting.label();
-        let terms = UploadTerms::new(&key, made.party, label, group.size())?;
-        proofs.push(made.group(number, group, terms, &uploads)?);
-    }
-    let proof_bytes = proofs.iter().map(|entry: &Entry| entry.bytes).sum();
-    let [encrypt_seconds, prove_seconds] = made.seconds;
-    let manifest = in_order(setting, owner, made.entries, proofs, fingerprint(&key)?)?;
+    let began = Instant::now();
+    let secret = RowSecret::generate(setting.session())?;
+    let mut entries = encrypted(setting, &secret, &uploads, directory.path(), reporter)?;
+    let encrypt_seconds = began.elapsed().as_secs_f64();
+    let began = Instant::now();
+    let (party, level) = (setting.party(input.party)?, job.upload_level().0);
+    let terms = UploadTerms::new(&key, party, label(setting, &entries), level)?;
+    let [switching_key, proof] = proved(setting, &secret, &terms, directory.path())?;
+    let (switching_key_bytes, proof_bytes) = (switching_key.bytes, proof.bytes);
+    entries.extend([switching_key, proof]);
+    let prove_seconds = began.elapsed().as_secs_f64();
+    let mut manifest = Manifest::of(Kind::ProvedUploads, setting.binding_hex(), entries);
+    manifest.set_key(fingerprint(&key)?);
     manifest.write(directory.path())?;
     reporter.check()?;
     directory.commit()?;
@@ -112,109 +103,48 @@ pub fn write(
         encrypt_seconds,
         prove_seconds,
         proof_bytes,
+        switching_key_bytes,
         own_check,
     })
 }
 
-/// The manifest, in the order that a reader expects.
-fn in_order(
+/// All ciphertexts of an owner, in order.
+fn encrypted(
     setting: &Setting,
-    owner: usize,
-    mut all: Vec<Entry>,
-    proofs: Vec<Entry>,
-    key: String,
-) -> Result<Manifest, RunError> {
-    all.extend(proofs);
-    let names = entries(setting, owner);
-    let at = |entry: &Entry| names.iter().position(|name| *name == entry.name);
-    all.sort_by_key(at);
-    let mut manifest = Manifest::of(Kind::ProvedUploads, setting.binding_hex(), all);
-    manifest.set_key(key);
-    Ok(manifest)
-}
-
-/// An owner's directory in the making.
-struct Made<'a> {
-    setting: &'a Setting,
-    directory: &'a Path,
-    party: PartyId,
-    numbers: BTreeMap<Upload, u32>,
-    entries: Vec<Entry>,
-    /// Of encrypting, of proving.
-    seconds: [f64; 2],
-    done: u64,
-    reporter: &'a dyn Reporter,
-}
-
-impl Made<'_> {
-    /// Encrypts and proves the uploads of one proof.
-    fn group(
-        &mut self,
-        number: usize,
-        group: &ProofGroup,
-        terms: UploadTerms,
-        uploads: &Uploads<'_>,
-    ) -> Result<Entry, RunError> {
-        let began = std::time::Instant::now();
-        let mut prover = UploadProver::new(terms.clone())?;
-        let first = self.entries.len();
-        // Packing and writing share the threads; encryption has them to itself.
-        let at_once = 4 * rayon::current_num_threads();
-        for some in group.uploads.chunks(at_once) {
-            self.reporter.check()?;
-            let slots: Vec<_> = some.par_iter().map(|one| uploads.slots(*one)).collect();
-            let wide = slots.iter().map(|slots| prover.encrypt(slots));
-            let wide = wide.collect::<Result<Vec<_>, _>>()?;
-            let written = some.par_iter().zip(&wide);
-            let written = written.map(|(upload, wide)| self.write(*upload, wide));
-            let written = written.collect::<Result<Vec<_>, _>>()?;
-            self.entries.extend(written);
-            self.done += some.len() as u64;
-            self.reporter.advance(self.done, "ciphertexts");
-        }
-        self.seconds[0] += began.elapsed().as_secs_f64();
-        let began = std::time::Instant::now();
-        let written = &self.entries[first..];
-        let again = |i: usize| self.again(&written[i], group.uploads[i], group.level);
-        let proof = prover.prove(|i| again(i).map_err(|error| protocol(&error)))?;
-        let (name, about) = (proof_name(number), (terms.party(), number as u32));
-        let session = self.setting.session();
-        let (_, bytes) = wire::write_proof(vec![], &name, session, about, terms.shape(), &proof)?;
-        let entry = Entry::write(self.directory, Kind::ProvedUploads, name, &bytes)?;
-        self.done += group.uploads.len() as u64;
-        self.reporter.advance(self.done, "proofs");
-        self.seconds[1] += began.elapsed().as_secs_f64();
+    secret: &RowSecret,
+    uploads: &Uploads<'_>,
+    to: &Path,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Entry>, RunError> {
+    let (job, context) = (setting.plan().plan.job(), setting.context());
+    let all: Vec<Upload> = job.uploads_of(uploads.owner()).collect();
+    reporter.stage("encrypt", all.len() as u64);
+    let (binding, done) = (setting.binding(), AtomicU64::new(0));
+    let one = |&upload: &Upload| {
+        reporter.check()?;
+        let slots = uploads.slots(upload);
+        let rows = secret.encrypt(&slots, job.placement(upload), job.bound(upload))?;
+        let (kind, label) = (Kind::ProvedUploads, ROWS.bound_to(&binding));
+        let entry = write_ciphertext(to, kind, label, upload, context, &rows)?;
+        reporter.advance(1 + done.fetch_add(1, Ordering::Relaxed), "ciphertexts");
         Ok(entry)
-    }
-
-    fn number(&self, upload: Upload) -> u32 {
-        self.numbers.get(&upload).copied().unwrap_or(u32::MAX)
-    }
-
-    fn write(&self, upload: Upload, wide: &WideCiphertext) -> Result<Entry, RunError> {
-        let (name, number) = (upload.to_string(), self.number(upload));
-        let (session, party) = (self.setting.session(), self.party);
-        let (_, bytes) = wire::write_wide_ciphertext(vec![], &name, session, party, number, wide)?;
-        Entry::write(self.directory, Kind::ProvedUploads, name, &bytes)
-    }
-
-    /// A ciphertext that was written, read again.
-    fn again(
-        &self,
-        entry: &Entry,
-        upload: Upload,
-        level: usize,
-    ) -> Result<WideCiphertext, RunError> {
-        let path = self.directory.join(Kind::ProvedUploads.file(&entry.name));
-        let bytes = crate::files::read_limited(&path, entry.bytes)?;
-        let source = Source::of(&entry.name, &bytes);
-        read_upload(self.setting, source, self.party, self.number(upload), level)
-    }
+    };
+    all.par_iter().map(one).collect()
 }
 
-/// An error of a file in the terms of the protocol.
-fn protocol(error: &RunError) -> MultipartyError {
-    MultipartyError::Rlwe(RlweError::Protocol {
-        reason: error.to_string(),
-    })
+/// The switching key and its proof.
+fn proved(
+    setting: &Setting,
+    secret: &RowSecret,
+    terms: &UploadTerms,
+    to: &Path,
+) -> Result<[Entry; 2], RunError> {
+    let (session, party) = (setting.session(), terms.party());
+    let (key, proof) = secret.prove(terms)?;
+    let (name, about) = (SWITCHING_KEY_NAME.to_owned(), (party, terms.level()));
+    let (_, bytes) = wire::write_upload_key(vec![], &name, session, about, &key)?;
+    let key = Entry::write(to, Kind::ProvedUploads, name, &bytes)?;
+    let (name, about) = (PROOF_NAME.to_owned(), (party, 0));
+    let (_, bytes) = wire::write_proof(vec![], &name, session, about, terms.shape(), &proof)?;
+    Ok([key, Entry::write(to, Kind::ProvedUploads, name, &bytes)?])
 }

@@ -2,9 +2,14 @@
 
 use std::path::Path;
 
-use he_core::multiparty::{Commitment, JointPublicKey, KeyItem, KeyShare, PartyId, WideCiphertext};
+use he_core::ckks::noise;
+use he_core::evaluator::Meta;
+use he_core::multiparty::{
+    Commitment, JointPublicKey, KeyItem, KeyShare, UploadKey, UploadTerms, encoded_at,
+};
 use he_core::ring::{Ntt, Poly};
-use he_core::wire::{self, Existing, Source};
+use he_core::rlwe::Ciphertext;
+use he_core::wire::{self, CiphertextReader, Existing, Source};
 
 use super::*;
 use crate::artifacts::dataset::Shards;
@@ -44,19 +49,31 @@ fn message(error: &RunError) -> String {
     format!("{} ({place})", Report::of(error).message)
 }
 
-/// The number and the name of owner 1's first ciphertext of data, and its level.
-fn target(group: &Group) -> (u32, Upload, usize) {
+/// Owner 1's first ciphertext of data.
+fn target(group: &Group) -> Upload {
     let job = group.setting.plan().plan.job();
-    let uploads = job.uploads_of(1).zip(0..);
-    let mut data = uploads.filter(|(upload, _)| matches!(upload, Upload::Data { .. }));
-    let (upload, number) = data.next().unwrap();
-    (number, upload, job.placement(upload).level.0)
+    let mut uploads = job.uploads_of(1);
+    let data = uploads.find(|upload| matches!(upload, Upload::Data { .. }));
+    data.unwrap()
 }
 
-fn bytes_of(group: &Group, number: u32, wide: &WideCiphertext) -> Vec<u8> {
-    let (session, party) = (group.setting.session(), group.setting.party(1).unwrap());
-    let written = wire::write_wide_ciphertext(vec![], "x", session, party, number, wide);
-    written.unwrap().1
+/// A ciphertext as an owner's file.
+fn rows_of(group: &Group, upload: Upload, rows: &Ciphertext) -> Vec<u8> {
+    let (setting, job) = (&group.setting, group.setting.plan().plan.job());
+    let at = encoded_at(job.placement(upload));
+    let meta = Meta {
+        level: at.level,
+        scale: at.scale,
+        bound: 1.0,
+        rms: 1.0,
+        noise: noise::fresh_secret(setting.context().params().n()),
+    };
+    let (shapes, context) = (vec![wire::Shape::of(rows)], setting.context());
+    let binding = setting.binding();
+    let label = crate::joint::ROWS.bound_to(&binding);
+    let mut writer = wire::CiphertextWriter::new(vec![], "x", label, context, shapes, &[]).unwrap();
+    writer.push(rows, &meta).unwrap();
+    writer.finish().unwrap().1
 }
 
 #[test]
@@ -93,80 +110,107 @@ fn uploads_without_knowledge_are_refused_before_anything_is_multiplied() {
         refused_training();
         restore();
     };
-    let (number, upload, level) = target(&group);
+    let upload = target(&group);
+    let job = group.setting.plan().plan.job();
+    let level = job.upload_level().0;
     let session = group.setting.session();
     let context = session.context();
-    let (ring, basis) = (context.ring(), context.ring().extended_basis(level));
-    let zero = || Poly::<Ntt>::zero(ring, basis);
+    let ring = context.ring();
+    let constant = |basis, c: i128| {
+        let mut numbers = vec![0i128; ring.degree()];
+        numbers[0] = c;
+        Poly::from_wide(ring, basis, &numbers).unwrap().into_ntt()
+    };
+    let replaced = |name: &str, bytes: &[u8]| replace(&group.path(1, "upload"), name, bytes);
+    let name = upload.to_string();
 
-    // The attack that read the key out of a model: (0, kappa), which decrypts to kappa s; over the special primes, so that what would be used is just that.
-    let special: i128 = context
-        .params()
-        .p()
-        .iter()
-        .map(|p| i128::from(*p))
-        .product();
-    let mut kappa = vec![0i128; ring.degree()];
-    kappa[0] = special << 20;
-    let kappa = Poly::from_wide(ring, basis, &kappa).unwrap().into_ntt();
-    let forged = WideCiphertext::new(session, level, zero(), kappa).unwrap();
-    replace(
-        &group.path(1, "upload"),
-        &upload.to_string(),
-        &bytes_of(&group, number, &forged),
-    );
+    // The attack that read the key out of a model: (0, kappa), which decrypts to kappa s.
+    let at = ring.basis(job.placement(upload).level.0);
+    let zero = Poly::<Ntt>::zero(ring, at);
+    let forged = Ciphertext::from_parts(context, zero.clone(), constant(at, 1 << 20)).unwrap();
+    replaced(&name, &rows_of(&group, upload, &forged));
     refused("(0, P)");
 
-    // Any other pair, with the honest proof: the halves of the honest ciphertext exchanged.
-    let read = |party: PartyId, number: u32, directory: &Path| {
-        let path = directory.join(Kind::ProvedUploads.file(&upload.to_string()));
-        let bytes = fs::read(path).unwrap();
-        wire::read_wide_ciphertext(Source::of("x", &bytes), session, party, number, level)
+    // Nothing, under the seed of the honest ciphertext.
+    let file = |party: u32, name: &str| {
+        let path = group.path(party, "upload");
+        fs::read(path.join(Kind::ProvedUploads.file(name))).unwrap()
     };
-    let own = read(session.party(1).unwrap(), number, &honest).unwrap();
-    let swapped = WideCiphertext::new(session, level, own.c1().clone(), own.c0().clone()).unwrap();
-    replace(
-        &group.path(1, "upload"),
-        &upload.to_string(),
-        &bytes_of(&group, number, &swapped),
-    );
-    refused("any c0, c1");
+    let honest_bytes = file(1, &name);
+    let (binding, length) = (group.setting.binding(), honest_bytes.len() as u64);
+    let label = crate::joint::ROWS.bound_to(&binding);
+    let reader = CiphertextReader::open(&*honest_bytes, "x", None, length, label, context);
+    let mut reader = reader.unwrap();
+    let own = reader.next(Some(encoded_at(job.placement(upload))));
+    let (own, _) = own.unwrap().unwrap();
+    let empty = Ciphertext::from_seeded(context, zero, *own.seed().unwrap()).unwrap();
+    replaced(&name, &rows_of(&group, upload, &empty));
+    refused("any c0");
 
-    // Another owner's ciphertext under one's own name; its file as it is; its whole directory.
-    let theirs = Upload::Data { block: 0, group: 0 };
-    let job = group.setting.plan().plan.job();
-    let at = job.uploads_of(0).position(|one| one == theirs).unwrap() as u32;
-    let path = group
-        .path(0, "upload")
-        .join(Kind::ProvedUploads.file(&theirs.to_string()));
-    let stolen = fs::read(path).unwrap();
-    let source = Source::of("x", &stolen);
-    let wide = wire::read_wide_ciphertext(source, session, session.party(0).unwrap(), at, level);
-    let wide = wide.unwrap();
-    replace(
-        &group.path(1, "upload"),
-        &upload.to_string(),
-        &bytes_of(&group, number, &wide),
-    );
+    // Two files exchanged; one byte altered.
+    let mut same = job
+        .uploads_of(1)
+        .filter(|one| *one != upload && job.placement(*one).level == job.placement(upload).level);
+    let other = same.next().unwrap().to_string();
+    let other_bytes = file(1, &other);
+    replaced(&name, &other_bytes);
+    replaced(&other, &honest_bytes);
+    refused("exchanged files");
+    let mut altered = honest_bytes.clone();
+    *altered.last_mut().unwrap() ^= 1;
+    replaced(&name, &altered);
+    refused("an altered byte");
+
+    // Another owner's ciphertext, its switching key, its proof, both; its whole directory.
+    replaced(&name, &file(0, "data-0-0"));
     refused("another owner's shard");
-    replace(&group.path(1, "upload"), &upload.to_string(), &stolen);
-    let error = group.verify(1).unwrap_err();
-    assert!(
-        message(&error).contains("party and number of a message"),
-        "{}",
-        message(&error)
-    );
-    refused_training();
-    restore();
-
-    // Another owner's proof.
-    let proof = Kind::ProvedUploads.file("proof-0");
-    let bytes = fs::read(group.path(0, "upload").join(proof)).unwrap();
-    replace(&group.path(1, "upload"), "proof-0", &bytes);
-    let error = group.verify(1).unwrap_err();
-    assert!(message(&error).contains("party-1"), "{}", message(&error));
-    refused_training();
-    restore();
+    for stolen in [
+        &["switching-key"][..],
+        &["proof"],
+        &["switching-key", "proof"],
+    ] {
+        stolen
+            .iter()
+            .for_each(|name| replaced(name, &file(0, name)));
+        let error = group.verify(1).unwrap_err();
+        let message = message(&error);
+        assert!(
+            message.contains("party and number of a message") && message.contains("party-1"),
+            "{message}"
+        );
+        refused_training();
+        restore();
+    }
+    // The same made out to party 1.
+    let party = session.party(1).unwrap();
+    let about = (session.party(0).unwrap(), level);
+    let bytes = file(0, "switching-key");
+    let theirs = wire::read_upload_key(Source::of("x", &bytes), session, about).unwrap();
+    let written = |key: &UploadKey| {
+        let written = wire::write_upload_key(vec![], "x", session, (party, level), key);
+        written.unwrap().1
+    };
+    replaced("switching-key", &written(&theirs));
+    refused("another owner's switching key");
+    let shape = UploadTerms::shape_of(context.params().log_n(), level).unwrap();
+    let bytes = file(0, "proof");
+    let source = Source::of("x", &bytes);
+    let proof = wire::read_proof(source, session, (about.0, 0), &shape).unwrap();
+    let bytes = wire::write_proof(vec![], "x", session, (party, 0), &shape, &proof);
+    replaced("switching-key", &written(&theirs));
+    replaced("proof", &bytes.unwrap().1);
+    refused("another owner's switching key and proof");
+    // Multiples of the secret by way of the switching key.
+    let basis = ring.extended_basis(level);
+    let special = context.params().p().iter().map(|p| i128::from(*p));
+    let special: i128 = special.product();
+    let halves = (0..UploadKey::parts(level)).map(|i| match i % 2 {
+        0 => Poly::<Ntt>::zero(ring, basis),
+        _ => constant(basis, special << 20),
+    });
+    let forged = UploadKey::new(session, party, level, halves.collect()).unwrap();
+    replaced("switching-key", &written(&forged));
+    refused("a switching key of multiples of P");
 
     // The uploads themselves in place of verified ones: no training reads them.
     let mut input = group.training("model.enc");

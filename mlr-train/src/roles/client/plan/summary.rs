@@ -81,7 +81,7 @@ fn joint(file: &PlanFile) -> Option<JointKey> {
         opened_error: estimate.opened_error(),
         certain_bits: estimate.certain_bits,
         proof_bytes: estimate.proof_bytes,
-        wide_bytes: estimate.wide_bytes,
+        switching_key_bytes: estimate.switching_key_bytes,
         key_share_bytes: estimate.key_share_bytes,
         opening_share_bytes: estimate.opening_share_bytes,
         refresh_mask_bits: estimate.refresh_mask_bits,
