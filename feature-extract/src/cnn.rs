@@ -230,9 +230,10 @@ impl Extractor {
     }
 
     fn build(architecture: Architecture, mut from: Weights) -> Result<Self, Error> {
-        let layers = networks::layers(architecture, &mut from);
+        let mut layers = networks::layers(architecture, &mut from);
         let weights_prefix = from.prefix().to_owned();
         let hash = from.finish(architecture)?;
+        layers.iter_mut().for_each(Layer::prepare);
         Ok(Self {
             architecture,
             layers,

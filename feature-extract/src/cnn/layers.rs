@@ -87,18 +87,23 @@ impl Conv {
     }
 
     fn new(shape: Shape, weight: Vec<f32>, bias: Vec<f32>, activation: Activation) -> Box<Self> {
-        let kernels = Kernels::are_for(&shape).then(|| Kernels::new(&shape, &weight));
         Box::new(Self {
             shape,
-            weight: match &kernels {
-                Some(_) => vec![],
-                None if shape.is_depthwise() => weight,
-                None => product::transposed(&weight, shape.output),
-            },
-            kernels,
+            weight,
+            kernels: None,
             bias,
             activation,
         })
+    }
+
+    /// Brings the weights into the form in which they are multiplied.
+    fn prepare(&mut self) {
+        if Kernels::are_for(&self.shape) {
+            self.kernels = Some(Kernels::new(&self.shape, &self.weight));
+            self.weight = vec![];
+        } else if !self.shape.is_depthwise() {
+            self.weight = product::transposed(&self.weight, self.shape.output);
+        }
     }
 
     /// Shape of what [`Conv::write`] makes of values of shape `from`.
@@ -207,6 +212,29 @@ pub(super) enum Layer {
 }
 
 impl Layer {
+    /// Once, before the first [`forward`]: not where tensors are found, since a file that lacks some is refused before anything is made of the others.
+    pub(super) fn prepare(&mut self) {
+        match self {
+            Self::Conv(conv) => conv.prepare(),
+            Self::MaxPool(_) => {}
+            Self::Residual { shortcut, body, .. } => {
+                shortcut.iter_mut().for_each(|layer| layer.prepare());
+                body.iter_mut().for_each(Self::prepare);
+            }
+            Self::Chain(layers) => layers.iter_mut().for_each(Self::prepare),
+            Self::Gate { squeeze, excite } => [squeeze, excite]
+                .into_iter()
+                .for_each(|conv| conv.prepare()),
+            Self::Fire {
+                squeeze,
+                expand1x1,
+                expand3x3,
+            } => [squeeze, expand1x1, expand3x3]
+                .into_iter()
+                .for_each(|conv| conv.prepare()),
+        }
+    }
+
     fn forward(&self, x: Tensor<4>) -> Result<Tensor<4>, String> {
         Ok(match self {
             Self::Conv(conv) => conv.forward(x)?,

@@ -43,11 +43,12 @@ pub(super) struct Kernels {
 impl Kernels {
     /// Whether a convolution is done in this way.
     ///
-    /// Of few channels the transforms take longer than what they save; of many, 36 matrices take more memory traffic than four or sixteen tiles pay for.
+    /// Without padding the picture may be as small as the kernel, and a tile hold one output. Of few channels the transforms take longer than what they save; of many, 36 matrices take more memory traffic than four or sixteen tiles pay for.
     pub(super) fn are_for(shape: &Shape) -> bool {
         shape.kernel == 3
             && shape.stride == 1
             && shape.groups == 1
+            && shape.padding == 1
             && (32..=256).contains(&shape.input)
             && (32..=256).contains(&shape.output)
     }
