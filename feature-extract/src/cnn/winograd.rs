@@ -10,13 +10,18 @@
 //! Errors: B^T grows values by up to 10, A^T by up to 19, on each side; in practice results differ from those of the definition by
 //! a few times 2^-24 of the largest.
 
+#[cfg(test)]
+mod tests;
+mod tiles;
+
 use std::ops::Range;
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, ShapeError};
 use pulp::{Arch, NullaryFnOnce};
 
-use super::product::{Shape, Size, Values, too_few};
+use self::tiles::Tiles;
+use super::product::{Shape, Values, too_few};
 
 /// Values along a side of a tile, and outputs.
 const IN: usize = 6;
@@ -313,191 +318,5 @@ impl<F: Fn(f32) -> f32> NullaryFnOnce for Leave<'_, F> {
             .iter_mut()
             .for_each(|value| *value = (self.finish)(*value));
         self.tiles.scatter(self.one, room, self.lines, self.out);
-    }
-}
-
-/// How the tiles lie in the pictures.
-struct Tiles {
-    pictures: usize,
-    height: usize,
-    width: usize,
-    padding: usize,
-    /// Outputs along the sides.
-    positions: [usize; 2],
-    down: usize,
-    across: usize,
-}
-
-impl Tiles {
-    fn new(shape: &Shape, size: Size) -> Self {
-        let [pictures, height, width] = size;
-        let positions = [height, width].map(|side| shape.positions(side));
-        let [down, across] = positions.map(|count| count.div_ceil(OUT));
-        Self {
-            pictures,
-            height,
-            width,
-            padding: shape.padding,
-            positions,
-            down,
-            across,
-        }
-    }
-
-    /// Lines of tiles of all pictures.
-    fn lines(&self) -> usize {
-        self.pictures * self.down
-    }
-
-    /// The values of one channel's tiles, `[row, column, tile]` with `room` tiles.
-    #[inline(always)]
-    fn gather(&self, x: &[f32], lines: Range<usize>, to: &mut [f32], room: usize) {
-        let mut line = vec![0.0; OUT * (self.across + 1)];
-        for (index, tiles) in lines.enumerate() {
-            let (picture, top) = (tiles / self.down, tiles % self.down * OUT);
-            for row in 0..IN {
-                let y = (top + row)
-                    .checked_sub(self.padding)
-                    .filter(|y| *y < self.height);
-                match y {
-                    Some(y) => {
-                        let from = &x[(picture * self.height + y) * self.width..][..self.width];
-                        let right = line.len().saturating_sub(self.padding).min(self.width);
-                        line[self.padding..self.padding + right].copy_from_slice(&from[..right]);
-                    }
-                    None => line.fill(0.0),
-                }
-                let first = index * self.across;
-                let to = &mut to[row * IN * room..(row + 1) * IN * room];
-                split(&line, self.across, first, room, to);
-            }
-        }
-    }
-
-    /// Results of one channel's tiles, `[row, column, tile]`, to their places.
-    #[inline(always)]
-    fn scatter(&self, from: &[f32], room: usize, lines: Range<usize>, out: &mut [f32]) {
-        let [down, across] = self.positions;
-        let mut line = vec![0.0; OUT * self.across];
-        for (index, tiles) in lines.enumerate() {
-            let (picture, top) = (tiles / self.down, tiles % self.down * OUT);
-            for row in 0..OUT.min(down - top) {
-                let at = |column: usize| (row * OUT + column) * room + index * self.across;
-                let four: [&[f32]; OUT] =
-                    std::array::from_fn(|column| &from[at(column)..at(column) + self.across]);
-                for (tile, to) in line.chunks_exact_mut(OUT).enumerate() {
-                    to.iter_mut()
-                        .zip(four)
-                        .for_each(|(to, from)| *to = from[tile]);
-                }
-                let to = &mut out[(picture * down + top + row) * across..][..across];
-                to.copy_from_slice(&line[..across]);
-            }
-        }
-    }
-}
-
-/// A line of values by its place in the tiles: `to` is `[column, tile]`; the last two columns are the first two of the tile after.
-#[inline(always)]
-fn split(line: &[f32], across: usize, first: usize, room: usize, to: &mut [f32]) {
-    let mut columns = to
-        .chunks_exact_mut(room)
-        .map(|tiles| &mut tiles[first..first + across]);
-    for column in 0..IN {
-        let Some(tiles) = columns.next() else { return };
-        let from = line[OUT * (column / OUT)..].chunks_exact(OUT);
-        tiles
-            .iter_mut()
-            .zip(from)
-            .for_each(|(to, from)| *to = from[column % OUT]);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::product::{Parameters, convolve, transposed};
-    use super::*;
-
-    fn numbers(count: usize, seed: usize) -> Vec<f32> {
-        let value = |i: usize| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.5 - 1.0;
-        (0..count).map(value).collect()
-    }
-
-    /// Beside the products under every position, which are held against the definition: values and weights of at most 1.
-    fn check(shape: Shape, size: Size) {
-        let [pictures, height, width] = size;
-        let x = numbers(shape.input * pictures * height * width, 1);
-        let weight = numbers(shape.weight().iter().product(), 2);
-        let bias = numbers(shape.output, 3);
-        let sides = [height, width].map(|side| shape.positions(side));
-        let count = shape.output * pictures * sides[0] * sides[1];
-        let [mut found, mut wanted] = [vec![f32::NAN; count], vec![f32::NAN; count]];
-        let values = Values { x: &x, size };
-        let kernels = Kernels::new(&shape, &weight);
-        let finish = |v: f32| if v < 0.0 { 0.0 } else { v };
-        kernels
-            .convolve(&shape, &bias, values, finish, &mut found)
-            .unwrap();
-        let parameters = Parameters {
-            weight: &transposed(&weight, shape.output),
-            bias: &bias,
-        };
-        convolve(&shape, parameters, values, finish, &mut wanted).unwrap();
-        // Every place of a product is at most 10^2 in the values (rows of B^T sum up to 10), 1 in the kernel (rows of G up to 1), summed over
-        // the channels with as many roundings, and a few for each transform; A^T adds up at most 19^2 of them.
-        let largest = 19.0 * 19.0 * 100.0 * shape.input as f32;
-        let allowed = (shape.input as f32 + 16.0) * largest * f32::EPSILON / 2.0;
-        let mut squares = 0.0;
-        for (at, (found, wanted)) in found.iter().zip(&wanted).enumerate() {
-            let apart = (found - wanted).abs();
-            assert!(
-                apart <= allowed,
-                "{found} for {wanted} at {at}: {shape:?}, {size:?}"
-            );
-            squares += f64::from(apart) * f64::from(apart);
-        }
-        // That is for the worst of signs. Rounding goes either way: twenty roundings of the usual size of a sum of 9 products a channel.
-        let usual = (9.0 * shape.input as f64 / 9.0).sqrt();
-        let rms = (squares / count.max(1) as f64).sqrt();
-        let few = 20.0 * usual * f64::from(f32::EPSILON) / 2.0;
-        assert!(rms <= few, "{rms} beyond {few}: {shape:?}, {size:?}");
-    }
-
-    #[test]
-    fn equals_the_definition_at_every_size_and_padding() {
-        for padding in [0, 1, 2] {
-            for (height, width) in [(3, 3), (4, 4), (5, 9), (8, 8), (7, 13), (14, 14), (1, 6)] {
-                let shape = Shape::new(3, 5, 3).padding(padding);
-                if shape.positions(height) > 0 && shape.positions(width) > 0 {
-                    check(shape, [2, height, width]);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn equals_the_definition_in_several_pieces() {
-        check(Shape::new(64, 64, 3), [3, 28, 28]);
-        check(Shape::new(40, 72, 3), [1, 56, 56]);
-        check(Shape::new(256, 256, 3), [2, 14, 14]);
-    }
-
-    #[test]
-    fn too_few_values_are_refused() {
-        let shape = Shape::new(2, 3, 3);
-        let kernels = Kernels::new(&shape, &[1.0; 54]);
-        let run = |x: usize, bias: usize, out: usize| {
-            let values = Values {
-                x: &vec![1.0; x],
-                size: [1, 4, 4],
-            };
-            kernels
-                .convolve(&shape, &vec![0.0; bias], values, |v| v, &mut vec![0.0; out])
-                .is_ok()
-        };
-        assert!(run(32, 3, 48));
-        assert!(!run(31, 3, 48));
-        assert!(!run(32, 2, 48));
-        assert!(!run(32, 3, 47));
     }
 }

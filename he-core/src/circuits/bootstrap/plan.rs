@@ -144,7 +144,7 @@ impl BootstrapPlan {
     }
 
     /// What the worst slot may err by: as much as the sine can, and six standard deviations of the noise; twelve of the part of it that two passes land with
-    /// ([`super::second`]).
+    /// (`bootstrap::second`).
     pub fn worst_error(&self) -> f64 {
         let landing = match self.shape.second_pass {
             Some(_) => self.landing(),

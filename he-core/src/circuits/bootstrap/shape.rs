@@ -32,7 +32,7 @@ pub struct BootstrapShape {
     pub bound: f64,
     /// Scale of what comes out.
     pub output_scale: f64,
-    /// log2 of what the error of a first pass is multiplied by before a second one takes it away ([`super::second`]); one pass without it.
+    /// log2 of what the error of a first pass is multiplied by before a second one takes it away (`bootstrap::second`); one pass without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second_pass: Option<u32>,
 }
