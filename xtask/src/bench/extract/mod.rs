@@ -84,7 +84,14 @@ pub(super) fn run(given: &Extract) -> Result<Value> {
     let many = folder.path().join("many-idx3-ubyte");
     arrays::write_pictures(&many, MANY)?;
     let images = find(&given.mnist, "mnist").map(|mnist| mnist.join("train-images-idx3-ubyte.gz"));
-    let images = images.unwrap_or_else(|| many.clone());
+    // Without labels beside them the first are taken, as torch takes them; with labels, as many of every class.
+    let alone = folder.path().join("pictures-idx3-ubyte.gz");
+    let images = match images {
+        Some(images) => std::fs::copy(&images, &alone)
+            .map(|_| alone)
+            .with_context(|| format!("cannot copy {}", images.display()))?,
+        None => many.clone(),
+    };
     let torch = match given.peers {
         true => {
             let default = crate::cargo::root().join("target/tmp/torch");
