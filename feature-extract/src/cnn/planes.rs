@@ -87,8 +87,7 @@ mod tests {
     use super::*;
 
     fn numbers(shape: [usize; 4], seed: usize) -> Tensor<4> {
-        let value = |i: usize| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.5 - 1.0;
-        let values = (0..shape.iter().product()).map(value).collect();
+        let values = super::super::product::tests::numbers(shape.iter().product(), seed);
         tensor(values, shape, &Device::flex())
     }
 

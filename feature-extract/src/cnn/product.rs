@@ -299,11 +299,12 @@ impl Place {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::depthwise;
     use super::*;
 
-    fn numbers(count: usize, seed: usize) -> Vec<f32> {
+    /// Values between -1 and 1 that look random.
+    pub(in super::super) fn numbers(count: usize, seed: usize) -> Vec<f32> {
         let value = |i: usize| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.5 - 1.0;
         (0..count).map(value).collect()
     }

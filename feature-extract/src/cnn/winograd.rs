@@ -95,13 +95,16 @@ impl Kernels {
         out: &mut [f32],
     ) -> Result<(), ShapeError> {
         let tiles = Tiles::new(shape, values.size);
-        let planes = self.output * tiles.pictures * tiles.positions[0] * tiles.positions[1];
+        let plane = tiles.pictures * tiles.positions[0] * tiles.positions[1];
         let [pictures, height, width] = values.size;
         if values.x.len() < self.input * pictures * height * width
             || bias.len() < self.output
-            || out.len() < planes
+            || out.len() < self.output * plane
         {
             return Err(too_few());
+        }
+        if plane == 0 {
+            return Ok(());
         }
         let widest = PIECE / (PLACES * (self.input + self.output));
         let widest = widest.clamp(TILES[0], TILES[1]);
@@ -117,7 +120,8 @@ impl Kernels {
             let lines = first..(first + step).min(tiles.lines());
             let room = (lines.len() * tiles.across).next_multiple_of(LANES);
             let one = &mut one[..PLACES * room];
-            for (channel, x) in values.x.chunks_exact(pictures * height * width).enumerate() {
+            let planes = values.x.chunks_exact(pictures * height * width);
+            for (channel, x) in planes.take(self.input).enumerate() {
                 arch.dispatch(Enter {
                     tiles: &tiles,
                     lines: lines.clone(),
@@ -129,7 +133,6 @@ impl Kernels {
             }
             self.multiply(&mut piece, room)?;
             for channel in 0..self.output {
-                let plane = planes / self.output;
                 arch.dispatch(Leave {
                     tiles: &tiles,
                     lines: lines.clone(),

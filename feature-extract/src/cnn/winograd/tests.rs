@@ -1,10 +1,6 @@
+use super::super::product::tests::numbers;
 use super::super::product::{Parameters, Size, convolve, transposed};
 use super::*;
-
-fn numbers(count: usize, seed: usize) -> Vec<f32> {
-    let value = |i: usize| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.5 - 1.0;
-    (0..count).map(value).collect()
-}
 
 /// Beside the products under every position, which are held against the definition: values and weights of at most 1.
 fn check(shape: Shape, size: Size) {
@@ -40,7 +36,8 @@ fn check(shape: Shape, size: Size) {
         squares += f64::from(apart) * f64::from(apart);
     }
     // That is for the worst of signs. Rounding goes either way: twenty roundings of the usual size of a sum of 9 products a channel.
-    let usual = (9.0 * shape.input as f64 / 9.0).sqrt();
+    // Products have a mean square of 1/9.
+    let usual = (shape.input as f64).sqrt();
     let rms = (squares / count.max(1) as f64).sqrt();
     let few = 20.0 * usual * f64::from(f32::EPSILON) / 2.0;
     assert!(rms <= few, "{rms} beyond {few}: {shape:?}, {size:?}");
