@@ -5,26 +5,10 @@ use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use crate::journey::{TRAIN_ARGUMENTS, run};
+use crate::journey::{LONG, TRAIN_ARGUMENTS, run};
 use crate::program::{done, spawn};
 
-/// Four iterations, three of which multiply data with weights: bootstraps before the third and the fourth.
-const WISHES: [&str; 14] = [
-    "--iterations",
-    "4",
-    "--keep",
-    "7",
-    "--sigmoid",
-    "each",
-    "--degree",
-    "9",
-    "--refresh",
-    "bootstrap",
-    "--refresh-every",
-    "1",
-    "--bootstrap-passes",
-    "2",
-];
+const BOOTSTRAPS: [&str; 4] = ["--refresh", "bootstrap", "--bootstrap-passes", "2"];
 const CHECKPOINT: &str = "model.enc.checkpoint";
 
 /// Waits until the training has written its checkpoint for the `count`th time.
@@ -48,7 +32,7 @@ fn checkpoints(at: &Path, child: &mut Child, count: usize) {
 #[test]
 #[ignore = "some minutes and 5 GB: bootstraps at full size"]
 fn a_run_killed_within_and_after_a_bootstrap_ends_with_the_same_bits() {
-    let job = run(&WISHES);
+    let job = run(&[&LONG[..], &BOOTSTRAPS].concat());
     assert_eq!(job.plan["bootstrap"]["passes"], 2);
     assert_eq!(job.plan["refreshes"], 2);
     let error = job.decrypt["max_weight_error"].as_f64().unwrap();

@@ -15,6 +15,19 @@ pub(crate) const TRAIN: usize = 90;
 pub(crate) const FEATURES: usize = 12;
 /// Classes.
 pub(crate) const CLASSES: usize = 3;
+/// Wishes of four iterations, three of which multiply data with weights: refreshes before the third and the fourth.
+pub(crate) const LONG: [&str; 10] = [
+    "--iterations",
+    "4",
+    "--keep",
+    "7",
+    "--sigmoid",
+    "each",
+    "--degree",
+    "9",
+    "--refresh-every",
+    "1",
+];
 
 /// A finished job, what its verbs printed, and its files.
 pub(crate) struct Job {

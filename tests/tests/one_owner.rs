@@ -52,7 +52,8 @@ fn an_only_owner_takes_a_folder_of_its_own() {
     let refused = velum(&owner, &[&run[..], &rows].concat());
     assert_eq!(refused.code, 1, "{refused}");
     assert!(
-        refused.stderr.contains("of its own, with --job"),
+        refused.stderr.contains("of its own, with --job DIR")
+            && refused.stderr.contains("with --key FILE"),
         "{refused}"
     );
     let own = ["--job", "job", "--key", "client/keys/party.key"];

@@ -285,7 +285,8 @@ impl Message {
             Some(refusal) => refuses && bare && refusal.is_sound(),
             None => !refuses,
         };
-        if !fits {
+        let asks = matches!(step, Step::Question | Step::RefreshQuestion(_));
+        if !fits || body.asked.is_some() && !asks {
             return None;
         }
         let id = blake3::derive_key(ID_CONTEXT, &signed(&body));

@@ -207,7 +207,7 @@ pub(super) fn write_joint_key(path: &Path, key: &JointPublicKey) -> Result<(), R
 ///
 /// # Errors
 /// A key of another session, or damaged.
-pub(super) fn read_joint_key(
+pub(crate) fn read_joint_key(
     setting: &Setting,
     path: &Path,
 ) -> Result<Arc<JointPublicKey>, RunError> {

@@ -35,6 +35,8 @@ mod setting;
 pub mod verify;
 
 pub use checked::CheckedShares;
+#[cfg(test)]
+pub(crate) use files::read_joint_key;
 pub(crate) use files::{DIGESTS, QUESTION, REFRESH_QUESTION, ROWS};
 pub use setting::Setting;
 

@@ -3,9 +3,10 @@
 //! The proof comes first: it is of the owner's switching key, and bound to the hashes of all its files. Then one pass over the files, each of which is hashed, switched to the joint key and written into a directory that has no name
 //! before all are. What comes out is a dataset as every training reads it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use he_core::evaluator::{CkksCt, Meta};
 use he_core::multiparty::{
@@ -35,7 +36,7 @@ pub(super) fn entries(setting: &Setting, owner: usize) -> Vec<String> {
 }
 
 /// What the proof of an owner's switching key is bound to besides session and party: the plan, and name and hash of every ciphertext, in order.
-pub(super) fn label(setting: &Setting, ciphertexts: &[Entry]) -> [u8; 32] {
+pub(crate) fn label(setting: &Setting, ciphertexts: &[Entry]) -> [u8; 32] {
     let mut hash = blake3::Hasher::new_derive_key(LABEL_CONTEXT);
     hash.update(setting.label());
     hash.update(&(ciphertexts.len() as u64).to_le_bytes());
@@ -149,18 +150,32 @@ impl<'a> Given<'a> {
     /// All ciphertexts are switched and written, or a refusal.
     fn verified(&self, to: &Path, reporter: &dyn Reporter) -> Result<Vec<Entry>, RunError> {
         reporter.stage("verify", self.uploads.len() as u64);
-        let done = AtomicU64::new(0);
+        let (done, seeds) = (AtomicU64::new(0), Mutex::new(BTreeSet::new()));
         let all = self.uploads.par_iter().zip(self.manifest.files());
         let all = all.map(|(&upload, entry)| {
             reporter.check()?;
             let rows = self.read(upload, entry)?;
             let switched = self.key.switch(&rows);
             let switched = switched.map_err(|error| self.refused(entry, error))?;
+            // Switched twice, a seed has the same noise twice, which adds up faster than the noise that plans reckon with.
+            let seed = rows.seed().map(|seed| seed.0);
+            let new = (seeds.lock()).is_ok_and(|mut seeds| seeds.insert(seed));
+            if !new {
+                return Err(self.repeated(entry));
+            }
             let entry = self.write(upload, switched, to)?;
             reporter.advance(1 + done.fetch_add(1, Ordering::Relaxed), "ciphertexts");
             Ok(entry)
         });
         all.collect()
+    }
+
+    fn repeated(&self, entry: &Entry) -> RunError {
+        let path = self.directory.join(Kind::ProvedUploads.file(&entry.name));
+        let message = "expected another seed in every ciphertext of an owner, found one again";
+        RunError::unverified(message)
+            .at(path.display().to_string())
+            .hint("its owner has not encrypted its rows with this program: begin a new session without it")
     }
 
     fn refused(&self, entry: &Entry, error: MultipartyError) -> RunError {

@@ -17,7 +17,6 @@
 //! as the scale D is above the noise of the small ring, and at most twice as precise, in bits, as one. The errors of the way in (slots to coefficients, key switches into the
 //! large ring) stand beside those of the large ring, and are divided by 2^k with them.
 //!
-//!
 //! That noise is a rounding times the secret, in every slot the product of two normal values: its tail falls as exp(-2 x), not as exp(-x^2), so that the worst of 8,192 slots
 //! is at six standard deviations in one run of five (measured: 6.3 in ten runs). The stated error has twelve of them.
 //!

@@ -290,7 +290,11 @@ fn the_largest_slack_adds_no_more_than_stated_however_it_is_chosen() {
         most = most.max(rms(&found));
     }
     // A bound that is far from reach would cost precision for nothing.
-    assert!(most > slack / 64.0, "{most} of {slack}");
+    // Beyond what the rounding alone makes.
+    assert!(
+        most > (slack / 64.0).hypot(1.2 * rounding),
+        "{most} of {slack}"
+    );
 }
 
 #[test]

@@ -110,13 +110,7 @@ impl Work for Member<'_> {
             return Ok(step);
         }
         let setting = self.setting(folder, view.charter.session())?;
-        let (job, asked) = (setting.plan().plan.job(), view.refreshes());
-        let more = job.asks_owners() && (asked as usize) < job.refreshes();
-        Ok(if more {
-            Step::RefreshQuestion(asked)
-        } else {
-            step
-        })
+        Ok(super::payloads::shown(setting.plan().plan.job(), view))
     }
 
     fn refusal(&self, step: Step, error: &RunError) -> Option<Refusal> {

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::artifacts::{PlanFile, RunError};
 use crate::files::{self, Access, Outputs};
 use crate::group::charter::Duty;
+use crate::group::machine::View;
 use crate::group::seal::Binding;
 use crate::group::{Step, Turn};
+use crate::job::Job;
 use crate::joint::Setting;
 use crate::joint::question::{self, Asked, QuestionFiles};
 use crate::joint::refresh::{self, AskedRefresh, RefreshFiles};
@@ -63,6 +65,22 @@ pub(super) fn binding<'a>(turn: &'a Turn<'_>, step: Step, sender: usize) -> Bind
     }
 }
 
+/// What the server shows next of its training: the next refresh that the plan asks members for, or the model.
+pub(super) fn shown(job: &Job, view: View<'_>) -> Step {
+    let (asks, asked) = (job.asks_owners() || job.asks_client(), view.refreshes());
+    if asks && (asked as usize) < job.refreshes() {
+        Step::RefreshQuestion(asked)
+    } else {
+        Step::Model
+    }
+}
+
+/// The payload of a step that one member alone says.
+pub(super) fn only(turn: &Turn<'_>, step: Step) -> PathBuf {
+    let sender = turn.view.charter.senders(step).first().copied();
+    turn.payload(step, sender.unwrap_or(0))
+}
+
 /// A part of every owner's payload of a step, in the owners' order.
 pub(super) fn of_owners(turn: &Turn<'_>, step: Step, name: &str) -> Vec<PathBuf> {
     let owners = turn.view.charter.with(Duty::Owner);
@@ -77,12 +95,10 @@ pub(super) fn asked(
     turn: &Turn<'_>,
     joint_key: &Path,
 ) -> Result<Asked, RunError> {
-    let charter = turn.view.charter;
-    let server = charter.senders(Step::Model).first().copied().unwrap_or(0);
     let files = QuestionFiles {
         joint_key: joint_key.to_owned(),
-        model: turn.payload(Step::Model, server).join(MODEL),
-        question: turn.payload(Step::Question, server).join(QUESTION),
+        model: only(turn, Step::Model).join(MODEL),
+        question: only(turn, Step::Question).join(QUESTION),
     };
     let asked = question::read(setting, &files)?;
     require_named(
@@ -100,9 +116,7 @@ pub(super) fn asked_refresh(
     number: u32,
     joint_key: &Path,
 ) -> Result<AskedRefresh, RunError> {
-    let step = Step::RefreshQuestion(number);
-    let server = turn.view.charter.senders(step).first().copied();
-    let payload = turn.payload(step, server.unwrap_or(0));
+    let payload = only(turn, Step::RefreshQuestion(number));
     let files = RefreshFiles {
         joint_key: joint_key.to_owned(),
         request: payload.join(REQUEST),

@@ -67,6 +67,12 @@ pub(super) fn own(rows: &Rows, turn: &Turn<'_>) -> Result<Statistics, RunError> 
     let task = turn.view.charter.task();
     let set = rows.load()?;
     require_width(&set, task)?;
+    Ok(Statistics::of(&matched(set, turn)?))
+}
+
+/// Rows with the charter's classes, by their names where both sides have names.
+pub(super) fn matched(set: FeatureSet, turn: &Turn<'_>) -> Result<FeatureSet, RunError> {
+    let task = turn.view.charter.task();
     let classes = Classes {
         count: task.classes.len(),
         names: Some(&task.classes),
@@ -75,7 +81,7 @@ pub(super) fn own(rows: &Rows, turn: &Turn<'_>) -> Result<Statistics, RunError> 
     if let Some(note) = how.note() {
         turn.reporter.warn(note);
     }
-    Ok(Statistics::of(&set))
+    Ok(set)
 }
 
 /// Refuses rows of another width than the charter says.

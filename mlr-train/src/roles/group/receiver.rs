@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::payloads::{JOINT_KEY, LARGEST_SHARE, RECEIVING, SHARE, asked, binding, is_this, take};
+use super::payloads::{
+    JOINT_KEY, LARGEST_SHARE, RECEIVING, SHARE, asked, binding, is_this, only, take,
+};
 use super::plans::OWN_MAP;
 use crate::artifacts::RunError;
 use crate::artifacts::private::shared_whitening;
@@ -22,8 +24,7 @@ pub(super) fn receive(setting: &Setting, turn: &Turn<'_>, out: &Path) -> Result<
     }
     let own = turn.own()?;
     let charter = turn.view.charter;
-    let server = charter.senders(Step::Model).first().copied().unwrap_or(0);
-    let joint_key = turn.payload(Step::Model, server).join(JOINT_KEY);
+    let joint_key = only(turn, Step::Model).join(JOINT_KEY);
     let kept = own.join(JOINT_KEY);
     // An owner has made the key itself; another receiver takes the server's, under which the model is.
     let asked = asked(

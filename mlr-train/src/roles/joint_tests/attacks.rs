@@ -5,7 +5,7 @@ use std::path::Path;
 use he_core::ckks::noise;
 use he_core::evaluator::Meta;
 use he_core::multiparty::{
-    Commitment, JointPublicKey, KeyItem, KeyShare, UploadKey, UploadTerms, encoded_at,
+    Commitment, JointPublicKey, KeyItem, KeyShare, RowSecret, UploadKey, UploadTerms, encoded_at,
 };
 use he_core::ring::{Ntt, Poly};
 use he_core::rlwe::Ciphertext;
@@ -15,6 +15,7 @@ use super::*;
 use crate::artifacts::dataset::Shards;
 use crate::artifacts::manifest::{Entry, Kind, Manifest};
 use crate::error::{Class, Explain as _, Report};
+use crate::joint::read_joint_key;
 use crate::packing::Upload;
 use crate::roles::server::train::train_planned;
 
@@ -143,7 +144,7 @@ fn uploads_without_knowledge_are_refused_before_anything_is_multiplied() {
     let mut reader = reader.unwrap();
     let own = reader.next(Some(encoded_at(job.placement(upload))));
     let (own, _) = own.unwrap().unwrap();
-    let empty = Ciphertext::from_seeded(context, zero, *own.seed().unwrap()).unwrap();
+    let empty = Ciphertext::from_seeded(context, zero.clone(), *own.seed().unwrap()).unwrap();
     replaced(&name, &rows_of(&group, upload, &empty));
     refused("any c0");
 
@@ -160,6 +161,30 @@ fn uploads_without_knowledge_are_refused_before_anything_is_multiplied() {
     *altered.last_mut().unwrap() ^= 1;
     replaced(&name, &altered);
     refused("an altered byte");
+
+    // A seed twice, by an owner that proves its switching key as it should.
+    let again = Ciphertext::from_seeded(context, zero, *own.seed().unwrap()).unwrap();
+    replaced(&other, &rows_of(&group, upload, &again));
+    let entries = Manifest::read(&group.path(1, "upload")).unwrap();
+    let entries = &entries.files()[..job.uploads_of(1).count()];
+    let joint = read_joint_key(&group.setting, &group.server("joint.key")).unwrap();
+    let party = session.party(1).unwrap();
+    let label = verify::label(&group.setting, entries);
+    let terms = UploadTerms::new(&joint, party, label, level).unwrap();
+    let (key, proof) = RowSecret::generate(session).unwrap().prove(&terms).unwrap();
+    let written = wire::write_upload_key(vec![], "x", session, (party, level), &key);
+    replaced("switching-key", &written.unwrap().1);
+    let written = wire::write_proof(vec![], "x", session, (party, 0), terms.shape(), &proof);
+    replaced("proof", &written.unwrap().1);
+    let error = group.verify(1).unwrap_err();
+    assert_eq!(error.class(), Class::Verification, "{error}");
+    assert!(
+        message(&error).contains("found one again"),
+        "{}",
+        message(&error)
+    );
+    refused_training();
+    restore();
 
     // Another owner's ciphertext, its switching key, its proof, both; its whole directory.
     replaced(&name, &file(0, "data-0-0"));
@@ -182,7 +207,6 @@ fn uploads_without_knowledge_are_refused_before_anything_is_multiplied() {
         restore();
     }
     // The same made out to party 1.
-    let party = session.party(1).unwrap();
     let about = (session.party(0).unwrap(), level);
     let bytes = file(0, "switching-key");
     let theirs = wire::read_upload_key(Source::of("x", &bytes), session, about).unwrap();

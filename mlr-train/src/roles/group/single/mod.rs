@@ -65,14 +65,8 @@ impl Work for Single<'_> {
         if step != Step::Model {
             return Ok(step);
         }
-        let (plan, asked) = (self.plan(folder, view)?, view.refreshes());
-        let job = plan.plan.job();
-        let more = job.asks_client() && (asked as usize) < job.refreshes();
-        Ok(if more {
-            Step::RefreshQuestion(asked)
-        } else {
-            step
-        })
+        let plan = self.plan(folder, view)?;
+        Ok(super::payloads::shown(plan.plan.job(), view))
     }
 
     fn refusal(&self, step: Step, error: &RunError) -> Option<Refusal> {
@@ -103,10 +97,4 @@ impl Work for Single<'_> {
             step => Err(super::payloads::unknown(step)),
         }
     }
-}
-
-/// The other member's payload of a step.
-fn payload(turn: &Turn<'_>, step: Step) -> std::path::PathBuf {
-    let sender = turn.view.charter.senders(step).first().copied();
-    turn.payload(step, sender.unwrap_or(0))
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{ANSWER, DATASET, EVAL_KEYS, payload};
+use super::{ANSWER, DATASET, EVAL_KEYS};
 use crate::artifacts::folder::JobFolder;
 use crate::artifacts::{PlanFile, RunError, record};
 use crate::data::RowSelection;
@@ -17,7 +17,7 @@ use crate::roles::client::{
     DecryptInput, EncryptInput, EncryptionKey, KeygenInput, RefreshInput, decrypt, encrypt, keygen,
     refresh,
 };
-use crate::roles::group::payloads::{MODEL, RECEIVING, REQUEST, SUBMITTING, is_this, take};
+use crate::roles::group::payloads::{MODEL, RECEIVING, REQUEST, SUBMITTING, is_this, only, take};
 use crate::roles::group::plans::{PLAN, Plans};
 use crate::roles::group::pooled;
 use crate::roles::group::terms::GroupInput;
@@ -38,12 +38,12 @@ fn rows(input: &GroupInput) -> Result<Rows, RunError> {
     })
 }
 
-/// Refuses rows of other sizes than the charter says.
+/// Refuses rows of other sizes or classes than the charter says.
 pub(super) fn look(input: &GroupInput, turn: &Turn<'_>) -> Result<(), RunError> {
     let (set, task) = (rows(input)?.load()?, turn.view.charter.task());
     pooled::require_width(&set, task)?;
     if set.classes() == task.classes.len() {
-        return Ok(());
+        return pooled::matched(set, turn).map(drop);
     }
     Err(RunError::input(format!(
         "expected rows of {} classes, as the charter says, found {}",
@@ -60,6 +60,7 @@ fn free(job: &JobFolder) -> Result<(), RunError> {
         (job.secret_key(), "secret key"),
         (job.private(), "private directory"),
         (job.plan(), "plan"),
+        (job.recipe(), "recipe"),
         (job.encrypted_model(), "encrypted model"),
     ];
     let there = |place: &(PathBuf, &str)| place.0.symlink_metadata().is_ok();
@@ -69,7 +70,7 @@ fn free(job: &JobFolder) -> Result<(), RunError> {
             "expected no {what} in the job's folder yet, found one"
         ))
         .at(path.display().to_string())
-        .hint("the folder has another job: run this one in a folder of its own, with --job")),
+        .hint("the folder has another job: run this one in a folder of its own, with --job DIR, and name the key of velum party with --key FILE")),
     }
 }
 
@@ -148,7 +149,7 @@ pub(super) fn refresh(
         plan: input.job.plan(),
         key: input.job.secret_key(),
         private: input.job.private(),
-        request: payload(turn, step).join(REQUEST),
+        request: only(turn, step).join(REQUEST),
         out: turn.out.join(ANSWER),
     };
     refresh::answer(&answering, plan, turn.reporter)?;
@@ -167,7 +168,7 @@ pub(super) fn receive(
     if again && is_this(plan, &input.model) {
         return Ok(());
     }
-    let (came, kept) = (payload(turn, Step::Model), input.job.encrypted_model());
+    let (came, kept) = (only(turn, Step::Model), input.job.encrypted_model());
     let records = [MODEL, "model.enc.record.json"].map(|name| came.join(name));
     for (from, to) in records.iter().zip([kept.clone(), record::beside(&kept)]) {
         if from.exists() && !to.exists() {
@@ -199,7 +200,10 @@ fn link_all(from: &Path, to: &Path) -> Result<(), RunError> {
 }
 
 fn link(from: &Path, to: &Path) -> Result<(), RunError> {
+    // A copy that a kill cuts off must not look like the file.
+    let part = to.with_extension("part");
+    let copied = || fs::copy(from, &part).and_then(|_| fs::rename(&part, to));
     fs::hard_link(from, to)
-        .or_else(|_| fs::copy(from, to).map(drop))
+        .or_else(|_| copied())
         .map_err(|error| RunError::io("write", to, &error))
 }

@@ -5,10 +5,10 @@ use std::fs;
 use he_core::error::{Class, Explain as _};
 use serde::Serialize;
 
-use super::{ANSWER, DATASET, EVAL_KEYS, payload};
+use super::{ANSWER, DATASET, EVAL_KEYS};
 use crate::artifacts::{self, PlanFile, RunError, record};
 use crate::group::{Step, Turn};
-use crate::roles::group::payloads::{MODEL, REQUEST, put};
+use crate::roles::group::payloads::{MODEL, REQUEST, only, put};
 use crate::roles::group::plans::{PLAN, Plans, wrong};
 use crate::roles::group::server::{VERDICT, not_due, waits_for};
 use crate::roles::group::wished::{require_wished, summary};
@@ -21,7 +21,7 @@ use crate::roles::server::train::{require_together, train_planned};
 /// A plan that is not what the charter says, by the name of who made it.
 pub(super) fn accept(plans: &dyn Plans, turn: &Turn<'_>) -> Result<(), RunError> {
     let charter = turn.view.charter;
-    let plan = plans.read(&payload(turn, Step::Plan).join(PLAN))?;
+    let plan = plans.read(&only(turn, Step::Plan).join(PLAN))?;
     let owners = &plan.plan.job().program().owners;
     if !owners.is_default() {
         let expected = "for one owner with a key of its own".to_owned();
@@ -46,7 +46,7 @@ struct Verdict {
 
 /// What the training takes: it goes on from a checkpoint if there is one, with the owner's answer that it waits for if it is there.
 fn training(plan: &PlanFile, turn: &Turn<'_>) -> Result<TrainInput, RunError> {
-    let (own, upload) = (turn.own()?, payload(turn, Step::Upload));
+    let (own, upload) = (turn.own()?, only(turn, Step::Upload));
     let answered = waits_for(plan, turn)?;
     Ok(TrainInput {
         plan: own.join(PLAN),
@@ -54,11 +54,11 @@ fn training(plan: &PlanFile, turn: &Turn<'_>) -> Result<TrainInput, RunError> {
         datasets: vec![upload.join(DATASET)],
         out: own.join(MODEL),
         resume: true,
-        refreshed: answered.map(|number| payload(turn, Step::RefreshShare(number)).join(ANSWER)),
+        refreshed: answered.map(|number| only(turn, Step::RefreshShare(number)).join(ANSWER)),
     })
 }
 
-/// Checks that evaluation keys and rows are whole, for this plan, and under one key.
+/// Checks that evaluation keys are whole, and keys and rows for this plan and under one key. Files of rows have the hashes that the owner signed, and are read when they are trained on.
 pub(super) fn verdict(plan: &PlanFile, turn: &Turn<'_>) -> Result<(), RunError> {
     let (key, dataset) = require_together(&training(plan, turn)?, plan, turn.reporter)?;
     let verdict = Verdict {

@@ -188,10 +188,11 @@ fn of_one_owner_the_server_learns_that_it_refuses_and_not_what_it_decrypted() {
     fs::rename(&twin, &away).unwrap();
     assert_ne!(once(&group, 0).unwrap_err().class(), Class::Waiting);
     let status = look(&group);
-    if let Some(refusing) = status.refusals.first() {
-        assert_eq!(refusing.step, "received");
-        assert!(!refusing.reason.contains("twin"), "{}", refusing.reason);
-    }
+    let [refusing] = &status.refusals[..] else {
+        panic!("one refusal, found {}", status.refusals.len())
+    };
+    assert_eq!(refusing.step, "received");
+    assert!(!refusing.reason.contains("twin"), "{}", refusing.reason);
     fs::rename(&away, &twin).unwrap();
     turns(&group, &[0, 1]).unwrap();
     assert!(look(&group).done);
