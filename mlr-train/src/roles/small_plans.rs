@@ -11,7 +11,7 @@ use crate::job::{
     Scales, Way,
 };
 use crate::packing::{Arrangement, Shape};
-use crate::plan::{Plan, fit_scales};
+use crate::plan::{Plan, Under, fit_scales_under};
 use crate::sigmoid::{Degree, OddPolynomial};
 
 /// Features of a row: with the constant, three column groups of eight.
@@ -62,18 +62,22 @@ pub(super) fn refreshed_plan(
     })
 }
 
-/// A plan for one owner of so many rows, who refreshes the weights before the third and the fourth iteration or not at all.
-pub(super) fn plan_of_one(rows: usize, refreshed: bool) -> PlanFile {
-    let by_client = Refreshes {
-        way: Way::Client,
+/// A plan for one owner of so many rows, who refreshes the weights before the third and the fourth iteration, whose server bootstraps them there, or neither.
+pub(super) fn plan_of_one(rows: usize, way: Option<Way>) -> PlanFile {
+    let refreshes = |way| Refreshes {
+        way,
         every: 1,
-        bits: 20,
+        bits: if way == Way::Bootstrap { 8 } else { 20 },
         level: 0,
     };
-    let schedule: &[f64] = if refreshed { &LONG_SCHEDULE } else { &SCHEDULE };
+    let schedule: &[f64] = if way.is_some() {
+        &LONG_SCHEDULE
+    } else {
+        &SCHEDULE
+    };
     fitted(Program {
         schedule: schedule.to_vec(),
-        refresh: refreshed.then_some(by_client),
+        refresh: way.map(refreshes),
         ..program(&[rows], Owners::default(), Arrangement::RowMajor)
     })
 }
@@ -141,6 +145,13 @@ fn fitted(program: Program) -> PlanFile {
     };
     let params = Params::insecure_test(literal.clone()).unwrap();
     let params = Arc::new(params.for_parties(parties).unwrap());
-    let (job, _) = fit_scales(&program, &params).unwrap();
+    let bootstrapped = program
+        .refresh
+        .is_some_and(|refresh| refresh.way == Way::Bootstrap);
+    // What bootstraps does not depend on the scales that are to be found.
+    let first =
+        bootstrapped.then(|| Plan::insecure_test(program.clone(), literal.clone()).unwrap());
+    let under = Under::new(&params, first.as_ref().and_then(Plan::bootstrapping));
+    let (job, _) = fit_scales_under(&program, under).unwrap();
     PlanFile::new(Plan::insecure_test(job.program().clone(), literal).unwrap())
 }

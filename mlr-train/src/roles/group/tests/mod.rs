@@ -94,8 +94,8 @@ impl Plans for Insecure {
         job: &JobFolder,
         _: &dyn Reporter,
     ) -> Result<(), RunError> {
-        let refreshed = charter.task().wishes.refresh_every.is_some();
-        let plan = plan_of_one(rows.load()?.rows(), refreshed);
+        let wished = super::wished::refreshes(&charter.task().wishes);
+        let plan = plan_of_one(rows.load()?.rows(), wished.map(|refresh| refresh.way));
         for side in [job.client(), job.server()] {
             fs::create_dir_all(side).map_err(|error| RunError::io("create", side, &error))?;
         }

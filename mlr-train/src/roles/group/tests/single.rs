@@ -11,22 +11,25 @@ use crate::group::board::{Name, Sort};
 use crate::group::charter::Refresher;
 use crate::group::message::Draft;
 use crate::group::{Identity, Message, Step};
+use crate::job::Way;
 use crate::model::Model;
 use crate::roles::group::create::Created;
 
 const OWNER: usize = 0;
 const SERVER: usize = 1;
 
-fn wishes(refreshed: bool) -> Wishes {
+const BY_CLIENT: Option<Refresher> = Some(Refresher::Client);
+
+fn wishes(refresher: Option<Refresher>) -> Wishes {
     Wishes {
-        refresh_every: refreshed.then_some(1),
-        refresher: refreshed.then_some(Refresher::Client),
+        refresh_every: refresher.map(|_| 1),
+        refresher,
         ..Wishes::default()
     }
 }
 
-fn group(refreshed: bool) -> Group {
-    Group::wishing(1, 1, Goal::Model, wishes(refreshed))
+fn group(refresher: Option<Refresher>) -> Group {
+    Group::wishing(1, 1, Goal::Model, wishes(refresher))
 }
 
 fn job(group: &Group) -> JobFolder {
@@ -58,14 +61,21 @@ fn counted(group: &Group, member: usize, what: &str) -> usize {
 
 #[test]
 fn one_owner_and_a_server_as_processes_train_the_owner_s_model() {
-    for refreshed in [false, true] {
-        let group = group(refreshed);
+    for refresher in [None, BY_CLIENT, Some(Refresher::Bootstrap)] {
+        let group = group(refresher);
         let members: Vec<Child> = (0..2).map(|member| group.spawn(member)).collect();
         members.into_iter().for_each(Group::done);
         require_twin(&group);
         let answers = counted(&group, OWNER, "{\"answer\":{\"question\":\"refresh-");
-        assert_eq!(answers, if refreshed { 2 } else { 0 });
+        assert_eq!(answers, if refresher == BY_CLIENT { 2 } else { 0 });
         let job = job(&group);
+        let plan = Insecure.read(&job.plan()).unwrap().plan;
+        assert_eq!(
+            plan.job().refreshes(),
+            if refresher.is_some() { 2 } else { 0 }
+        );
+        let bootstrapped = refresher == Some(Refresher::Bootstrap);
+        assert_eq!(plan.bootstrapping().is_some(), bootstrapped);
         for path in [job.plan(), job.recipe(), job.secret_key(), job.private()] {
             assert!(path.exists(), "{}", path.display());
         }
@@ -92,7 +102,7 @@ fn one_owner_and_a_server_as_processes_train_the_owner_s_model() {
 
 #[test]
 fn what_is_agreed_to_says_what_the_server_sees_and_what_is_trained() {
-    let group = group(true);
+    let group = group(BY_CLIENT);
     let board = FolderBoard::open(&group.board()).unwrap();
     let charter = super::super::choose(&board, None, |_| true).unwrap();
     let text = super::super::terms::asked(&charter).lines.join("\n");
@@ -112,7 +122,7 @@ fn what_is_agreed_to_says_what_the_server_sees_and_what_is_trained() {
 
 #[test]
 fn a_folder_with_another_job_is_refused_before_anything_is_said() {
-    let group = group(false);
+    let group = group(None);
     let job = job(&group);
     let plan = job.plan();
     fs::create_dir_all(files::parent(&plan)).unwrap();
@@ -148,7 +158,7 @@ impl Plans for Unwished {
         job: &JobFolder,
         _: &dyn Reporter,
     ) -> Result<(), RunError> {
-        let plan = plan_of_one(rows.load()?.rows(), true);
+        let plan = plan_of_one(rows.load()?.rows(), Some(Way::Client));
         fs::create_dir_all(job.server()).unwrap();
         plan.write(&job.plan())
     }
@@ -160,7 +170,7 @@ impl Plans for Unwished {
 
 #[test]
 fn a_server_trains_no_other_plan_than_it_agreed_to() {
-    let group = group(false);
+    let group = group(None);
     for _ in 0..2 {
         let waits = super::attacks::once_with(&group, OWNER, &Unwished, &Silent).unwrap_err();
         assert_eq!(waits.class(), Class::Waiting, "{waits}");
@@ -180,7 +190,7 @@ fn a_server_trains_no_other_plan_than_it_agreed_to() {
 
 #[test]
 fn every_step_whose_process_ends_in_the_middle_is_done_once() {
-    let group = group(true);
+    let group = group(BY_CLIENT);
     for member in [OWNER, SERVER] {
         assert_eq!(once(&group, member).unwrap_err().class(), Class::Waiting);
     }
@@ -221,12 +231,12 @@ const MOMENTS: usize = 20;
 #[ignore = "minutes: owner and server killed at twenty moments each"]
 fn one_owner_and_a_server_killed_at_twenty_moments_each_end_with_the_model() {
     let undisturbed = Instant::now();
-    let other = group(true);
+    let other = group(BY_CLIENT);
     let members: Vec<Child> = (0..2).map(|member| other.spawn(member)).collect();
     members.into_iter().for_each(Group::done);
     let length = undisturbed.elapsed();
 
-    let group = group(true);
+    let group = group(BY_CLIENT);
     let mut running: Vec<Child> = (0..2).map(|member| group.spawn(member)).collect();
     for moment in 0..2 * MOMENTS {
         let member = moment % 2;
@@ -296,7 +306,7 @@ fn disturb(group: &Group, member: &Identity, number: usize) {
 
 #[test]
 fn a_stranger_on_the_board_delays_one_owner_s_model_and_no_more() {
-    let group = group(true);
+    let group = group(BY_CLIENT);
     let member = Identity::read(&group.own(OWNER).join("keys/party.key")).unwrap();
     let ended = |member: usize| match once(&group, member) {
         Ok(_) => true,
@@ -325,7 +335,7 @@ fn a_stranger_on_the_board_delays_one_owner_s_model_and_no_more() {
 
 #[test]
 fn a_second_group_on_the_board_is_another_session() {
-    let group = group(false);
+    let group = group(None);
     let own = |member: usize| group.own(member).join("card.json");
     let input = CreateInput {
         members: vec![
