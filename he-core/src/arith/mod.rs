@@ -36,4 +36,4 @@ pub use ntt::{NttTable, Scale};
 pub(crate) use order::{GROUP, transpose, transposed};
 pub use permutation::Permutation;
 pub use prime::{is_prime, ntt_primes};
-pub use simd::Buffer;
+pub use simd::{Buffer, release_unused};

@@ -7,6 +7,7 @@ mod long;
 mod long_paper;
 mod machine;
 mod mnist;
+mod openfhe;
 mod ops;
 mod owners;
 mod paper;

@@ -29,7 +29,7 @@ mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub use buffer::Buffer;
+pub use buffer::{Buffer, release_unused};
 pub(super) use dispatch::dispatch;
 #[cfg(test)]
 pub(super) use dispatch::{Level, run_available};

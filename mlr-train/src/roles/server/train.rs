@@ -1,19 +1,20 @@
 //! `train`: what the server runs. No type in here can hold a secret key.
 
+mod exchange;
 mod together;
+mod watch;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
-use he_core::circuits::Refresh;
-use he_core::circuits::bootstrap::{Bootstrap, CkksCrossing};
 use he_core::evaluator::{Ckks, CkksCt, CountedOp, Evaluator as _};
-use he_core::wire::{Hash, Lock};
+use he_core::wire::Lock;
 use velum_record::server::Trained;
 use velum_record::{Step, Subject};
 
+use self::exchange::Exchange;
 pub(crate) use self::together::require_together;
+use self::watch::Watch;
 use super::pace;
 use crate::artifacts::checkpoint::{self, Checkpoint};
 use crate::artifacts::dataset::Shards;
@@ -22,11 +23,10 @@ use crate::artifacts::progress::{self, Teller};
 use crate::artifacts::weights::{self, TrainedWith};
 use crate::artifacts::{PlanFile, evaluation_keys, kinds, record, refresh, secrets};
 use crate::files::{Outputs, Place};
-use crate::plan::Bootstrapping;
 use crate::plan::cost::Rates;
 use crate::roles::machine::{self, peak_rss_mb};
 use crate::roles::{Reporter, RunError, keep};
-use crate::server::{self, Observer, Progress, SourceError, State, TrainError};
+use crate::server::{self, State, TrainError};
 
 /// What [`train`] needs.
 #[derive(Clone, Debug)]
@@ -337,163 +337,5 @@ fn stopped(error: TrainError, checkpoint: &Checkpoint<'_>) -> RunError {
             .hint("train again with --resume to go on after the last whole iteration"),
         (true, false) => failure.hint("no iteration was whole yet: train again from the start"),
         (false, _) => failure,
-    }
-}
-
-/// The exchange with the client, or with the owners, where weights are refreshed.
-struct Exchange<'a> {
-    input: &'a TrainInput,
-    plan: &'a PlanFile,
-    eval: &'a Ckks,
-    checkpoint: &'a Checkpoint<'a>,
-    with: Option<TrainedWith>,
-}
-
-impl Exchange<'_> {
-    fn with(&self) -> Result<TrainedWith, RunError> {
-        self.with.ok_or_else(|| {
-            RunError::input("expected evaluation keys that name their key, found older ones")
-                .at(self.input.eval_keys.display().to_string())
-                .hint("a training that is refreshed needs keys of this version: run keygen again")
-        })
-    }
-
-    /// The state with the answer in it, if one was given. The checkpoint stays as it is until the next iteration is done: after a kill the same
-    /// request gets the same answer.
-    fn answered(
-        &self,
-        begun: Option<State<CkksCt>>,
-        reporter: &dyn Reporter,
-    ) -> Result<Option<State<CkksCt>>, RunError> {
-        if self.plan.plan.job().asks_others() {
-            self.with()?;
-        }
-        let Some(path) = &self.input.refreshed else {
-            return Ok(begun);
-        };
-        let job = self.plan.plan.job();
-        let Some(state) = begun else {
-            return Err(RunError::input(
-                "expected a training that waits for a refresh, found none",
-            )
-            .at(self.checkpoint.path().display().to_string())
-            .hint(
-                "--refreshed goes with --resume, beside the checkpoint of the training that asked",
-            ));
-        };
-        if !server::refresh::is_due(job, self.eval, &state) {
-            reporter.note("server: the checkpoint waits for no refresh; it goes on as it is");
-            return Ok(Some(state));
-        }
-        let (request, _) = self.request_of(state.clone())?;
-        let with = self.with()?;
-        let expected = refresh::Answered {
-            before: state.done + 1,
-            request,
-            key: with.key,
-        };
-        let anew = refresh::read_answer(path, self.plan, self.eval, &expected)?;
-        Ok(Some(server::refresh::refreshed(
-            job, self.eval, state, anew,
-        )?))
-    }
-
-    /// Writes the request of the state in the checkpoint, and says what to do with it.
-    fn ask(&self) -> RunError {
-        match self.request() {
-            Ok(error) | Err(error) => error,
-        }
-    }
-
-    /// The request of a state that waits, and its hash.
-    fn request_of(&self, state: State<CkksCt>) -> Result<(Hash, Vec<u8>), RunError> {
-        let state = server::refresh::asked(self.plan.plan.job(), self.eval, state)?;
-        refresh::request(self.plan, self.eval.context(), self.with()?, &state)
-    }
-
-    fn request(&self) -> Result<RunError, RunError> {
-        let state = self.checkpoint.read()?;
-        let (iteration, job) = (state.done, self.plan.plan.job());
-        let (_, bytes) = self.request_of(state)?;
-        let path = refresh::beside(&self.input.out);
-        refresh::write(&path, &bytes)?;
-        let (who, hint) = match job.asks_owners() {
-            true => (
-                "the owners",
-                "velum group run asks them; without a board their shares make the answer (docs/owners.md): train again with --resume --refreshed and it",
-            ),
-            false => (
-                "the client",
-                "send this file to the client, who runs velum refresh, and train again with --resume --refreshed and the answer",
-            ),
-        };
-        let all = job.iterations();
-        Ok(RunError::waiting(format!(
-            "iteration {iteration} of {all} is done, and the weights need a refresh by {who}"
-        ))
-        .at(path.display().to_string())
-        .hint(hint))
-    }
-
-    /// Removes what only an unfinished training needs.
-    fn finish(&self) {
-        self.checkpoint.remove();
-        let _ = std::fs::remove_file(refresh::beside(&self.input.out));
-    }
-}
-
-struct Watch<'a> {
-    reporter: &'a dyn Reporter,
-    checkpoint: &'a Checkpoint<'a>,
-    resumed_iterations: usize,
-    teller: Teller,
-    plan: &'a PlanFile,
-    eval: &'a Ckks,
-    eval_keys: &'a Path,
-}
-
-impl Watch<'_> {
-    /// The plan's bootstrapping with its keys.
-    fn bootstrapping(
-        &self,
-        bootstrapping: &Bootstrapping,
-    ) -> Result<Bootstrap<Ckks, CkksCrossing>, RunError> {
-        let keys = evaluation_keys::read_bootstrap(self.eval_keys, self.plan, bootstrapping)?;
-        let plan = bootstrapping.plan();
-        let way = CkksCrossing::new(plan.bridge(), keys)?;
-        Ok(Bootstrap::new(self.eval, way, plan)?)
-    }
-}
-
-impl Observer<Ckks> for Watch<'_> {
-    fn bootstrap(&self) -> Result<Option<Arc<dyn Refresh<Ckks>>>, SourceError> {
-        let Some(bootstrapping) = self.plan.plan.bootstrapping() else {
-            return Ok(None);
-        };
-        let way = self
-            .bootstrapping(bootstrapping)
-            .map_err(SourceError::new)?;
-        Ok(Some(Arc::new(way)))
-    }
-
-    fn iteration_done(&self, state: &State<CkksCt>) -> Result<(), SourceError> {
-        // The state that the run began with is on disk already.
-        if state.done > self.resumed_iterations {
-            self.checkpoint.write(state).map_err(SourceError::new)?;
-        }
-        Ok(())
-    }
-
-    fn progress(&self, progress: Progress) {
-        let what = format!(
-            "iteration {} of {}, {}",
-            progress.iteration, progress.iterations, progress.phase
-        );
-        self.reporter.advance(progress.key_products, &what);
-        self.teller.tell(&progress);
-    }
-
-    fn cancelled(&self) -> bool {
-        self.reporter.cancelled()
     }
 }

@@ -1,18 +1,18 @@
 //! Single operations: runs he-core's example `ops`, on request in turns with other libraries.
 
 mod callgrind;
-mod openfhe;
 mod pairs;
+mod served;
 mod table;
 mod tfhe_ntt;
 mod worker;
 
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use super::openfhe::OpenFhe;
 use crate::cargo;
 pub(super) use table::table;
 use worker::Worker;
@@ -36,7 +36,7 @@ pub(super) fn run(peers: bool) -> Result<Value> {
         let scratch = cargo::root().join("target/tmp");
         std::fs::create_dir_all(&scratch)
             .with_context(|| format!("cannot make {}", scratch.display()))?;
-        results["openfhe"] = with_openfhe(&scratch, &start)?;
+        results["openfhe"] = with_openfhe(&start)?;
         results["tfhe_ntt"] = or_say("tfhe-ntt", tfhe_ntt::run(&scratch));
         results["instructions"] = callgrind::run(&example)?.unwrap_or_else(|| {
             eprintln!("instructions are not counted: valgrind was not found");
@@ -47,15 +47,11 @@ pub(super) fn run(peers: bool) -> Result<Value> {
 }
 
 /// A peer that cannot be had is said so; one that can and fails is an error.
-fn with_openfhe(scratch: &Path, start: &dyn Fn() -> Result<Worker>) -> Result<Value> {
-    let why = match openfhe::OpenFhe::find(scratch) {
-        Ok(Some(peer)) => return pairs::openfhe(&peer, start),
-        Ok(None) => anyhow::anyhow!(
-            "its wheels need Python 3.10 or 3.12 with venv and pip; neither was found"
-        ),
-        Err(error) => error,
-    };
-    Ok(or_say("OpenFHE", Err(why)))
+fn with_openfhe(start: &dyn Fn() -> Result<Worker>) -> Result<Value> {
+    match OpenFhe::find() {
+        Ok(peer) => pairs::openfhe(&peer, start),
+        Err(why) => Ok(or_say("OpenFHE", Err(why))),
+    }
 }
 
 fn or_say(peer: &str, found: Result<Value>) -> Value {

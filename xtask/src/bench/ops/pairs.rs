@@ -3,7 +3,8 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::openfhe::OpenFhe;
+use super::super::openfhe::OpenFhe;
+use super::served;
 use super::worker::{Span, Worker, number};
 
 /// Rounds; a median is taken of each side and of the rounds' ratios.
@@ -38,7 +39,7 @@ pub(super) fn openfhe(peer: &OpenFhe, start_ours: &dyn Fn() -> Result<Worker>) -
     let mut build = Value::Null;
     for (log_n, limbs, special) in SETTINGS {
         eprintln!("OpenFHE and ours in turns: N = 2^{log_n}, {limbs} limbs");
-        let (mut theirs, found) = peer.start()?;
+        let (mut theirs, found) = served::start(peer)?;
         build = found;
         let their_shape = json!({"log_n": log_n, "limbs": limbs, "bits": 45, "dnum": 3});
         let about_theirs = theirs.ask(&json!({"setup": their_shape}))?;

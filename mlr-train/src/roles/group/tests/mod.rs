@@ -141,8 +141,8 @@ impl Group {
     }
 
     #[cfg(feature = "object-store")]
-    fn on(bucket: String, owners: usize, threshold: usize, goal: Goal) -> Self {
-        Self::begun(Some(bucket), owners, threshold, goal, Wishes::default())
+    fn on(bucket: String, owners: usize, threshold: usize, wishes: Wishes) -> Self {
+        Self::begun(Some(bucket), owners, threshold, Goal::Model, wishes)
     }
 
     fn wishing(owners: usize, threshold: usize, goal: Goal, wishes: Wishes) -> Self {

@@ -18,9 +18,9 @@ use crate::roles::group::create::Created;
 const OWNER: usize = 0;
 const SERVER: usize = 1;
 
-const BY_CLIENT: Option<Refresher> = Some(Refresher::Client);
+pub(super) const BY_CLIENT: Option<Refresher> = Some(Refresher::Client);
 
-fn wishes(refresher: Option<Refresher>) -> Wishes {
+pub(super) fn wishes(refresher: Option<Refresher>) -> Wishes {
     Wishes {
         refresh_every: refresher.map(|_| 1),
         refresher,
@@ -37,7 +37,7 @@ fn job(group: &Group) -> JobFolder {
 }
 
 /// The model that came is the clear twin of the plan, to the bits that it says are certain.
-fn require_twin(group: &Group) {
+pub(super) fn require_twin(group: &Group) {
     let read = |path: &Path| Model::read(path).unwrap();
     let model = read(&group.own(OWNER).join("model"));
     let twin = read(&job(group).private().join("twin"));
