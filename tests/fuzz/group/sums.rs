@@ -12,7 +12,7 @@ use mlr_train::group::message::{Draft, FileEntry};
 use mlr_train::group::seal::{self, Binding};
 use mlr_train::group::{Message, Step};
 use mlr_train::roles::Rows;
-use mlr_train::roles::group::plans::Plans;
+use mlr_train::roles::group::plans::{Making, Plans};
 use mlr_train::roles::group::run::{self, GroupRun};
 use mlr_train::roles::group::{GroupInput, USUAL_FRESH};
 
@@ -24,24 +24,7 @@ use super::{CLASSES, Group, memory};
 struct NoPlans;
 
 impl Plans for NoPlans {
-    fn make(
-        &self,
-        _: &Charter,
-        _: &Path,
-        _: &Path,
-        _: &Path,
-        _: &dyn Reporter,
-    ) -> Result<(), RunError> {
-        Err(RunError::input("expected no plan, found one"))
-    }
-
-    fn make_alone(
-        &self,
-        _: &Charter,
-        _: &Rows,
-        _: &JobFolder,
-        _: &dyn Reporter,
-    ) -> Result<(), RunError> {
+    fn make(&self, _: &Charter, _: Making<'_>, _: &dyn Reporter) -> Result<(), RunError> {
         Err(RunError::input("expected no plan, found one"))
     }
 

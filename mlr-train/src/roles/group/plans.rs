@@ -31,30 +31,37 @@ const LARGEST_MAP: u64 = (2 << 30) + (1 << 20);
 /// Columns' means of map and statistics differ by no more than their own size times this: both are sums of the same doubles.
 const TOLERANCE: f64 = 1e-6;
 
+/// What a plan is made of, and where it goes.
+#[derive(Clone, Copy, Debug)]
+pub enum Making<'a> {
+    /// Of the pooled statistics of several owners: files for the plan and the map that whitens, both new.
+    Pooled {
+        /// The statistics.
+        statistics: &'a Path,
+        /// The plan.
+        plan: &'a Path,
+        /// The map.
+        map: &'a Path,
+    },
+    /// Of one owner's rows, with what is private of it: plan, recipe and record in their places of the job's folder.
+    Alone {
+        /// The rows.
+        rows: &'a Rows,
+        /// The job's folder.
+        job: &'a JobFolder,
+    },
+}
+
 /// Where a group's plan comes from, and how it is read.
 pub trait Plans {
-    /// Makes the plan of pooled statistics: files for the plan and the map, both new.
+    /// Makes the plan that the charter means.
     ///
     /// # Errors
-    /// Statistics that nothing can be planned for; the system's.
+    /// Statistics or rows that nothing can be planned for; the system's.
     fn make(
         &self,
         charter: &Charter,
-        pooled: &Path,
-        plan: &Path,
-        map: &Path,
-        reporter: &dyn Reporter,
-    ) -> Result<(), RunError>;
-
-    /// Makes the plan of one owner's rows, with what is private of it: plan, recipe and record in their places of the job's folder.
-    ///
-    /// # Errors
-    /// Rows that nothing can be planned for; the system's.
-    fn make_alone(
-        &self,
-        charter: &Charter,
-        rows: &Rows,
-        job: &JobFolder,
+        of: Making<'_>,
         reporter: &dyn Reporter,
     ) -> Result<(), RunError>;
 
@@ -73,46 +80,34 @@ impl Plans for Searched {
     fn make(
         &self,
         charter: &Charter,
-        pooled: &Path,
-        plan: &Path,
-        map: &Path,
+        of: Making<'_>,
         reporter: &dyn Reporter,
     ) -> Result<(), RunError> {
-        let folder = JobFolder::new(files::parent(plan));
         let wishes = &charter.task().wishes;
-        let usual = PlanInput::usual(Rows::all(pooled), &folder)?;
-        let input = PlanInput {
-            from: PlanFor::Statistics {
-                pooled: pooled.to_owned(),
-                map: map.to_owned(),
-                data_bound: None,
+        let usual = match of {
+            Making::Alone { rows, job } => PlanInput::usual(rows.clone(), job)?,
+            Making::Pooled {
+                statistics,
+                plan,
+                map,
+            } => PlanInput {
+                from: PlanFor::Statistics {
+                    pooled: statistics.to_owned(),
+                    map: map.to_owned(),
+                    data_bound: None,
+                },
+                joint: Some(joint(charter)),
+                recipe_file: None,
+                out: plan.to_owned(),
+                ..PlanInput::usual(Rows::all(statistics), &JobFolder::new(files::parent(plan)))?
             },
-            joint: Some(joint(charter)),
-            recipe: recipe(wishes)?,
-            refresh: refreshes(wishes),
-            keep: wishes.keep,
-            lambda: wishes.lambda,
-            recipe_file: None,
-            out: plan.to_owned(),
-            ..usual
         };
-        plan::run(&input, reporter).map(|_| ())
-    }
-
-    fn make_alone(
-        &self,
-        charter: &Charter,
-        rows: &Rows,
-        job: &JobFolder,
-        reporter: &dyn Reporter,
-    ) -> Result<(), RunError> {
-        let wishes = &charter.task().wishes;
         let input = PlanInput {
             recipe: recipe(wishes)?,
             refresh: refreshes(wishes),
             keep: wishes.keep,
             lambda: wishes.lambda,
-            ..PlanInput::usual(rows.clone(), job)?
+            ..usual
         };
         plan::run(&input, reporter).map(|_| ())
     }
@@ -153,7 +148,12 @@ pub(super) fn make(own: &Statistics, turn: &Turn<'_>, plans: &dyn Plans) -> Resu
         folder.join(OWN_MAP),
     );
     pooled.write(&statistics)?;
-    plans.make(charter, &statistics, &plan, &map, turn.reporter)?;
+    let of = Making::Pooled {
+        statistics: &statistics,
+        plan: &plan,
+        map: &map,
+    };
+    plans.make(charter, of, turn.reporter)?;
     let clear = zeroize::Zeroizing::new(files::read_limited(&map, LARGEST_MAP)?);
     let binding = binding(turn, Step::Plan, turn.view.me);
     put(turn, MAP, &seal::seal(binding, &inside(charter), &clear)?)?;

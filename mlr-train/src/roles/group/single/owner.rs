@@ -18,7 +18,7 @@ use crate::roles::client::{
     refresh,
 };
 use crate::roles::group::payloads::{MODEL, RECEIVING, REQUEST, SUBMITTING, is_this, only, take};
-use crate::roles::group::plans::{PLAN, Plans};
+use crate::roles::group::plans::{Making, PLAN, Plans};
 use crate::roles::group::pooled;
 use crate::roles::group::terms::GroupInput;
 
@@ -90,7 +90,8 @@ pub(in crate::roles::group) fn require_places(
 pub(super) fn plan(input: &GroupInput, plans: &dyn Plans, turn: &Turn<'_>) -> Result<(), RunError> {
     take(turn, SUBMITTING, |_| free(&input.job))?;
     let charter = turn.view.charter;
-    plans.make_alone(charter, &rows(input)?, &input.job, turn.reporter)?;
+    let (rows, job) = (&rows(input)?, &input.job);
+    plans.make(charter, Making::Alone { rows, job }, turn.reporter)?;
     let out = turn.out.join(PLAN);
     fs::copy(input.job.plan(), &out).map_err(|error| RunError::io("write", &out, &error))?;
     Ok(())

@@ -21,7 +21,7 @@ use ndarray::Array2;
 
 use super::create::{self, CreateInput};
 use super::party::{self, PartyInput};
-use super::plans::{Plans, Searched, joint};
+use super::plans::{Making, Plans, Searched, joint};
 use super::run::{self, GroupRun};
 use super::{GroupInput, USUAL_FRESH};
 use crate::artifacts::folder::JobFolder;
@@ -31,6 +31,7 @@ use crate::client::Statistics;
 use crate::files;
 use crate::group::board::{self, Board, FolderBoard};
 use crate::group::charter::{Charter, Duty, Goal, Task, Wishes};
+use crate::job::Way;
 use crate::packing::Arrangement;
 use crate::plan::Plan;
 use crate::roles::Rows;
@@ -53,59 +54,59 @@ const PATIENCE: Duration = Duration::from_secs(300);
 struct Insecure;
 
 impl Insecure {
-    /// The map of pooled statistics, and the plan for it.
-    fn write(
-        charter: &Charter,
-        pooled: &Path,
-        plan: &Path,
-        map: &Path,
-        refreshed: bool,
-    ) -> Result<(), RunError> {
-        let pooled = Statistics::read(pooled)?;
-        let file = map_of(&pooled);
-        file.write(map)?;
-        let (rows, joint) = (pooled.owners(), joint(charter));
-        let planned = if refreshed {
-            refreshed_plan
-        } else {
-            small_plan
-        };
-        planned(rows, &file, joint, Arrangement::RowMajor).write(plan)
+    /// A plan that is refreshed in this way or not at all, with what belongs beside it.
+    fn plan(charter: &Charter, of: Making<'_>, way: Option<Way>) -> Result<(), RunError> {
+        match of {
+            Making::Pooled {
+                statistics,
+                plan,
+                map,
+            } => {
+                let pooled = Statistics::read(statistics)?;
+                let file = map_of(&pooled);
+                file.write(map)?;
+                let (rows, joint) = (pooled.owners(), joint(charter));
+                let planned = match way {
+                    Some(_) => refreshed_plan,
+                    None => small_plan,
+                };
+                planned(rows, &file, joint, Arrangement::RowMajor).write(plan)
+            }
+            Making::Alone { rows, job } => {
+                let plan = plan_of_one(rows.load()?.rows(), way);
+                for side in [job.client(), job.server()] {
+                    fs::create_dir_all(side)
+                        .map_err(|error| RunError::io("create", side, &error))?;
+                }
+                RecipeFile::new(plan.hash_hex(), DEFAULT_LAMBDA).write(&job.recipe())?;
+                plan.write(&job.plan())
+            }
+        }
     }
 }
 
 impl Plans for Insecure {
-    fn make(
-        &self,
-        charter: &Charter,
-        pooled: &Path,
-        plan: &Path,
-        map: &Path,
-        _: &dyn Reporter,
-    ) -> Result<(), RunError> {
-        let refreshed = charter.task().wishes.refresh_every.is_some();
-        Self::write(charter, pooled, plan, map, refreshed)
-    }
-
-    fn make_alone(
-        &self,
-        charter: &Charter,
-        rows: &Rows,
-        job: &JobFolder,
-        _: &dyn Reporter,
-    ) -> Result<(), RunError> {
+    fn make(&self, charter: &Charter, of: Making<'_>, _: &dyn Reporter) -> Result<(), RunError> {
         let wished = super::wished::refreshes(&charter.task().wishes);
-        let plan = plan_of_one(rows.load()?.rows(), wished.map(|refresh| refresh.way));
-        for side in [job.client(), job.server()] {
-            fs::create_dir_all(side).map_err(|error| RunError::io("create", side, &error))?;
-        }
-        RecipeFile::new(plan.hash_hex(), DEFAULT_LAMBDA).write(&job.recipe())?;
-        plan.write(&job.plan())
+        Self::plan(charter, of, wished.map(|refresh| refresh.way))
     }
 
     fn read(&self, plan: &Path) -> Result<PlanFile, RunError> {
         let bytes = files::read_limited(plan, 1 << 26)?;
         Ok(PlanFile::new(Plan::parse_insecure_test(&bytes)?))
+    }
+}
+
+/// An owner that plans with refreshes that the charter knows nothing of.
+struct Unwished;
+
+impl Plans for Unwished {
+    fn make(&self, charter: &Charter, of: Making<'_>, _: &dyn Reporter) -> Result<(), RunError> {
+        Insecure::plan(charter, of, Some(Way::Client))
+    }
+
+    fn read(&self, plan: &Path) -> Result<PlanFile, RunError> {
+        Insecure.read(plan)
     }
 }
 

@@ -129,36 +129,6 @@ fn status_says_whose_turn_a_refresh_is() {
     );
 }
 
-/// A first owner that plans for refreshes that the charter knows nothing of.
-struct Unwished;
-
-impl Plans for Unwished {
-    fn make(
-        &self,
-        charter: &Charter,
-        pooled: &Path,
-        plan: &Path,
-        map: &Path,
-        _: &dyn Reporter,
-    ) -> Result<(), RunError> {
-        Insecure::write(charter, pooled, plan, map, true)
-    }
-
-    fn make_alone(
-        &self,
-        charter: &Charter,
-        rows: &Rows,
-        job: &JobFolder,
-        reporter: &dyn Reporter,
-    ) -> Result<(), RunError> {
-        Insecure.make_alone(charter, rows, job, reporter)
-    }
-
-    fn read(&self, plan: &Path) -> Result<PlanFile, RunError> {
-        Insecure.read(plan)
-    }
-}
-
 #[test]
 fn a_plan_with_refreshes_that_nobody_agreed_to_is_refused_by_its_maker_s_name() {
     let group = Group::new(2, 2, Goal::Model);
@@ -199,10 +169,13 @@ fn a_plan_that_is_searched_has_what_the_charter_wishes() {
     }
     let at = |name: &str| group.place.path().join(name);
     pooled.unwrap().write(&at("pooled")).unwrap();
-    let (pooled, plan, map) = (at("pooled"), at("plan.json"), at("map.safetensors"));
-    Searched
-        .make(&charter, &pooled, &plan, &map, &Silent)
-        .unwrap();
+    let (statistics, plan, map) = (at("pooled"), at("plan.json"), at("map.safetensors"));
+    let of = Making::Pooled {
+        statistics: &statistics,
+        plan: &plan,
+        map: &map,
+    };
+    Searched.make(&charter, of, &Silent).unwrap();
     let plan = Searched.read(&plan).unwrap().plan;
     let program = plan.job().program();
     assert_eq!(program.schedule, [4.0, 4.0, 3.5]);

@@ -9,35 +9,11 @@ use crate::group::{Identity, Message, Refusal, Step};
 use crate::plan::PlanError;
 use crate::roles::group::status::{self, Status};
 
-/// Plans that cannot be made, or that nobody agreed to.
-#[derive(Clone, Copy)]
-enum Poor {
-    Impossible,
-    Unwished,
-}
+/// Plans that cannot be made.
+struct Impossible;
 
-impl Plans for Poor {
-    fn make(
-        &self,
-        charter: &Charter,
-        pooled: &Path,
-        plan: &Path,
-        map: &Path,
-        _: &dyn Reporter,
-    ) -> Result<(), RunError> {
-        match self {
-            Self::Impossible => Err(PlanError::NoRefresh { iterations: 2 }.into()),
-            Self::Unwished => Insecure::write(charter, pooled, plan, map, true),
-        }
-    }
-
-    fn make_alone(
-        &self,
-        _: &Charter,
-        _: &Rows,
-        _: &JobFolder,
-        _: &dyn Reporter,
-    ) -> Result<(), RunError> {
+impl Plans for Impossible {
+    fn make(&self, _: &Charter, _: Making<'_>, _: &dyn Reporter) -> Result<(), RunError> {
         Err(PlanError::NoRefresh { iterations: 2 }.into())
     }
 
@@ -52,11 +28,11 @@ fn look(group: &Group) -> Status {
 }
 
 /// Acts for all members with these plans of the first, until somebody is refused something; who, and what it says.
-fn until_refused(group: &Group, members: usize, plans: Poor) -> (usize, RunError) {
+fn until_refused(group: &Group, members: usize, plans: &dyn Plans) -> (usize, RunError) {
     for _ in 0..10 {
         for member in 0..members {
             let ended = match member {
-                0 => once_with(group, member, &plans, &Silent),
+                0 => once_with(group, member, plans, &Silent),
                 _ => once(group, member),
             };
             match ended {
@@ -71,11 +47,11 @@ fn until_refused(group: &Group, members: usize, plans: Poor) -> (usize, RunError
 #[test]
 fn a_plan_that_is_impossible_ends_everybody_s_run_and_all_go_on_when_it_is_mended() {
     let group = Group::new(2, 2, Goal::Model);
-    let (member, own) = until_refused(&group, 3, Poor::Impossible);
+    let (member, own) = until_refused(&group, 3, &Impossible);
     assert_eq!(member, 0);
     let reason = own.to_string();
     // Once more it fails alike, and says nothing new.
-    let again = once_with(&group, 0, &Poor::Impossible, &Silent).unwrap_err();
+    let again = once_with(&group, 0, &Impossible, &Silent).unwrap_err();
     assert_eq!(again.to_string(), reason);
     for member in [1, 2] {
         let error = once(&group, member).unwrap_err();
@@ -111,7 +87,7 @@ fn a_plan_that_is_impossible_ends_everybody_s_run_and_all_go_on_when_it_is_mende
 fn a_plan_that_a_member_refuses_is_known_to_all_with_the_reason() {
     let group = Group::new(2, 2, Goal::Model);
     // The first owner accepts what it has made itself as little as the others do.
-    let (member, own) = until_refused(&group, 3, Poor::Unwished);
+    let (member, own) = until_refused(&group, 3, &Unwished);
     assert_eq!(own.class(), Class::Verification);
     for other in (0..3).filter(|other| *other != member) {
         let error = once(&group, other).unwrap_err();
@@ -169,7 +145,7 @@ fn whoever_refuses_out_of_malice_delays_and_no_more() {
 fn of_one_owner_the_server_learns_that_it_refuses_and_not_what_it_decrypted() {
     let group = Group::new(1, 1, Goal::Model);
     for member in [0, 1, 0] {
-        let _waits = once_with(&group, member, &Poor::Impossible, &Silent);
+        let _waits = once_with(&group, member, &Impossible, &Silent);
     }
     let error = once(&group, 1).unwrap_err().to_string();
     assert!(error.contains("no refresh falls into"), "{error}");

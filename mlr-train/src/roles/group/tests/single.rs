@@ -11,7 +11,6 @@ use crate::group::board::{Name, Sort};
 use crate::group::charter::Refresher;
 use crate::group::message::Draft;
 use crate::group::{Identity, Message, Step};
-use crate::job::Way;
 use crate::model::Model;
 use crate::roles::group::create::Created;
 
@@ -134,38 +133,6 @@ fn a_folder_with_another_job_is_refused_before_anything_is_said() {
     let board = FolderBoard::open(&group.board()).unwrap();
     let said = super::super::status::run(&board, None).unwrap().steps;
     assert!(said.is_empty(), "{said:?}");
-}
-
-/// An owner that plans with refreshes that the charter knows nothing of.
-struct Unwished;
-
-impl Plans for Unwished {
-    fn make(
-        &self,
-        _: &Charter,
-        _: &Path,
-        _: &Path,
-        _: &Path,
-        _: &dyn Reporter,
-    ) -> Result<(), RunError> {
-        Err(RunError::input("expected one owner"))
-    }
-
-    fn make_alone(
-        &self,
-        _: &Charter,
-        rows: &Rows,
-        job: &JobFolder,
-        _: &dyn Reporter,
-    ) -> Result<(), RunError> {
-        let plan = plan_of_one(rows.load()?.rows(), Some(Way::Client));
-        fs::create_dir_all(job.server()).unwrap();
-        plan.write(&job.plan())
-    }
-
-    fn read(&self, plan: &Path) -> Result<PlanFile, RunError> {
-        Insecure.read(plan)
-    }
 }
 
 #[test]
