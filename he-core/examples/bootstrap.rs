@@ -50,7 +50,7 @@ impl Bench {
     fn new(plan: Arc<BootstrapPlan>) -> Fallible<Self> {
         let bridge = plan.bridge();
         let key = Arc::new(SecretKey::generate(bridge.small())?);
-        let small = Ckks::new(key.evaluation_keys(plan.keys())?)?;
+        let small = Ckks::new(key.evaluation_keys_at(plan.keys())?)?;
         let way = CkksCrossing::new(bridge, key.bridge_keys(bridge, plan.large_keys())?)?;
         Ok(Self {
             boot: Bootstrap::new(&small, way, &plan)?,

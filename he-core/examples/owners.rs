@@ -17,6 +17,9 @@ use num_complex::Complex64;
 /// What proofs are bound to besides the session: a hash of a plan and, of uploads, of all ciphertexts.
 const LABEL: [u8; 32] = [1; 32];
 
+/// Level of the rows, and so of the product that is relinearised.
+const TOP: usize = 2;
+
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     // N = 2^13 and 208 of the 214 bits that 128-bit security allows there.
     let params = Params::new(ParamsLiteral {
@@ -34,18 +37,18 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let secrets = secrets.collect::<Result<Vec<_>, _>>()?;
     let (mut public, mut first) = (Vec::new(), Vec::new());
     for secret in &secrets {
-        let shares = [secret.public_key_share()?, secret.relinearisation_one()?];
+        let shares = [secret.public_key_share()?, secret.relinearisation_one(TOP)?];
         let commitment = Commitment::to(&session, secret.party(), &shares);
-        let proved = proof::prove_first(secret, &LABEL)?;
+        let proved = proof::prove_first(secret, TOP, &LABEL)?;
         // What every other party checks.
         commitment.check(&session, secret.party(), &shares)?;
         let [a, b] = shares;
-        proof::verify_first(&session, secret.party(), [&a, &b], &LABEL, &proved)?;
+        proof::verify_first(&session, secret.party(), TOP, [&a, &b], &LABEL, &proved)?;
         public.push(a);
         first.push(b);
     }
     let key = Arc::new(JointPublicKey::from_shares(&session, &public)?);
-    let sum = RelinearisationSum::of(&session, &first)?;
+    let sum = RelinearisationSum::of(&session, TOP, &first)?;
     let second = secrets.iter().map(|s| s.relinearisation_two(&sum));
     let second = second.collect::<Result<Vec<_>, _>>()?;
     let mut keys = EvaluationKeys::new(&context);
@@ -57,7 +60,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
 
     // Two owners upload rows under secrets of their own, with proved switching keys; the server verifies and only then has ciphertexts.
     let at = Placement {
-        level: Level(2),
+        level: Level(TOP),
         scale: 2f64.powi(36),
     };
     let values =

@@ -53,9 +53,16 @@ fn slots(context: &Context) -> Vec<Complex64> {
         .collect()
 }
 
+/// Formats of which a file is: evaluation keys have had one more version than the others.
 fn data(name: &str) -> PathBuf {
+    let keys = ["relinearisation.key", "rotation-1.key"];
+    data_of(if keys.contains(&name) { "v3" } else { "v2" }, name)
+}
+
+fn data_of(version: &str, name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data/v2")
+        .join("tests/data")
+        .join(version)
         .join(name)
 }
 
@@ -224,7 +231,7 @@ fn assert_slots(what: &str, decryptor: &SecretKeyDecryptor, ct: &CkksCt, expecte
 }
 
 #[test]
-fn files_of_version_2_open_for_ever() {
+fn files_of_the_newest_versions_open_for_ever() {
     let context = insecure_context();
     let key = stored_key(&context);
     let decryptor = SecretKeyDecryptor::new(Arc::clone(&key)).unwrap();
@@ -246,7 +253,9 @@ fn files_of_version_2_open_for_ever() {
             .unwrap();
     }
     let eval = Ckks::new(keys).unwrap();
-    let rotated = eval.rotate(&seeded, 1).unwrap();
+    let low = eval.drop_level(&seeded, Level(0)).unwrap();
+    let rotated = eval.rotate(&low, 1).unwrap();
+    assert!(eval.rotate(&seeded, 1).is_err(), "a key of level 0");
     let expected: Vec<_> = (0..x.len()).map(|i| x[(i + 1) % x.len()]).collect();
     assert_slots("rotation", &decryptor, &rotated, &expected);
     let product = eval.mul(&seeded, &full).unwrap();
@@ -255,13 +264,21 @@ fn files_of_version_2_open_for_ever() {
 }
 
 #[test]
-fn files_of_version_1_are_refused_with_a_hint() {
+fn files_of_older_versions_are_refused_with_a_hint() {
     let context = insecure_context();
-    let check = |error: he_core::wire::WireError| {
-        assert!(error.to_string().ends_with("found 1"), "{error}");
+    let check_of = |version: u16, error: he_core::wire::WireError| {
+        let found = format!("found {version}");
+        assert!(error.to_string().ends_with(&found), "{error}");
         let hint = error.hint().unwrap();
         assert!(hint.starts_with("make the file again"), "{hint}");
     };
+    let check = |error| check_of(1, error);
+    // As they were written, before keys had levels.
+    for name in ["relinearisation.key", "rotation-1.key"] {
+        let key = std::fs::read(data_of("v2", name)).unwrap();
+        let read = read_switching_key(&*key, "old", None, &context, None);
+        check_of(2, read.unwrap_err());
+    }
     let old = |name| {
         let mut bytes = std::fs::read(data(name)).unwrap();
         bytes[10..12].copy_from_slice(&1u16.to_le_bytes());
@@ -283,7 +300,7 @@ fn files_of_version_1_are_refused_with_a_hint() {
 }
 
 /// Writes `tests/data` for a format version that is new, when `VELUM_WRITE_FORMAT_FILES` is set.
-/// Files of released versions are never written again: this refuses to replace any.
+/// Files of released versions are never written again: this replaces none. Where a version begins, [`data`] names its directory.
 #[test]
 fn write_the_files_of_a_new_version() {
     if std::env::var_os("VELUM_WRITE_FORMAT_FILES").is_none() {
@@ -293,10 +310,13 @@ fn write_the_files_of_a_new_version() {
     let context = insecure_context();
     let key = Arc::new(SecretKey::from_seed(&context, Zeroizing::new(SEED)).unwrap());
     let save = |name: &str, bytes: &[u8]| {
-        assert!(!data(name).exists(), "{name} is there already");
+        if data(name).exists() {
+            println!("{name} is there already");
+            return;
+        }
+        std::fs::create_dir_all(data(name).parent().unwrap()).unwrap();
         std::fs::write(data(name), bytes).unwrap();
     };
-    std::fs::create_dir_all(data("")).unwrap();
     let (public, bytes) = write_public_key(vec![], "none", &key.public_key().unwrap()).unwrap();
     save("public.key", &bytes);
     let text = SecretKeyFile {
@@ -315,7 +335,9 @@ fn write_the_files_of_a_new_version() {
         .into_iter()
         .zip(names)
     {
-        let key = key.switching_key(id).unwrap();
+        // The rotation is of level 0 alone: a digit of one prime of the two.
+        let level = usize::from(id == KeyId::Relinearisation);
+        let key = key.switching_key_at(id, level).unwrap();
         save(
             name,
             &write_switching_key(vec![], "none", &context, &key)

@@ -60,7 +60,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let plan = Plan::search(&request.ok_or("no request")?)?;
     let context = Context::new(Arc::clone(plan.params()))?;
     let secret = Arc::new(SecretKey::generate(&context)?);
-    let keys = || secret.evaluation_keys(&plan.estimate().keys);
+    let keys = || secret.evaluation_keys_at(plan.key_levels());
     let encryptor = SecretKeyEncryptor::new(Arc::clone(&secret))?;
     let uploads = Uploads::new(plan.job(), rows.view(), set.labels())?;
     let uploads: MemorySource<Ct> = uploads

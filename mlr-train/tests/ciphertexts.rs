@@ -77,7 +77,7 @@ fn run(
 
     let context = Context::new(Arc::clone(plan.params())).unwrap();
     let secret = Arc::new(SecretKey::generate(&context).unwrap());
-    let keys = secret.evaluation_keys(&plan.estimate().keys).unwrap();
+    let keys = secret.evaluation_keys_at(plan.key_levels()).unwrap();
     let encryptor = SecretKeyEncryptor::new(Arc::clone(&secret)).unwrap();
     let uploads = Uploads::new(plan.job(), rows.view(), set.labels()).unwrap();
     let encrypted: Result<MemorySource<_>, _> = uploads.encrypt_all::<Ckks>(&encryptor).collect();

@@ -37,7 +37,7 @@ fn labels_of_a_thousand_rows_come_through_the_ciphertexts() {
         let context = Context::new(Arc::clone(plan.params())).unwrap();
         let key = Arc::new(SecretKey::generate(&context).unwrap());
         let encryptor = SecretKeyEncryptor::new(Arc::clone(&key)).unwrap();
-        let eval = Ckks::new(key.evaluation_keys(&said.keys).unwrap()).unwrap();
+        let eval = Ckks::new(key.evaluation_keys_at(plan.key_levels()).unwrap()).unwrap();
         let query = Query::new(job, test.features().view()).unwrap();
         let rows: Vec<_> = query
             .places()

@@ -46,7 +46,8 @@ impl Session {
         let bytes = std::fs::read(share_of(&self.own(0, "second"))).unwrap();
         let (session, party) = (self.setting.session(), self.setting.party(0).unwrap());
         let (source, item) = (Source::of("share", &bytes), KeyItem::RelinearisationTwo);
-        wire::read_key_share(source, session, party, item).is_ok()
+        let level = self.setting.plan().keys().relinearise.unwrap();
+        wire::read_key_share(source, session, party, item, level).is_ok()
     }
 
     fn reads_upload(&self) -> bool {

@@ -68,7 +68,7 @@ pub(crate) fn targets() -> Vec<Target> {
     };
     let encrypted = Query::new(job, rows.view()).unwrap();
     predict::write_query(&query, under, &note, &encrypted, &encryptor, &Silent).unwrap();
-    let eval = key.evaluation_keys(&plan.plan.forecast().keys).unwrap();
+    let eval = key.evaluation_keys_at(plan.plan.key_levels()).unwrap();
     let eval = Ckks::new(eval).unwrap();
     let most = encrypted.places().count() as u64;
     let (mut file, hash) = predict::read_query_head(&query, &plan, &context).unwrap();

@@ -261,7 +261,7 @@ impl Small {
             .encrypt_all::<Ckks>(&encryptor)
             .map(Result::unwrap)
             .collect();
-        let eval = Ckks::new(self.key.evaluation_keys(self.plan.keys()).unwrap()).unwrap();
+        let eval = Ckks::new(self.key.evaluation_keys_at(self.plan.keys()).unwrap()).unwrap();
         let keep = Keep(self.checkpoint(&self.plan, &out));
         let trained = train(job, &eval, &source, &keep).unwrap();
         weights::write(&out, &self.plan, &self.context, None, &trained).unwrap();

@@ -230,7 +230,7 @@ fn waiting(plan: &PlanFile, key: &SecretKey, encryptor: &SecretKeyEncryptor) -> 
         .encrypt_all::<Ckks>(encryptor)
         .map(Result::unwrap)
         .collect();
-    let eval = Ckks::new(key.evaluation_keys(plan.keys()).unwrap()).unwrap();
+    let eval = Ckks::new(key.evaluation_keys_at(plan.keys()).unwrap()).unwrap();
     let keep = Keep::default();
     let waits = train(job, &eval, &source, &keep);
     assert!(

@@ -86,9 +86,9 @@ fn switching_key(context: &Arc<Context>, key: &SecretKey) -> Target {
     let keys = key_set(context.params());
     let seeds = KeyId::all_of(&keys, context.params().log_n())
         .into_iter()
-        .take(2)
-        .map(|id| {
-            let made = key.switching_key(id).unwrap();
+        .zip([1, context.params().max_level()])
+        .map(|(id, level)| {
+            let made = key.switching_key_at(id, level).unwrap();
             wire::write_switching_key(Vec::new(), "seed", context, &made)
                 .unwrap()
                 .1

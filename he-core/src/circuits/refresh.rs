@@ -1,7 +1,7 @@
 //! Giving a ciphertext levels again.
 
 use crate::evaluator::{EvalError, Evaluator, Level, Placement};
-use crate::params::KeySet;
+use crate::params::KeyLevels;
 
 /// A way to give ciphertexts levels again: a bootstrapping, or a protocol with whoever holds keys.
 ///
@@ -14,8 +14,8 @@ pub trait Refresh<E: Evaluator>: Sync {
     /// Level and scale of what comes out.
     fn output(&self) -> Placement;
 
-    /// Evaluation keys that it needs.
-    fn keys(&self) -> KeySet;
+    /// Evaluation keys that it needs, with their levels.
+    fn keys(&self) -> KeyLevels;
 
     /// No slot may exceed this in absolute value.
     fn bound(&self) -> f64;

@@ -217,3 +217,15 @@ pub fn run_without_keys<E: Evaluator, S: Encryptor<E>>(
 ) -> Result<(), ConformanceError> {
     refusals::without_keys(&mut Harness::new(evaluator, encryptor, None)?)
 }
+
+/// Every operation that needs a key must be refused by an implementation whose keys, those of [`key_set`], are of one level less than the chain's highest, and be done
+/// a level below.
+///
+/// # Errors
+/// The first operation that is not refused for the level of its key, or is refused below.
+pub fn run_with_lower_keys<E: Evaluator, S: Encryptor<E>>(
+    evaluator: &E,
+    encryptor: &S,
+) -> Result<(), ConformanceError> {
+    refusals::with_lower_keys(&mut Harness::new(evaluator, encryptor, None)?)
+}

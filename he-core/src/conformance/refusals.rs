@@ -26,7 +26,7 @@ macro_rules! refuse {
 
 mod keys;
 
-pub(super) use keys::without_keys;
+pub(super) use keys::{with_lower_keys, without_keys};
 
 /// All refusals that metadata suffice for, and that the operands survive them.
 pub(super) fn all<E: Evaluator, S: Encryptor<E>>(h: &mut Harness<'_, E, S>) -> Outcome {

@@ -88,8 +88,8 @@ impl Backend for ClearBackend {
         data.len() == self.params.slots()
     }
 
-    fn key(&self, _need: Need) -> Option<()> {
-        Some(())
+    fn key(&self, _need: Need, _level: Level) -> Result<(), Refusal> {
+        Ok(())
     }
 
     fn largest(&self, data: &Slots) -> Option<f64> {

@@ -86,6 +86,18 @@ pub enum Refusal {
         /// Rotation, conjugation or relinearisation.
         wanted: String,
     },
+    /// A key of a lower level than what it is to switch.
+    #[error(
+        "the key for {wanted} switches at level {available} or below, the ciphertext has level {needed}"
+    )]
+    KeyLevel {
+        /// Rotation, conjugation or relinearisation.
+        wanted: String,
+        /// Level of the operand.
+        needed: Level,
+        /// Level of the key.
+        available: Level,
+    },
     /// An operation on nothing: an empty sum.
     #[error("an empty sum has no level")]
     Empty,

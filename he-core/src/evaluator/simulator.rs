@@ -6,7 +6,7 @@ use num_complex::Complex64;
 
 use super::engine::{Backend, Ct, Engine, Need, Plain, PlainTerm, Rotation};
 use super::{EvalError, Evaluator as _, Level, Placement, Refusal};
-use crate::params::{KeySet, Params};
+use crate::params::{KeyLevels, KeySet, Params};
 
 /// Runs a computation on metadata alone.
 pub type Simulator = Engine<SimulatorBackend>;
@@ -18,7 +18,7 @@ pub type SimulatedCt = Ct<()>;
 #[derive(Debug)]
 pub struct SimulatorBackend {
     params: Arc<Params>,
-    keys: Mutex<KeySet>,
+    keys: Mutex<KeyLevels>,
 }
 
 impl Simulator {
@@ -50,12 +50,17 @@ impl Simulator {
 
     /// The keys that the computation so far needs.
     pub fn key_set(&self) -> KeySet {
+        self.backend.keys().set()
+    }
+
+    /// The same with the highest level at which each was asked for.
+    pub fn key_levels(&self) -> KeyLevels {
         self.backend.keys().clone()
     }
 }
 
 impl SimulatorBackend {
-    fn keys(&self) -> MutexGuard<'_, KeySet> {
+    fn keys(&self) -> MutexGuard<'_, KeyLevels> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -76,16 +81,14 @@ impl Backend for SimulatorBackend {
         true
     }
 
-    fn key(&self, need: Need) -> Option<()> {
+    fn key(&self, need: Need, level: Level) -> Result<(), Refusal> {
         let mut keys = self.keys();
         match need {
-            Need::Relinearise => keys.relinearise = true,
-            Need::Conjugate => keys.conjugate = true,
-            Need::Rotate(k) => {
-                keys.rotations.insert(k);
-            }
+            Need::Relinearise => keys.relinearise = keys.relinearise.max(Some(level.0)),
+            Need::Conjugate => keys.conjugate = keys.conjugate.max(Some(level.0)),
+            Need::Rotate(k) => keys.rotate(k, level.0),
         }
-        Some(())
+        Ok(())
     }
 
     fn plain(&self, _slots: impl FnOnce() -> Vec<Complex64>) {}

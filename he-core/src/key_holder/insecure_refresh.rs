@@ -5,7 +5,7 @@ use num_complex::Complex64;
 use super::{Decryptor, Encryptor};
 use crate::circuits::Refresh;
 use crate::evaluator::{EvalError, Evaluator, Level, Op, Placement, Refusal};
-use crate::params::KeySet;
+use crate::params::KeyLevels;
 
 /// Standard errors that a refreshed slot may be beyond the bound of its values.
 const SIGMAS: f64 = 16.0;
@@ -67,8 +67,8 @@ where
         self.output
     }
 
-    fn keys(&self) -> KeySet {
-        KeySet::default()
+    fn keys(&self) -> KeyLevels {
+        KeyLevels::default()
     }
 
     fn bound(&self) -> f64 {

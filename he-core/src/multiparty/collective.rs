@@ -8,7 +8,7 @@ use crate::circuits::Refresh;
 use crate::evaluator::{
     Ckks, CkksCt, EvalError, Evaluator, Level, Meta, Op, Placement, Refusal, scales_match,
 };
-use crate::params::KeySet;
+use crate::params::KeyLevels;
 use crate::rlwe::RlweError;
 
 /// Standard deviations that the noise of a coefficient may have, as in [`super::Smudging`].
@@ -102,8 +102,8 @@ impl<X: RefreshExchange> Refresh<Ckks> for CollectiveRefresh<X> {
         self.output
     }
 
-    fn keys(&self) -> KeySet {
-        KeySet::default()
+    fn keys(&self) -> KeyLevels {
+        KeyLevels::default()
     }
 
     fn bound(&self) -> f64 {

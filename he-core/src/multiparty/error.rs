@@ -51,6 +51,18 @@ pub enum MultipartyError {
         /// Key that the share is of.
         found: KeyItem,
     },
+    /// A share of a key at another level.
+    #[error("a share of {party} of {item}: expected level {expected}, found {found}")]
+    Level {
+        /// Who sent it.
+        party: PartyId,
+        /// Of which key.
+        item: KeyItem,
+        /// Level of the key that is made.
+        expected: usize,
+        /// Level of the share.
+        found: usize,
+    },
     /// Fewer or more parts than the protocol has.
     #[error("{what} of {party}: expected {expected} parts, found {found}")]
     Parts {

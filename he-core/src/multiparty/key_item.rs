@@ -41,9 +41,12 @@ impl KeyItem {
         }
     }
 
-    /// Polynomials of a share, each over all primes.
-    pub fn parts(self, params: &Params) -> usize {
-        let digits = params.digits(params.max_level()).count();
+    /// Polynomials of a share of this key at a level, each over the primes of the level and the special ones. The public key is of the highest level alone.
+    ///
+    /// # Panics
+    /// If the chain has no such level.
+    pub fn parts(self, params: &Params, level: usize) -> usize {
+        let digits = params.digits(level).count();
         match self {
             Self::PublicKey => 1,
             Self::RelinearisationOne => 2 * digits,

@@ -25,7 +25,8 @@ impl JointPublicKey {
         session: &Arc<Session>,
         shares: &[KeyShare],
     ) -> Result<Self, MultipartyError> {
-        let b = sum(session, KeyItem::PublicKey, shares)?.pop();
+        let level = session.context().params().max_level();
+        let b = sum(session, KeyItem::PublicKey, level, shares)?.pop();
         Self::from_sum(session, b.ok_or(MultipartyError::NotJoint)?)
     }
 
@@ -72,17 +73,18 @@ impl JointPublicKey {
     }
 }
 
-/// The group's key of X -> X^g: the sum of the shares, its `a` halves the seed of the common random string.
+/// The group's key of X -> X^g at a level: the sum of the shares, its `a` halves the seed of the common random string.
 ///
 /// # Errors
-/// [`MultipartyError::Item`], [`MultipartyError::Missing`], [`MultipartyError::Repeated`].
+/// [`MultipartyError::Item`], [`MultipartyError::Level`], [`MultipartyError::Missing`], [`MultipartyError::Repeated`].
 pub fn galois_key(
     session: &Session,
     g: GaloisElement,
+    level: usize,
     shares: &[KeyShare],
 ) -> Result<SwitchingKey, MultipartyError> {
     let item = KeyItem::Galois(g);
-    let b = sum(session, item, shares)?;
+    let b = sum(session, item, level, shares)?;
     let seed = session.common(item);
     let context = session.context();
     Ok(SwitchingKey::from_seeded(

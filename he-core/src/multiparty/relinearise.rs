@@ -31,18 +31,32 @@ pub struct RelinearisationSum {
 }
 
 impl RelinearisationSum {
-    /// Of all parties' shares, whose commitments and proofs have been checked.
+    /// Of all parties' shares for a key of this level, whose commitments and proofs have been checked.
     ///
     /// # Errors
-    /// [`MultipartyError::Item`], [`MultipartyError::Missing`], [`MultipartyError::Repeated`].
-    pub fn of(session: &Session, shares: &[KeyShare]) -> Result<Self, MultipartyError> {
-        let parts = sum(session, KeyItem::RelinearisationOne, shares)?;
+    /// [`MultipartyError::Item`], [`MultipartyError::Level`], [`MultipartyError::Missing`], [`MultipartyError::Repeated`].
+    pub fn of(
+        session: &Session,
+        level: usize,
+        shares: &[KeyShare],
+    ) -> Result<Self, MultipartyError> {
+        let parts = sum(session, KeyItem::RelinearisationOne, level, shares)?;
         let mut hash = session.hasher(SUM_CONTEXT);
         parts.iter().for_each(|part| absorb(&mut hash, part));
         Ok(Self {
             digest: *hash.finalize().as_bytes(),
             parts,
         })
+    }
+
+    /// The level of the key that is made.
+    pub fn level(&self) -> usize {
+        self.parts.first().map_or(0, Poly::level)
+    }
+
+    /// Digits of that level.
+    pub(super) fn digits(&self) -> usize {
+        self.parts.len() / 2
     }
 
     /// h_0 of digit `d`.
@@ -61,16 +75,16 @@ impl RelinearisationSum {
     }
 }
 
-/// The relinearisation key of the group from the sums of the first round and the shares of the second.
+/// The relinearisation key of the group from the sums of the first round and the shares of the second, at the level of the sums.
 ///
 /// # Errors
-/// [`MultipartyError::Item`], [`MultipartyError::Missing`], [`MultipartyError::Repeated`].
+/// [`MultipartyError::Item`], [`MultipartyError::Level`], [`MultipartyError::Missing`], [`MultipartyError::Repeated`].
 pub fn relinearisation_key(
     session: &Session,
     first: &RelinearisationSum,
     second: &[KeyShare],
 ) -> Result<SwitchingKey, MultipartyError> {
-    let b = sum(session, KeyItem::RelinearisationTwo, second)?;
+    let b = sum(session, KeyItem::RelinearisationTwo, first.level(), second)?;
     let a = first.parts.iter().skip(1).step_by(2).cloned().collect();
     let id = KeyId::Relinearisation;
     Ok(SwitchingKey::from_halves(session.context(), id, b, a)?)

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::stream::{Kind, Use};
 use super::{KeyItem, KeyShare, MultipartyError, PartyId, RelinearisationSum, Session};
 use crate::ring::{GaloisElement, Ntt, Poly, binomial, ternary};
-use crate::rlwe::{SecretPoly, gadget, os_seed};
+use crate::rlwe::{KeyId, SecretPoly, gadget, os_seed};
 
 /// Small secret numbers, wiped when dropped.
 pub(super) type Small = Zeroizing<Vec<i64>>;
@@ -113,29 +113,35 @@ impl PartySecret {
         Zeroizing::new(binomial(self.session.context().params().n(), &mut rng))
     }
 
-    /// Small numbers as a polynomial over all primes.
-    pub(super) fn small_poly(&self, small: &Small) -> Result<SecretPoly, MultipartyError> {
+    /// Small numbers as a polynomial over the primes of a level and the special ones.
+    fn small_poly(&self, level: usize, small: &Small) -> Result<SecretPoly, MultipartyError> {
         let context = self.session.context();
-        let (ring, basis) = (context.ring(), context.key_basis());
+        let (ring, basis) = (context.ring(), context.key_basis_at(level));
         Ok(SecretPoly::from_small(ring, basis, small.to_vec())?)
     }
 
-    /// `e - a t`.
+    /// `e - a t`, all over `a`'s primes.
     fn hide(&self, a: &Poly<Ntt>, t: &Poly<Ntt>, e: Use) -> Result<Poly<Ntt>, MultipartyError> {
         let mut out = a.mul(t);
         out.negate();
-        out.add_assign(&*self.small_poly(&self.error(e))?);
+        out.add_assign(&*self.small_poly(a.level(), &self.error(e))?);
         Ok(out)
     }
 
-    /// `P g_d t` of digit `d`.
+    /// `P g_d t` of digit `d`, over `t`'s primes.
     fn gadget_times(&self, t: &SecretPoly, d: usize) -> SecretPoly {
-        let context = self.session.context();
-        let params = context.params();
-        let digit = params.digits(params.max_level()).nth(d).unwrap_or(0..0);
+        let (context, level) = (self.session.context(), t.level());
+        let digit = context.params().digits(level).nth(d).unwrap_or(0..0);
         let mut out = t.clone();
-        out.mul_scalars(&gadget(context, digit));
+        out.mul_scalars(&gadget(context, level, digit));
         out
+    }
+
+    /// The uniform polynomial of digit `d` of a key at a level, from the common random string.
+    fn common(&self, item: KeyItem, level: usize, d: usize) -> Poly<Ntt> {
+        let context = self.session.context();
+        let seed = self.session.common(item);
+        seed.expand(context.ring(), context.key_basis_at(level), d as u32)
     }
 
     /// The share of the public key: e_i - a s_i, with a from the common random string. One transform a prime.
@@ -144,65 +150,73 @@ impl PartySecret {
     /// None for a checked context.
     pub fn public_key_share(&self) -> Result<KeyShare, MultipartyError> {
         let item = KeyItem::PublicKey;
-        let context = self.session.context();
-        let seed = self.session.common(item);
-        let a = seed.expand(context.ring(), context.key_basis(), 0);
+        let level = self.session.context().params().max_level();
+        let a = self.common(item, level, 0);
         let b = self.hide(&a, &self.s, Use::of(Kind::PublicKey))?;
         KeyShare::new(&self.session, self.party, item, vec![b])
     }
 
-    /// The share of the key of X -> X^g: e_i - a s_i(X^(1/g)) + P g_d s_i for every digit. `dnum` transforms a prime.
+    /// The share of the key of X -> X^g at a level: e_i - a s_i(X^(1/g)) + P g_d s_i for every digit of the level, over its primes. One transform a digit and prime. That of
+    /// a lower level is a truncation: errors and uniform residues are the same.
     ///
     /// # Errors
-    /// None for a checked context.
-    pub fn galois_share(&self, g: GaloisElement) -> Result<KeyShare, MultipartyError> {
+    /// [`MultipartyError::Rlwe`] for a level above the chain.
+    pub fn galois_share(
+        &self,
+        g: GaloisElement,
+        level: usize,
+    ) -> Result<KeyShare, MultipartyError> {
         let item = KeyItem::Galois(g);
         let context = self.session.context();
-        let seed = self.session.common(item);
-        let to = SecretPoly::new(self.s.automorphism(g.inverse(context.params().log_n())));
+        context.check_key_level(KeyId::Galois(g), level)?;
+        let s = self.s.at_level(level);
+        let to = SecretPoly::new(s.automorphism(g.inverse(context.params().log_n())));
         let part = |d: usize| {
-            let a = seed.expand(context.ring(), context.key_basis(), d as u32);
+            let a = self.common(item, level, d);
             let of = Use {
                 element: g.exponent(),
                 digit: d as u32,
                 ..Use::of(Kind::Galois)
             };
             let mut b = self.hide(&a, &to, of)?;
-            b.add_assign(&*self.gadget_times(&self.s, d));
+            b.add_assign(&*self.gadget_times(&s, d));
             Ok(b)
         };
-        let parts = (0..item.parts(context.params())).map(part);
+        let parts = (0..item.parts(context.params(), level)).map(part);
         let parts = parts.collect::<Result<_, MultipartyError>>()?;
         KeyShare::new(&self.session, self.party, item, parts)
     }
 
-    /// First round of the relinearisation key: h_0 = e_0 - u_i a + P g_d s_i and h_1 = s_i a + e_1 for every digit, in turn. `2 dnum` transforms a prime.
+    /// First round of the relinearisation key at a level: h_0 = e_0 - u_i a + P g_d s_i and h_1 = s_i a + e_1 for every digit of the level, in turn. Two transforms a digit
+    /// and prime.
     ///
     /// # Errors
-    /// None for a checked context.
-    pub fn relinearisation_one(&self) -> Result<KeyShare, MultipartyError> {
+    /// As [`PartySecret::galois_share`].
+    pub fn relinearisation_one(&self, level: usize) -> Result<KeyShare, MultipartyError> {
         let item = KeyItem::RelinearisationOne;
         let context = self.session.context();
-        let seed = self.session.common(item);
-        let u = self.small_poly(&self.numbers(Kind::Ephemeral))?;
+        context.check_key_level(KeyId::Relinearisation, level)?;
+        let s = self.s.at_level(level);
+        let u = self.small_poly(level, &self.numbers(Kind::Ephemeral))?;
         let mut parts = Vec::new();
-        for d in 0..item.parts(context.params()) / 2 {
-            let a = seed.expand(context.ring(), context.key_basis(), d as u32);
+        for d in 0..item.parts(context.params(), level) / 2 {
+            let a = self.common(item, level, d);
             let of = |part| Use {
                 digit: d as u32,
                 part,
                 ..Use::of(Kind::RelinearisationOne)
             };
             let mut h0 = self.hide(&a, &u, of(0))?;
-            h0.add_assign(&*self.gadget_times(&self.s, d));
-            let mut h1 = a.mul(&self.s);
-            h1.add_assign(&*self.small_poly(&self.error(of(1)))?);
+            h0.add_assign(&*self.gadget_times(&s, d));
+            let mut h1 = a.mul(&s);
+            h1.add_assign(&*self.small_poly(level, &self.error(of(1)))?);
             parts.extend([h0, h1]);
         }
         KeyShare::new(&self.session, self.party, item, parts)
     }
 
-    /// Second round of the relinearisation key, from the sums of the first: s_i h_0 + (u_i - s_i) h_1 + e_2 + e_3 for every digit. `dnum` transforms a prime.
+    /// Second round of the relinearisation key, from the sums of the first: s_i h_0 + (u_i - s_i) h_1 + e_2 + e_3 for every digit of their level. One transform a
+    /// digit and prime.
     ///
     /// # Errors
     /// None for a checked context.
@@ -211,14 +225,15 @@ impl PartySecret {
         first: &RelinearisationSum,
     ) -> Result<KeyShare, MultipartyError> {
         let item = KeyItem::RelinearisationTwo;
-        let context = self.session.context();
-        let mut rest = self.small_poly(&self.numbers(Kind::Ephemeral))?;
-        rest.sub_assign(&self.s);
+        let level = first.level();
+        let s = self.s.at_level(level);
+        let mut rest = self.small_poly(level, &self.numbers(Kind::Ephemeral))?;
+        rest.sub_assign(&s);
         let mut parts = Vec::new();
-        for d in 0..item.parts(context.params()) {
-            let mut part = first.h0(d).mul(&self.s);
+        for d in 0..first.digits() {
+            let mut part = first.h0(d).mul(&s);
             part.inner_product_acc(&[(first.h1(d), &*rest)]);
-            part.add_assign(&*self.small_poly(&self.second_error(first, d))?);
+            part.add_assign(&*self.small_poly(level, &self.second_error(first, d))?);
             parts.push(part);
         }
         KeyShare::new(&self.session, self.party, item, parts)

@@ -16,17 +16,30 @@ pub struct KeyShare {
 }
 
 impl KeyShare {
-    /// A share that came as a message.
+    /// A share that came as a message. Its level is that of its first polynomial.
     ///
     /// # Errors
-    /// [`MultipartyError::Parts`]; [`MultipartyError::Rlwe`] for polynomials of another ring or over other primes than all.
+    /// [`MultipartyError::Parts`] for fewer or more polynomials than the level has; [`MultipartyError::Rlwe`] for some of another ring or over other primes than
+    /// those of the level and all special ones; [`MultipartyError::Level`] for a public key below the highest level.
     pub fn new(
         session: &Session,
         party: PartyId,
         item: KeyItem,
         parts: Vec<Poly<Ntt>>,
     ) -> Result<Self, MultipartyError> {
-        let (expected, found) = (item.parts(session.context().params()), parts.len());
+        let params = session.context().params();
+        let level = parts.first().map_or(0, Poly::level);
+        let most = params.max_level();
+        let whole = item != KeyItem::PublicKey || level == most;
+        if level > most || !whole {
+            return Err(MultipartyError::Level {
+                party,
+                item,
+                expected: most,
+                found: level,
+            });
+        }
+        let (expected, found) = (item.parts(params, level), parts.len());
         if expected != found {
             return Err(MultipartyError::Parts {
                 what: "a key share",
@@ -37,7 +50,7 @@ impl KeyShare {
         }
         let context = session.context();
         for part in &parts {
-            context.check_basis("key share", part, context.key_basis())?;
+            context.check_basis("key share", part, context.key_basis_at(level))?;
         }
         Ok(Self { party, item, parts })
     }
@@ -52,12 +65,31 @@ impl KeyShare {
         self.item
     }
 
+    /// The highest level that the key will switch at.
+    pub fn level(&self) -> usize {
+        self.parts.first().map_or(0, Poly::level)
+    }
+
+    /// Refuses a share of another level.
+    pub(super) fn check_level(&self, expected: usize) -> Result<(), MultipartyError> {
+        let found = self.level();
+        if found == expected {
+            return Ok(());
+        }
+        Err(MultipartyError::Level {
+            party: self.party,
+            item: self.item,
+            expected,
+            found,
+        })
+    }
+
     /// Its polynomials.
     pub fn parts(&self) -> &[Poly<Ntt>] {
         &self.parts
     }
 
-    /// Hash of session, party, key and residues.
+    /// Hash of session, party, key and residues, which say the level.
     pub fn digest(&self, session: &Session) -> [u8; 32] {
         let mut hash = session.hasher(SHARE_CONTEXT);
         hash.update(&self.party.index().to_le_bytes());
@@ -69,13 +101,14 @@ impl KeyShare {
     }
 }
 
-/// The sum of the parties' shares of one key: one share each.
+/// The sum of the parties' shares of one key at a level: one share each.
 ///
 /// # Errors
-/// [`MultipartyError::Item`], [`MultipartyError::Missing`], [`MultipartyError::Repeated`].
+/// [`MultipartyError::Item`], [`MultipartyError::Level`], [`MultipartyError::Missing`], [`MultipartyError::Repeated`].
 pub(super) fn sum(
     session: &Session,
     item: KeyItem,
+    level: usize,
     shares: &[KeyShare],
 ) -> Result<Vec<Poly<Ntt>>, MultipartyError> {
     if let Some(share) = shares.iter().find(|share| share.item != item) {
@@ -85,6 +118,9 @@ pub(super) fn sum(
             found: share.item,
         });
     }
+    shares
+        .iter()
+        .try_for_each(|share| share.check_level(level))?;
     once_each(
         "the key share",
         session.all(),
@@ -94,7 +130,7 @@ pub(super) fn sum(
     let mut total: Option<Vec<Poly<Ntt>>> = None;
     for share in shares {
         for part in &share.parts {
-            context.check_basis("key share", part, context.key_basis())?;
+            context.check("key share", part)?;
         }
         match &mut total {
             None => total = Some(share.parts.clone()),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::arith::{MAX_PRIME_BITS, ntt_primes};
-pub use keyset::KeySet;
+pub use keyset::{KeyLevels, KeySet};
 pub use security::Security;
 use sparse::{KeyModulus, Weight, check_keys};
 
@@ -365,7 +365,8 @@ impl Params {
         self.digits(level).map(ratio).sum()
     }
 
-    /// log2 of the whole modulus QP, which the security rests on.
+    /// log2 of the whole modulus QP, which the security rests on. An evaluation key of a lower level hides the same secret under the same errors
+    /// modulo fewer primes: never less secure than what is checked here.
     pub fn log_qp(&self) -> f64 {
         self.log_qp
     }

@@ -68,6 +68,14 @@ impl Basis {
         }
     }
 
+    /// Indices of the chain's primes above the level, if the special primes belong to it; none without these.
+    pub(super) fn primes_above(&self) -> std::ops::Range<usize> {
+        match self.is_extended() {
+            true => self.level + 1..self.chain,
+            false => 0..0,
+        }
+    }
+
     /// The same kind of basis at a lower level.
     pub(super) fn at_level(&self, level: usize) -> Self {
         Self { level, ..*self }

@@ -10,11 +10,17 @@ use crate::arith::Modulus;
 impl<R: Representation> Poly<R> {
     /// Uniform residues: limb by limb, value by value in the order of the canonical residues, each from as many `next_u64` calls as rejection needs. A
     /// call gives its lowest bits, as many as the prime has; values not below the prime are
-    /// rejected (at most half of them).
+    /// rejected (at most half of them). With special primes, what the chain's primes above the level would get is drawn and
+    /// dropped: residues modulo a prime do not depend on the level.
     #[must_use]
     pub fn uniform(ring: &Arc<Ring>, basis: Basis, rng: &mut impl Rng) -> Self {
         let mut poly = Self::scratch(ring, basis);
         for i in 0..basis.limbs() {
+            if i == basis.level() + 1 {
+                for above in basis.primes_above() {
+                    skip_uniform(ring.modulus(above), ring.degree(), rng);
+                }
+            }
             let m = *poly.modulus(i);
             fill_uniform(&m, poly.limb_mut(i), rng);
             poly.order_limb(i);
@@ -26,18 +32,30 @@ impl<R: Representation> Poly<R> {
 /// Candidates drawn at a time.
 const DRAWN: usize = 512;
 
-/// Fills a limb. Never draws more candidates than values are missing, so that the stream goes on where one at a time would leave it.
-/// Rejects without a branch: for a prime just above a power of two nobody can predict it.
+/// Draws a limb for nobody.
+fn skip_uniform(m: &Modulus, n: usize, rng: &mut impl Rng) {
+    draw_uniform(m, n, rng, |_, _| ());
+}
+
+/// Fills a limb.
 fn fill_uniform(m: &Modulus, limb: &mut [f64], rng: &mut impl Rng) {
+    draw_uniform(m, limb.len(), rng, |done, kept| {
+        m.balance(&mut limb[done..done + kept.len()], kept);
+    });
+}
+
+/// Draws `n` values, some at a time: `take` gets how many came before, and them. Never draws more candidates than values are missing, so that the stream goes on where one at a time would leave it.
+/// Rejects without a branch: for a prime just above a power of two nobody can predict it.
+fn draw_uniform(m: &Modulus, n: usize, rng: &mut impl Rng, mut take: impl FnMut(usize, &[u64])) {
     let p = m.value();
     let mask = u64::MAX >> p.leading_zeros();
     let mut kept = [0; DRAWN];
     let mut drawn = [[0; 8]; DRAWN];
     let mut done = 0;
-    while done < limb.len() {
+    while done < n {
         let mut count = 0;
         // The same bytes as from one `next_u64` after the other, without a look at the generator's buffer for each.
-        let drawn = &mut drawn[..DRAWN.min(limb.len() - done)];
+        let drawn = &mut drawn[..DRAWN.min(n - done)];
         rng.fill_bytes(drawn.as_flattened_mut());
         for bytes in drawn.iter() {
             let candidate = u64::from_le_bytes(*bytes) & mask;
@@ -45,7 +63,7 @@ fn fill_uniform(m: &Modulus, limb: &mut [f64], rng: &mut impl Rng) {
             kept[count] = candidate;
             count += usize::from(candidate < p);
         }
-        m.balance(&mut limb[done..done + count], &kept[..count]);
+        take(done, &kept[..count]);
         done += count;
     }
 }

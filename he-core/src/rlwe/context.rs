@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::RlweError;
+use super::{KeyId, RlweError};
 use crate::params::Params;
 use crate::ring::{Basis, Poly, Representation, Ring};
 
@@ -55,9 +55,30 @@ impl Context {
         &self.fingerprint
     }
 
-    /// All primes: what keys live over.
+    /// All primes: what secrets and keys of the highest level live over.
     pub(crate) fn key_basis(&self) -> Basis {
-        self.ring.extended_basis(self.params.max_level())
+        self.key_basis_at(self.params.max_level())
+    }
+
+    /// `q_0 .. q_level` and the special primes: what keys of this level live over.
+    ///
+    /// # Panics
+    /// If there is no such level.
+    pub(crate) fn key_basis_at(&self, level: usize) -> Basis {
+        self.ring.extended_basis(level)
+    }
+
+    /// Refuses a level that the chain lacks.
+    pub(crate) fn check_key_level(&self, key: KeyId, level: usize) -> Result<(), RlweError> {
+        let most = self.params.max_level();
+        match level <= most {
+            true => Ok(()),
+            false => Err(RlweError::KeyLevel {
+                key,
+                most,
+                found: level,
+            }),
+        }
     }
 
     /// Refuses a polynomial of another ring.

@@ -128,8 +128,8 @@ impl PublicSeed {
     }
 
     /// The uniform polynomial number `index` of this seed, drawn as values at the roots, in the standard
-    /// order ([`Ntt`]). Over a lower level the first limbs are the
-    /// same, as long as the basis has no special primes.
+    /// order ([`Ntt`]). Residues modulo a prime are the same over every basis without special primes, and the same over every basis with
+    /// them: a key of a lower level is the truncation of the full one.
     pub fn expand(&self, ring: &Arc<Ring>, basis: Basis, index: u32) -> Poly<Ntt> {
         let mut hash = blake3::Hasher::new_derive_key(UNIFORM_CONTEXT);
         hash.update(&self.0);

@@ -37,12 +37,22 @@ pub enum RlweError {
         /// Primes found.
         found: usize,
     },
+    /// A switching key of a level that the chain lacks.
+    #[error("the key for {key}: expected level {most} or below, found {found}")]
+    KeyLevel {
+        /// Which key.
+        key: KeyId,
+        /// Highest level of the chain.
+        most: usize,
+        /// Level found.
+        found: usize,
+    },
     /// A switching key with too few or too many digits.
     #[error("the key for {key}: expected {expected} digits, found {found}")]
     Digits {
         /// Which key.
         key: KeyId,
-        /// Digits of the parameter set.
+        /// Digits of its level.
         expected: usize,
         /// Digits found.
         found: usize,

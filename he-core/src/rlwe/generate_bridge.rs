@@ -10,7 +10,7 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 use super::secret::{SecretKey, SecretPoly};
 use super::wipe::{SecretSeed, on_clean_stack};
 use super::{Bridge, BridgeKeys, Context, KeyId, RlweError, SwitchingKey};
-use crate::params::KeySet;
+use crate::params::KeyLevels;
 
 const BRIDGE_CONTEXT: &str = "velum he-core 2026 v1 bridge";
 
@@ -75,15 +75,15 @@ impl SecretKey {
         })
     }
 
-    /// The keys of a bridge from this key's ring, and `set` in the large ring: always the same.
+    /// The keys of a bridge from this key's ring, and `keys` in the large ring: always the same.
     ///
     /// # Errors
     /// As [`SecretKey::across`].
-    pub fn bridge_keys(&self, bridge: &Bridge, set: &KeySet) -> Result<BridgeKeys, RlweError> {
+    pub fn bridge_keys(&self, bridge: &Bridge, keys: &KeyLevels) -> Result<BridgeKeys, RlweError> {
         let maker = self.bridge_maker(bridge)?;
         let way = KeyId::WAY.map(|id| maker.switching_key(id));
         let way = way.into_iter().collect::<Result<_, _>>()?;
-        BridgeKeys::new(bridge, way, maker.large.evaluation_keys(set)?)
+        BridgeKeys::new(bridge, way, maker.large.evaluation_keys_at(keys)?)
     }
 }
 
@@ -106,11 +106,24 @@ impl std::fmt::Debug for BridgeKeyMaker {
 }
 
 impl BridgeKeyMaker {
-    /// A key of the way, or one of the large ring: always the same.
+    /// A key of the way, or one of the large ring for every level: always the same.
     ///
     /// # Errors
     /// None for a checked bridge.
     pub fn switching_key(&self, id: KeyId) -> Result<SwitchingKey, RlweError> {
+        let of = match id {
+            KeyId::Enter => &self.enter,
+            KeyId::Leave => &self.leave,
+            KeyId::Raise | KeyId::Relinearisation | KeyId::Galois(_) => &self.large,
+        };
+        self.switching_key_at(id, of.context.params().max_level())
+    }
+
+    /// The same at a level of what the key is made under; those of the way are used at the highest alone.
+    ///
+    /// # Errors
+    /// [`RlweError::KeyLevel`].
+    pub fn switching_key_at(&self, id: KeyId, level: usize) -> Result<SwitchingKey, RlweError> {
         let Self {
             enter,
             leave,
@@ -118,11 +131,15 @@ impl BridgeKeyMaker {
             own,
         } = self;
         let in_ring = |context: &Context, of: &SecretKey| over(context, &of.coefficients());
+        let lead = |by: &SecretKey, from: &SecretPoly| {
+            by.context.check_key_level(id, level)?;
+            by.lead(id, level, from, &by.s)
+        };
         on_clean_stack(|| match id {
-            KeyId::Enter => enter.lead(id, own, &enter.s),
-            KeyId::Raise => large.lead(id, &in_ring(&large.context, enter)?, &large.s),
-            KeyId::Leave => leave.lead(id, &in_ring(&leave.context, large)?, &leave.s),
-            KeyId::Relinearisation | KeyId::Galois(_) => large.switching_key(id),
+            KeyId::Enter => lead(enter, own),
+            KeyId::Raise => lead(large, &in_ring(&large.context, enter)?),
+            KeyId::Leave => lead(leave, &in_ring(&leave.context, large)?),
+            KeyId::Relinearisation | KeyId::Galois(_) => large.switching_key_at(id, level),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::params::KeySet;
+use crate::params::{KeyLevels, KeySet};
 use crate::ring::GaloisElement;
 
 /// Which evaluation key.
@@ -38,14 +38,19 @@ impl KeyId {
 
     /// The keys of a set, in a fixed order, for ring degree `2^log_n`.
     pub fn all_of(set: &KeySet, log_n: u32) -> Vec<Self> {
-        let relinearise = set.relinearise.then_some(Self::Relinearisation);
-        let conjugate = set
-            .conjugate
-            .then(|| Self::Galois(GaloisElement::conjugation(log_n)));
-        let rotations = set
-            .rotations
-            .iter()
-            .map(|&k| Self::Galois(GaloisElement::rotation(k as i64, log_n)));
+        let all = Self::with_levels(&set.up_to(0), log_n);
+        all.into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// The keys of a set with their levels, in the order of [`all_of`](Self::all_of).
+    pub fn with_levels(keys: &KeyLevels, log_n: u32) -> Vec<(Self, usize)> {
+        let relinearise = keys.relinearise.map(|level| (Self::Relinearisation, level));
+        let conjugation = Self::Galois(GaloisElement::conjugation(log_n));
+        let conjugate = keys.conjugate.map(|level| (conjugation, level));
+        let rotations = keys.rotations.iter().map(|(&k, &level)| {
+            let g = GaloisElement::rotation(k as i64, log_n);
+            (Self::Galois(g), level)
+        });
         relinearise
             .into_iter()
             .chain(conjugate)

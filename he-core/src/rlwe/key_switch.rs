@@ -26,18 +26,27 @@ impl Digits {
     }
 
     /// The switch of these digits with a key. They can be switched with others too.
+    ///
+    /// # Panics
+    /// If the key's level is below that of the digits.
     #[must_use]
     pub fn switch<'a>(&'a self, key: &'a SwitchingKey) -> KeySwitch<'a> {
+        let level = self.0.first().map_or(0, Poly::level);
         KeySwitch {
             digits: ring::Digits::Made(&self.0),
-            terms: vec![key.term(self.0.len(), None)],
+            terms: vec![key.term(level, self.0.len(), None)],
         }
     }
 }
 
 impl SwitchingKey {
-    /// The first `digits` digits, expanded in parallel where nobody has used them before.
-    fn term(&self, digits: usize, g: Option<GaloisElement>) -> GadgetTerm<'_> {
+    /// The first `digits` digits, for a polynomial at `level`, expanded in parallel where nobody has used them before.
+    fn term(&self, level: usize, digits: usize, g: Option<GaloisElement>) -> GadgetTerm<'_> {
+        assert!(
+            level <= self.level(),
+            "a key of level {} at level {level}",
+            self.level()
+        );
         GadgetTerm {
             b: self.b()[..digits].iter().collect(),
             a: (0..digits).into_par_iter().map(|d| self.a(d)).collect(),
@@ -60,7 +69,7 @@ impl<'a> KeySwitch<'a> {
     /// For a polynomial that is cut for this alone: no digit is ever held as a whole.
     ///
     /// # Panics
-    /// When it is computed: as [`Digits::of`], and if the key is of another ring.
+    /// If the key's level is below the polynomial's. When it is computed: as [`Digits::of`], and if the key is of another ring.
     #[must_use]
     pub fn of(context: &Context, poly: &'a Poly<Ntt>, key: &'a SwitchingKey) -> Self {
         Self::new(context, poly, [(None, key)])
@@ -86,11 +95,12 @@ impl<'a> KeySwitch<'a> {
         keys: impl IntoIterator<Item = (Option<GaloisElement>, &'a SwitchingKey)>,
     ) -> Self {
         let params = context.params();
-        let digits = params.digits(poly.level()).count();
+        let level = poly.level();
+        let digits = params.digits(level).count();
         let keys = keys.into_iter();
         Self {
             digits: ring::Digits::Of(poly, params.alpha()),
-            terms: keys.map(|(g, key)| key.term(digits, g)).collect(),
+            terms: keys.map(|(g, key)| key.term(level, digits, g)).collect(),
         }
     }
 

@@ -29,6 +29,15 @@ impl SecretPoly {
         Ok(Self(poly.into_ntt()))
     }
 
+    /// The limbs of a lower level, and of the special primes.
+    pub(crate) fn at_level(&self, level: usize) -> Self {
+        let mut poly = self.clone();
+        if poly.level() > level {
+            poly.drop_to_level(level);
+        }
+        poly
+    }
+
     /// Takes a polynomial over.
     pub(crate) fn new(mut poly: Poly<Ntt>) -> Self {
         poly.keep_secret();

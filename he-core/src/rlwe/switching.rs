@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use super::{Context, KeyId, PublicSeed, RlweError};
 use crate::ring::{Ntt, Poly};
 
-/// A key that leads from a secret `t` to a secret `u`: for each digit `d`, `(b_d, a_d)` over all chain and special primes with
+/// A key of a level l that leads from a secret `t` to a secret `u`: for each digit `d` of q_0 .. q_l, `(b_d, a_d)` over q_0 .. q_l and the special primes with
 /// `b_d = e_d - a_d u + P g_d t`, where `g_d` is 1 modulo the digit's primes and 0 modulo all others. `a_d` is polynomial `d` of a
 /// public seed; in a relinearisation key that several parties made in two rounds it is a polynomial of its own
 /// ([`crate::multiparty::relinearise`]).
@@ -13,8 +13,11 @@ use crate::ring::{Ntt, Poly};
 /// Relinearisation leads from `s^2` to `s`. The key of `X -> X^g` leads from `s` to `s(X^(1/g))`: the automorphism is
 /// applied after the key product, to two polynomials rather than to every digit.
 ///
-/// In memory `2 dnum (L + 1 + k) N` numbers of 8 bytes. Half of that is expanded from the seed, a digit at its first use: computations that start
-/// below the highest level never need the last digits.
+/// It switches what is at level l or below, with as many of its digits as that has. The key of a lower level is the *truncation* of the full one: its first
+/// digits, without the primes above (an error's integers and a uniform residue do not depend on the level). So whoever has keys of one seed at two levels has
+/// nothing more than the higher ones, and every switch gives the same bits with either.
+///
+/// In memory `2 d (l + 1 + k) N` numbers of 8 bytes, with d the digits of level l. Half of that is expanded from the seed, a digit at its first use.
 /// Han and Ki, ePrint 2019/688, section 3.
 #[derive(Clone, Debug)]
 pub struct SwitchingKey {
@@ -33,17 +36,18 @@ enum Uniform {
 }
 
 impl SwitchingKey {
-    /// From `b_0, b_1, ..` and the seed.
+    /// From `b_0, b_1, ..` and the seed; the level is that of `b_0`.
     ///
     /// # Errors
-    /// [`RlweError::Digits`]; [`RlweError::Foreign`], [`RlweError::Basis`] unless each is over all chain and special primes.
+    /// [`RlweError::Digits`] for fewer or more digits than the level has; [`RlweError::Foreign`], [`RlweError::Basis`] unless each is over the primes of
+    /// the level and the special ones.
     pub fn from_seeded(
         context: &Context,
         id: KeyId,
         b: Vec<Poly<Ntt>>,
         seed: PublicSeed,
     ) -> Result<Self, RlweError> {
-        check_digits(context, id, &b)?;
+        check_digits(context, id, &b, level_of(&b))?;
         let a = b.iter().map(|_| OnceLock::new()).collect();
         let a = Uniform::Seeded(seed, a);
         Ok(Self { id, b, a })
@@ -59,8 +63,8 @@ impl SwitchingKey {
         b: Vec<Poly<Ntt>>,
         a: Vec<Poly<Ntt>>,
     ) -> Result<Self, RlweError> {
-        check_digits(context, id, &b)?;
-        check_digits(context, id, &a)?;
+        check_digits(context, id, &b, level_of(&b))?;
+        check_digits(context, id, &a, level_of(&b))?;
         let a = Uniform::Explicit(a);
         Ok(Self { id, b, a })
     }
@@ -76,6 +80,11 @@ impl SwitchingKey {
     /// Which key.
     pub fn id(&self) -> KeyId {
         self.id
+    }
+
+    /// The highest level that it switches at.
+    pub fn level(&self) -> usize {
+        level_of(&self.b)
     }
 
     /// The seed of the uniform parts, if they have one.
@@ -106,10 +115,10 @@ impl SwitchingKey {
     }
 }
 
-/// `P g_d` modulo every prime of a key: P modulo the digit's, else 0.
-pub(crate) fn gadget(context: &Context, digit: std::ops::Range<usize>) -> Vec<u64> {
+/// `P g_d` modulo every prime of a key of this level: P modulo the digit's, else 0.
+pub(crate) fn gadget(context: &Context, level: usize, digit: std::ops::Range<usize>) -> Vec<u64> {
     let (ring, special) = (context.ring(), context.params().p());
-    (0..context.key_basis().limbs())
+    (0..context.key_basis_at(level).limbs())
         .map(|i| match digit.contains(&i) {
             true => ring.q(i).product(special.iter().copied()),
             false => 0,
@@ -117,10 +126,20 @@ pub(crate) fn gadget(context: &Context, digit: std::ops::Range<usize>) -> Vec<u6
         .collect()
 }
 
-/// One polynomial a digit, over all primes.
-fn check_digits(context: &Context, id: KeyId, half: &[Poly<Ntt>]) -> Result<(), RlweError> {
-    let params = context.params();
-    let expected = params.digits(params.max_level()).count();
+/// Level of the first digit; a key has at least one.
+fn level_of(b: &[Poly<Ntt>]) -> usize {
+    b.first().map_or(0, Poly::level)
+}
+
+/// One polynomial a digit of the level, over its primes.
+fn check_digits(
+    context: &Context,
+    id: KeyId,
+    half: &[Poly<Ntt>],
+    level: usize,
+) -> Result<(), RlweError> {
+    context.check_key_level(id, level)?;
+    let expected = context.params().digits(level).count();
     if half.len() != expected {
         return Err(RlweError::Digits {
             key: id,
@@ -128,6 +147,7 @@ fn check_digits(context: &Context, id: KeyId, half: &[Poly<Ntt>]) -> Result<(), 
             found: half.len(),
         });
     }
+    let basis = context.key_basis_at(level);
     half.iter()
-        .try_for_each(|x| context.check_basis("switching key", x, context.key_basis()))
+        .try_for_each(|x| context.check_basis("switching key", x, basis))
 }

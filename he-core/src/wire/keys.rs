@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::WireError;
 use super::container::{Hash, Kind, MAX_ENVELOPE, Reader, Writer};
 use super::poly::{poly_bytes, read_poly, write_poly};
-use crate::ring::{Basis, GaloisElement};
+use crate::ring::GaloisElement;
 use crate::rlwe::{Context, KeyId, PublicKey, PublicSeed, RlweError, SwitchingKey};
 
 /// One evaluation key: relinearisation, or a Galois element.
 pub const SWITCHING_KEY: Kind = Kind {
     code: 2,
-    version: 2,
+    version: 3,
     name: "evaluation key",
 };
 /// A public key.
@@ -22,8 +22,8 @@ pub const PUBLIC_KEY: Kind = Kind {
     name: "public key",
 };
 
-/// Tag and Galois element.
-const HEADER: usize = 16;
+/// Tag, Galois element and level.
+const HEADER: usize = 24;
 /// Tag of a Galois key.
 const GALOIS: u64 = 1;
 /// Tag of a relinearisation key whose `a` halves are written too, each behind its `b`: that of several parties, which has no seed.
@@ -31,15 +31,8 @@ const EXPLICIT: u64 = 2;
 /// Tag of a key between rings.
 const WAY: u64 = 3;
 
-fn key_basis(context: &Context) -> Basis {
-    context.ring().extended_basis(context.params().max_level())
-}
-
-fn digits(context: &Context) -> u64 {
-    context
-        .params()
-        .digits(context.params().max_level())
-        .count() as u64
+fn digits(context: &Context, level: usize) -> u64 {
+    context.params().digits(level).count() as u64
 }
 
 fn foreign(file: &str, what: &'static str) -> WireError {
@@ -49,7 +42,8 @@ fn foreign(file: &str, what: &'static str) -> WireError {
     }
 }
 
-/// Writes a switching key, bound to the parameters' fingerprint: seed and `dnum` polynomials over all primes; without a seed, twice as many.
+/// Writes a switching key, bound to the parameters' fingerprint: seed and a polynomial for every digit of its level, over the level's primes and the special
+/// ones; without a seed, twice as many.
 ///
 /// # Errors
 /// [`WireError::Rlwe`] for a key of another context; [`WireError::Io`].
@@ -78,12 +72,13 @@ pub fn write_switching_key<W: Write>(
     let mut header = [0; HEADER];
     let (tag, element) = tag(key.id());
     header[..8].copy_from_slice(&tag.to_le_bytes());
-    header[8..].copy_from_slice(&element.to_le_bytes());
+    header[8..16].copy_from_slice(&element.to_le_bytes());
+    header[16..].copy_from_slice(&(key.level() as u64).to_le_bytes());
     let explicit = key.seed().is_none();
     if explicit {
         header[0] = EXPLICIT as u8;
     }
-    let payload = switching_bytes(context, explicit);
+    let payload = switching_bytes(context, key.level(), explicit);
     let mut writer = Writer::new(
         sink,
         file,
@@ -105,21 +100,23 @@ pub fn write_switching_key<W: Write>(
 }
 
 /// Bytes of a switching key's payload.
-fn switching_bytes(context: &Context, explicit: bool) -> u64 {
-    let half = digits(context) * poly_bytes(context.ring(), key_basis(context));
+fn switching_bytes(context: &Context, level: usize, explicit: bool) -> u64 {
+    let basis = context.key_basis_at(level);
+    let half = digits(context, level) * poly_bytes(context.ring(), basis);
     if explicit { 2 * half } else { 32 + half }
 }
 
-/// Reads a switching key, hash included; `expected`: which key it must be, if that is known. `length` is the file's size, if known.
+/// Reads a switching key, hash included; `expected`: which key it must be and of which level, if that is known. `length` is the file's size, if known.
 ///
 /// # Errors
-/// Those of [`Reader`]; [`WireError::Field`] for another key than expected or an impossible Galois element; [`WireError::Residue`].
+/// Those of [`Reader`]; [`WireError::Field`] for another key or level than expected, an impossible Galois element, or a level that the chain lacks;
+/// [`WireError::Residue`].
 pub fn read_switching_key<R: Read>(
     source: R,
     file: &str,
     length: Option<u64>,
     context: &Context,
-    expected: Option<KeyId>,
+    expected: Option<(KeyId, usize)>,
 ) -> Result<SwitchingKey, WireError> {
     read_switching_key_hashed(source, file, length, context, expected).map(|(key, _)| key)
 }
@@ -133,29 +130,40 @@ pub fn read_switching_key_hashed<R: Read>(
     file: &str,
     length: Option<u64>,
     context: &Context,
-    expected: Option<KeyId>,
+    expected: Option<(KeyId, usize)>,
 ) -> Result<(SwitchingKey, Hash), WireError> {
-    let (ring, basis) = (context.ring(), key_basis(context));
-    let limit = switching_bytes(context, true) + MAX_ENVELOPE;
+    let ring = context.ring();
+    let limit = switching_bytes(context, context.params().max_level(), true) + MAX_ENVELOPE;
     let fingerprint = context.fingerprint();
     let reader = Reader::open(source, file, length, limit, &SWITCHING_KEY, fingerprint)?;
     let reader = with_header(reader, HEADER)?;
-    let (id, explicit) = parse_id(file, &reader.envelope().header, context)?;
-    let mut reader = with_payload(reader, switching_bytes(context, explicit))?;
-    if let Some(expected) = expected.filter(|e| *e != id) {
-        return Err(WireError::Field {
+    let header = &reader.envelope().header;
+    let (id, explicit) = parse_id(file, header, context)?;
+    let level = parse_level(file, header, context)?;
+    if let Some((expected, wanted)) = expected {
+        let field = |what, expected: String, found: String| WireError::Field {
             file: file.to_owned(),
-            what: "which evaluation key",
-            expected: expected.to_string(),
-            found: id.to_string(),
-        });
+            what,
+            expected,
+            found,
+        };
+        let (known, found) = (expected.to_string(), id.to_string());
+        if expected != id {
+            return Err(field("which evaluation key", known, found));
+        }
+        if wanted != level {
+            let (known, found) = (wanted.to_string(), level.to_string());
+            return Err(field("level of an evaluation key", known, found));
+        }
     }
+    let mut reader = with_payload(reader, switching_bytes(context, level, explicit))?;
+    let basis = context.key_basis_at(level);
     let seed = match explicit {
         true => None,
         false => Some(PublicSeed(reader.array("seed of an evaluation key")?)),
     };
     let (mut b, mut a) = (Vec::new(), Vec::new());
-    for _ in 0..digits(context) {
+    for _ in 0..digits(context, level) {
         let what = "a digit of an evaluation key";
         b.push(read_poly(&mut reader, what, ring, basis)?);
         if explicit {
@@ -277,8 +285,9 @@ fn parse_id(file: &str, header: &[u8], context: &Context) -> Result<(KeyId, bool
     };
     let (tag, element) = header
         .split_first_chunk::<8>()
-        .ok_or_else(|| fail("16 bytes", header.len().to_string()))?;
-    let element = element.try_into().map(u64::from_le_bytes).unwrap_or(0);
+        .ok_or_else(|| fail("24 bytes", header.len().to_string()))?;
+    let element = element.first_chunk().copied();
+    let element = element.map_or(0, u64::from_le_bytes);
     let tag = u64::from_le_bytes(*tag);
     match (tag, element) {
         (0 | EXPLICIT, 0) => Ok((KeyId::Relinearisation, tag == EXPLICIT)),
@@ -292,5 +301,20 @@ fn parse_id(file: &str, header: &[u8], context: &Context) -> Result<(KeyId, bool
             "relinearisation (0, 0) or (2, 0), a Galois element (1, g), or a way between rings (3, 0 to 2)",
             format!("({tag}, {g})"),
         )),
+    }
+}
+
+/// The level in a header: one that the chain has.
+fn parse_level(file: &str, header: &[u8], context: &Context) -> Result<usize, WireError> {
+    let level = header.last_chunk().copied().map_or(0, u64::from_le_bytes);
+    let most = context.params().max_level();
+    match usize::try_from(level) {
+        Ok(level) if level <= most => Ok(level),
+        _ => Err(WireError::Field {
+            file: file.to_owned(),
+            what: "level of an evaluation key",
+            expected: format!("0 to {most}"),
+            found: level.to_string(),
+        }),
     }
 }

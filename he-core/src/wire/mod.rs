@@ -30,11 +30,13 @@
 //! (20 rounds, nonce 0) under the key that BLAKE3's `derive_key` gives for the context
 //! `velum he-core 2026 v1 uniform polynomial` and the seed followed by d in four bytes. Limb by limb,
 //! value by value in the order above, eight bytes of the stream are a candidate: of these the lowest
-//! bits, as many as p has, and again from the next eight bytes where that is not below p.
+//! bits, as many as p has, and again from the next eight bytes where that is not below p. In an
+//! evaluation key of a level below the chain's, what the primes above the level would get is drawn and
+//! dropped before the special primes' values: the residues are those of the key of the highest level.
 //!
 //! # Messages of several parties
 //! Kinds 16 to 23: key share, commitment, proof, share of a secret, share of an opening, share of a refresh, upload with a proof, joint public key (which a party makes and keeps). Their binding is the session's ([`crate::multiparty::Session::binding`]); their header
-//! is 16 bytes, the party's number in four, four zeros, and a number in eight: which key, proof, receiver or upload it is. The payload is polynomials; answers begin with the 32-byte hash of their question, in a refresh of several ciphertexts each of its parts does ([`write_refresh_shares`]); a
+//! is 16 bytes, the party's number in four, the level of a key share (else zeros) in four, and a number in eight: which key, proof, receiver or upload it is. The payload is polynomials; answers begin with the 32-byte hash of their question, in a refresh of several ciphertexts each of its parts does ([`write_refresh_shares`]); a
 //! proof is a hash and packed integers ([`write_proof`]).
 //!
 //! # What a hash does not do

@@ -1,7 +1,7 @@
 //! Messages of the protocols between parties: key shares, commitments, shares of secrets, of openings.
 //!
-//! Every message is bound to its session ([`Session::binding`]) and names its party in the header's first four bytes; a reader knows whose message it expects. All lengths follow from the session and from what is
-//! asked, so a message has one size.
+//! Every message is bound to its session ([`Session::binding`]) and names its party in the header's first four bytes, and a key share its level in the next four; a reader knows whose message it expects, and of
+//! which level. All lengths follow from the session and from what is asked, so a message has one size.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -14,9 +14,13 @@ use crate::multiparty::{
     Session,
 };
 use crate::ring::{Basis, Ntt, Poly};
+use crate::rlwe::KeyId;
 
 /// A share of a joint key.
-pub const KEY_SHARE: Kind = kind(16, "key share");
+pub const KEY_SHARE: Kind = Kind {
+    version: 2,
+    ..kind(16, "key share")
+};
 /// A commitment to key shares.
 pub const COMMITMENT: Kind = kind(17, "commitment");
 /// A share of a party's secret for another party: **secret**. To be sealed before it goes anywhere.
@@ -64,6 +68,19 @@ pub(super) fn header(party: PartyId, number: u64) -> [u8; HEADER] {
     header
 }
 
+/// The header of a key share.
+fn share_header(party: PartyId, item: KeyItem, level: usize) -> [u8; HEADER] {
+    let mut header = header(party, item.code());
+    header[4..8].copy_from_slice(&(level as u32).to_le_bytes());
+    header
+}
+
+/// The level in a header: that of a key share, 0 in other messages.
+fn level_in(header: &[u8]) -> u32 {
+    let bytes = header.get(4..8).and_then(|level| level.try_into().ok());
+    bytes.map_or(0, u32::from_le_bytes)
+}
+
 pub(super) fn refused(file: &str) -> impl FnOnce(MultipartyError) -> WireError {
     let file = file.to_owned();
     move |source| WireError::Multiparty { file, source }
@@ -77,8 +94,20 @@ pub(super) fn open<R: Read>(
     expected: [u8; HEADER],
     payload: u64,
 ) -> Result<Reader<R>, WireError> {
+    open_within(source, kind, session, expected, payload, payload)
+}
+
+/// [`open`], for a message of which others of the same kind may have up to `most` bytes: one of them is refused by its header.
+fn open_within<R: Read>(
+    source: Source<'_, R>,
+    kind: &Kind,
+    session: &Session,
+    expected: [u8; HEADER],
+    payload: u64,
+    most: u64,
+) -> Result<Reader<R>, WireError> {
     let file = source.file;
-    let limit = payload.saturating_add(MAX_ENVELOPE);
+    let limit = most.saturating_add(MAX_ENVELOPE);
     let reader = Reader::open(
         source.bytes,
         file,
@@ -88,6 +117,15 @@ pub(super) fn open<R: Read>(
         &session.binding(),
     )?;
     let envelope = reader.envelope();
+    let (level, found) = (level_in(&expected), level_in(&envelope.header));
+    if level != found {
+        return Err(WireError::Field {
+            file: file.to_owned(),
+            what: "level of a key share",
+            expected: level.to_string(),
+            found: found.to_string(),
+        });
+    }
     if envelope.header != expected {
         return Err(WireError::Field {
             file: file.to_owned(),
@@ -176,26 +214,31 @@ pub fn write_key_share<W: Write>(
         question: None,
         polys: share.parts().iter().collect(),
     };
-    let header = header(share.party(), share.item().code());
+    let header = share_header(share.party(), share.item(), share.level());
     write_parts(sink, file, &KEY_SHARE, session, header, parts)
 }
 
-/// Reads the share of `item` of `party`, hash included.
+/// Reads the share of `party` of the key `item` at `level`, hash included.
 ///
 /// # Errors
-/// Those of [`Reader`]; [`WireError::Field`] for another party or key; [`WireError::Residue`].
+/// Those of [`Reader`]; [`WireError::Field`] for another party, key or level; [`WireError::Residue`]; [`WireError::Multiparty`] for a level above the chain.
 pub fn read_key_share<R: Read>(
     source: Source<'_, R>,
     session: &Session,
     party: PartyId,
     item: KeyItem,
+    level: usize,
 ) -> Result<KeyShare, WireError> {
     let file = source.file.to_owned();
     let context = session.context();
-    let bases = vec![context.key_basis(); item.parts(context.params())];
-    let header = header(party, item.code());
+    let known = context.check_key_level(KeyId::Relinearisation, level);
+    known.map_err(|error| refused(&file)(error.into()))?;
+    let bases_at = |level| vec![context.key_basis_at(level); item.parts(context.params(), level)];
+    let (bases, header) = (bases_at(level), share_header(party, item, level));
     let payload = bytes_of(session, &bases);
-    let mut reader = open(source, &KEY_SHARE, session, header, payload)?;
+    // One of a higher level is to be told from one that is merely too long.
+    let most = bytes_of(session, &bases_at(context.params().max_level()));
+    let mut reader = open_within(source, &KEY_SHARE, session, header, payload, most)?;
     let parts = read_parts(&mut reader, "a key share", session, &bases)?;
     reader.finish()?;
     KeyShare::new(session, party, item, parts).map_err(refused(&file))

@@ -16,28 +16,30 @@ use crate::plan::Bootstrapping;
 /// Beside its payload a key file has a header of less than this.
 const LARGEST_KEY: u64 = 1 << 30;
 
-/// A key of a plan, in the order of the files: of the training's ring, or of a bootstrapping.
+/// A key of a plan with its level, in the order of the files: of the training's ring, or of a bootstrapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlannedKey {
     /// Of the training's ring.
-    Own(KeyId),
+    Own(KeyId, usize),
     /// Of the way to the bootstrapping's ring, or of that ring.
-    Bootstrap(KeyId),
+    Bootstrap(KeyId, usize),
 }
 
 impl PlannedKey {
     /// All keys of a plan.
     fn all(plan: &dyn KeyPlan) -> Vec<Self> {
-        let own = plan.key_ids().into_iter().map(Self::Own);
-        let others = plan.bootstrapping().map(bootstrap_ids);
-        own.chain(others.into_iter().flatten().map(Self::Bootstrap))
+        let own = plan.keys_with_levels().into_iter();
+        let own = own.map(|(id, level)| Self::Own(id, level));
+        let others = plan.bootstrapping().map(bootstrap_keys);
+        let others = others.into_iter().flatten();
+        own.chain(others.map(|(id, level)| Self::Bootstrap(id, level)))
             .collect()
     }
 
     fn name(self) -> String {
         match self {
-            Self::Own(id) => name(id),
-            Self::Bootstrap(id) => format!("bootstrap-{}", name(id)),
+            Self::Own(id, _) => name(id),
+            Self::Bootstrap(id, _) => format!("bootstrap-{}", name(id)),
         }
     }
 
@@ -48,7 +50,7 @@ impl PlannedKey {
         bootstrapping: Option<&'a Bootstrapping>,
     ) -> &'a Arc<Context> {
         match (self, bootstrapping) {
-            (Self::Bootstrap(id), Some(bootstrapping)) => bootstrap_context(bootstrapping, id),
+            (Self::Bootstrap(id, _), Some(bootstrapping)) => bootstrap_context(bootstrapping, id),
             _ => own,
         }
     }
@@ -63,12 +65,16 @@ fn bootstrap_context(bootstrapping: &Bootstrapping, id: KeyId) -> &Arc<Context> 
     }
 }
 
-/// The keys of the way, and those of the large ring.
-fn bootstrap_ids(bootstrapping: &Bootstrapping) -> Vec<KeyId> {
+/// The keys of the way, which are of the highest level of what they are made under, and those of the large ring.
+fn bootstrap_keys(bootstrapping: &Bootstrapping) -> Vec<(KeyId, usize)> {
     let plan = bootstrapping.plan();
     let log_n = plan.bridge().large().params().log_n();
-    let large = KeyId::all_of(plan.large_keys(), log_n);
-    KeyId::WAY.into_iter().chain(large).collect()
+    let large = KeyId::with_levels(plan.large_keys(), log_n);
+    let way = KeyId::WAY.map(|id| {
+        let context = bootstrap_context(bootstrapping, id);
+        (id, context.params().max_level())
+    });
+    way.into_iter().chain(large).collect()
 }
 
 /// How many keys a plan has.
@@ -126,11 +132,11 @@ pub fn read(
     let names = all.iter().map(|id| id.name());
     let binding = plan.key_binding_hex();
     let manifest = Manifest::expect(directory, Kind::EvaluationKeys, &binding, names)?;
-    let ids = plan.key_ids();
-    let read: Result<Vec<_>, RunError> = ids
+    let keys = plan.keys_with_levels();
+    let read: Result<Vec<_>, RunError> = keys
         .par_iter()
         .zip(manifest.files())
-        .map(|(&id, entry)| read_one(&manifest, directory, entry, id, context))
+        .map(|(&key, entry)| read_one(&manifest, directory, entry, key, context))
         .collect();
     let mut keys = EvaluationKeys::new(context);
     for key in read? {
@@ -143,12 +149,12 @@ fn read_one(
     manifest: &Manifest,
     directory: &Path,
     entry: &Entry,
-    id: KeyId,
+    key: (KeyId, usize),
     context: &Arc<Context>,
 ) -> Result<SwitchingKey, RunError> {
     manifest.load_parsed(directory, entry, LARGEST_KEY, |path, bytes| {
         let (file, length) = (path.display().to_string(), Some(entry.bytes));
-        wire::read_switching_key_hashed(bytes, &file, length, context, Some(id))
+        wire::read_switching_key_hashed(bytes, &file, length, context, Some(key))
     })
 }
 
@@ -165,14 +171,14 @@ pub fn read_bootstrap(
     let names: Vec<String> = names.collect();
     let binding = plan.key_binding_hex();
     let manifest = Manifest::expect(directory, Kind::EvaluationKeys, &binding, names.into_iter())?;
-    let ids = bootstrap_ids(bootstrapping);
-    let files = &manifest.files()[plan.key_ids().len()..];
-    let read: Result<Vec<_>, RunError> = ids
+    let keys = bootstrap_keys(bootstrapping);
+    let files = &manifest.files()[plan.keys_with_levels().len()..];
+    let read: Result<Vec<_>, RunError> = keys
         .par_iter()
         .zip(files)
-        .map(|(&id, entry)| {
-            let context = bootstrap_context(bootstrapping, id);
-            read_one(&manifest, directory, entry, id, context)
+        .map(|(&key, entry)| {
+            let context = bootstrap_context(bootstrapping, key.0);
+            read_one(&manifest, directory, entry, key, context)
         })
         .collect();
     let mut way = read?;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use he_core::error::Explain;
-use he_core::params::KeySet;
+use he_core::params::KeyLevels;
 use he_core::rlwe::{Context, KeyId};
 
 use super::RunError;
@@ -155,8 +155,8 @@ pub trait KeyPlan {
     fn plan_hash_hex(&self) -> String;
     /// What evaluation keys are bound to, in hex.
     fn key_binding_hex(&self) -> String;
-    /// The evaluation keys that are needed, in the order of their files.
-    fn key_ids(&self) -> Vec<KeyId>;
+    /// The evaluation keys that are needed, each with the highest level that it is used at, in the order of their files.
+    fn keys_with_levels(&self) -> Vec<(KeyId, usize)>;
     /// Everything that keys and ciphertexts of the plan are made under.
     ///
     /// # Errors
@@ -192,8 +192,8 @@ impl KeyPlan for PlanFile {
         hex(self.plan.key_binding())
     }
 
-    fn key_ids(&self) -> Vec<KeyId> {
-        KeyId::all_of(self.keys(), self.plan.params().log_n())
+    fn keys_with_levels(&self) -> Vec<(KeyId, usize)> {
+        KeyId::with_levels(self.keys(), self.plan.params().log_n())
     }
 
     fn context(&self) -> Result<Arc<Context>, RunError> {
@@ -214,8 +214,8 @@ impl KeyPlan for ScorePlanFile {
         hex(self.plan.key_binding())
     }
 
-    fn key_ids(&self) -> Vec<KeyId> {
-        KeyId::all_of(&self.plan.forecast().keys, self.plan.params().log_n())
+    fn keys_with_levels(&self) -> Vec<(KeyId, usize)> {
+        KeyId::with_levels(self.plan.key_levels(), self.plan.params().log_n())
     }
 
     fn context(&self) -> Result<Arc<Context>, RunError> {
@@ -246,9 +246,9 @@ impl PlanFile {
         }
     }
 
-    /// The evaluation keys that the training needs.
-    pub fn keys(&self) -> &KeySet {
-        &self.plan.estimate().keys
+    /// The evaluation keys that the training needs, with their levels.
+    pub fn keys(&self) -> &KeyLevels {
+        self.plan.key_levels()
     }
 
     /// `whitened` or `paper`.

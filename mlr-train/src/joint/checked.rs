@@ -66,9 +66,10 @@ impl CheckedShares {
             first.push(b);
             parties.push((directory.clone(), manifest, digests));
         }
+        let level = setting.level_of(KeyItem::RelinearisationOne);
         Ok(Self {
             key: Arc::new(JointPublicKey::from_shares(session, &public)?),
-            sum: RelinearisationSum::of(session, &first)?,
+            sum: RelinearisationSum::of(session, level, &first)?,
             parties,
         })
     }
@@ -119,8 +120,10 @@ fn proved(own: &Directory<'_>, digests: &[[u8; 32]]) -> Result<[KeyShare; 2], Ru
     let (session, party) = (own.setting.session(), own.party);
     let a = share(own, digests, KeyItem::PublicKey)?;
     let b = share(own, digests, KeyItem::RelinearisationOne)?;
-    let proof = own.proof(PROOF_NAME, 0, &Shape::of_first(session)?)?;
-    proof::verify_first(session, party, [&a, &b], own.setting.label(), &proof)
+    let level = own.setting.level_of(KeyItem::RelinearisationOne);
+    let proof = own.proof(PROOF_NAME, 0, &Shape::of_first(session, level)?)?;
+    let label = own.setting.label();
+    proof::verify_first(session, party, level, [&a, &b], label, &proof)
         .map_err(|error| own.refused(error))?;
     Ok([a, b])
 }

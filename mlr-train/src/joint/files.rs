@@ -11,6 +11,7 @@ use he_core::wire::{self, Existing, Source};
 
 use super::Setting;
 use crate::artifacts::manifest::{Kind, Manifest};
+use crate::artifacts::plan::KeyPlan as _;
 use crate::artifacts::{RunError, public_key};
 use crate::canonical::hex;
 
@@ -50,9 +51,8 @@ pub(super) const SWITCHING_KEY_NAME: &str = "switching-key";
 
 /// The first key shares of a party, in the order of its digests: the public key's, the first round of relinearisation, Galois keys.
 pub(super) fn first_items(setting: &Setting) -> Vec<KeyItem> {
-    let params = setting.context().params();
-    let keys = KeyId::all_of(setting.plan().keys(), params.log_n()).into_iter();
-    let galois = keys.filter_map(|id| match id {
+    let keys = setting.plan().keys_with_levels().into_iter();
+    let galois = keys.filter_map(|(id, _)| match id {
         KeyId::Galois(g) => Some(KeyItem::Galois(g)),
         _ => None,
     });
@@ -122,12 +122,13 @@ impl Directory<'_> {
         parse(&path.display().to_string(), &bytes)
     }
 
-    /// The party's share of a key.
+    /// The party's share of a key, at the plan's level.
     pub(super) fn share(&self, item: KeyItem) -> Result<KeyShare, RunError> {
         let (session, party) = (self.setting.session(), self.party);
+        let level = self.setting.level_of(item);
         self.load(&share_name(item), |file, bytes| {
             let source = Source::of(file, bytes);
-            Ok(wire::read_key_share(source, session, party, item)?)
+            Ok(wire::read_key_share(source, session, party, item, level)?)
         })
     }
 

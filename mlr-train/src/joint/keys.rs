@@ -42,13 +42,13 @@ pub fn write(
     let checked = CheckedShares::read(setting, &input.first, &input.commitments, reporter)?;
     let second = second(setting, &checked, &input.second)?;
     let plan = setting.plan();
-    reporter.stage("keys", plan.key_ids().len() as u64);
+    reporter.stage("keys", plan.keys_with_levels().len() as u64);
     let (session, context) = (setting.session(), setting.context());
     let key = files::fingerprint(checked.key())?;
     let make = |id| match id {
-        PlannedKey::Own(KeyId::Galois(g)) => {
+        PlannedKey::Own(KeyId::Galois(g), level) => {
             let shares = checked.shares(setting, KeyItem::Galois(g))?;
-            Ok(galois_key(session, g, &shares)?)
+            Ok(galois_key(session, g, level, &shares)?)
         }
         _ => Ok(relinearisation_key(session, checked.sum(), &second)?),
     };
@@ -97,7 +97,8 @@ fn second_of(
         party,
     };
     let share = own.share(KeyItem::RelinearisationTwo)?;
-    let proved = own.proof(PROOF_NAME, 1, &Shape::of_second(session)?)?;
+    let level = checked.sum().level();
+    let proved = own.proof(PROOF_NAME, 1, &Shape::of_second(session, level)?)?;
     let (shares, label) = ([public, &share], setting.label());
     let held: Result<(), MultipartyError> =
         proof::verify_second(session, party, shares, checked.sum(), label, &proved);

@@ -46,6 +46,12 @@ pub(crate) fn first_items_of_test(setting: &Setting) -> Vec<he_core::multiparty:
     files::first_items(setting)
 }
 
+/// The level of the key that a share is of.
+#[cfg(test)]
+pub(crate) fn level_of_test(setting: &Setting, item: he_core::multiparty::KeyItem) -> usize {
+    setting.level_of(item)
+}
+
 /// A file of digests of a party's choice.
 #[cfg(test)]
 pub(crate) fn digests_of_test(

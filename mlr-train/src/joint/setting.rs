@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use he_core::multiparty::{MultipartyError, PartyId, Session};
-use he_core::rlwe::Context;
+use he_core::multiparty::{KeyItem, MultipartyError, PartyId, Session};
+use he_core::rlwe::{Context, KeyId};
 
 use crate::artifacts::{PlanFile, RunError};
 use crate::canonical::hex;
@@ -56,6 +56,26 @@ impl Setting {
     /// Parties and threshold.
     pub fn joint(&self) -> Joint {
         self.joint
+    }
+
+    /// The level of the key that a share is of, from the plan: the highest one for the public key.
+    pub(super) fn level_of(&self, item: KeyItem) -> usize {
+        let keys = self.plan.keys();
+        let params = self.context().params();
+        match item {
+            KeyItem::PublicKey => params.max_level(),
+            KeyItem::RelinearisationOne | KeyItem::RelinearisationTwo => {
+                keys.relinearise.unwrap_or(0)
+            }
+            KeyItem::Galois(_) => {
+                let all = KeyId::with_levels(keys, params.log_n()).into_iter();
+                let mut level = all.filter(|(id, _)| match (id, item) {
+                    (KeyId::Galois(g), KeyItem::Galois(other)) => *g == other,
+                    _ => false,
+                });
+                level.next().map_or(0, |(_, level)| level)
+            }
+        }
     }
 
     /// Party number `index`, from 0.

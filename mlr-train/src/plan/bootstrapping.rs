@@ -194,7 +194,7 @@ impl Bootstrapping {
         let large = self.plan.bridge().large().params();
         let own = cost::key_bytes(self.plan.bridge().small().params(), self.plan.keys());
         BootstrapEstimate {
-            keys: self.plan.large_keys().clone(),
+            keys: self.plan.large_keys().set(),
             key_bytes: self.plan.key_bytes().saturating_sub(own),
             ciphertexts: packed_ciphertexts(job.layout()) as u64,
             failure_log2: self.log_failure(job).ceil() as i64,
@@ -229,9 +229,11 @@ impl Bootstrapping {
             switch(bridge.entering().params()) + switch(large) + switch(bridge.leaving().params());
         let passes = f64::from(self.plan.shape().passes());
         let one = work(large, self.plan.large_work()) + passes * way;
-        let keys = (self.plan.large_keys().len() + KeyId::WAY.len()) as f64;
+        let own = self.plan.large_keys().levels();
+        let way = KeyId::WAY.map(|_| large.max_level()).into_iter();
+        let keys = own.chain(way).map(|level| rates.key_seconds(large, level));
         let pages = rates.page_seconds(large, self.plan.memory_bytes());
-        let reading = (keys * rates.key_seconds(large) + pages) / rates.threads.max(1) as f64;
+        let reading = (keys.sum::<f64>() + pages) / rates.threads.max(1) as f64;
         packed_ciphertexts(job.layout()) as f64 * one + reading
     }
 

@@ -4,7 +4,7 @@
 //! and a calibration on the machine at hand turns them into seconds.
 
 use he_core::evaluator::{COUNTED_OPS, CountedOp, Level, Tally};
-use he_core::params::{KeySet, Params};
+use he_core::params::{KeyLevels, Params};
 use serde::{Deserialize, Serialize};
 
 /// A pointwise modular product of one limb, memory traffic included.
@@ -138,10 +138,10 @@ impl Rates {
         unit.unwrap_or(UNIT_SECONDS) * load(params, level)
     }
 
-    /// Seconds of expanding one evaluation key's uniform half, on one core.
-    pub(super) fn key_seconds(&self, params: &Params) -> f64 {
-        let digits = params.digits(params.max_level()).count();
-        let limbs = params.q().len() + params.p().len();
+    /// Seconds of expanding the uniform half of an evaluation key of this level, on one core.
+    pub(super) fn key_seconds(&self, params: &Params, level: usize) -> f64 {
+        let digits = params.digits(level).count();
+        let limbs = level + 1 + params.p().len();
         digits as f64 * self.load_seconds(params, Level(limbs - 1))
     }
 
@@ -199,20 +199,27 @@ pub(super) fn special_bytes(params: &Params) -> u64 {
     bits.sum::<u64>() * params.n() as u64 / 8
 }
 
-/// Bytes of the evaluation keys as they are stored and sent: half of each digit is a seed, but for the relinearisation key of several parties.
-pub fn key_bytes(params: &Params, keys: &KeySet) -> u64 {
-    let full = polynomial_bytes(params, Level(params.max_level()));
-    let digits = params.digits(params.max_level()).count() as u64;
-    let whole = digits * (full + special_bytes(params));
-    let joint = keys.relinearise && params.parties().is_some();
-    keys.len() as u64 * (whole + 32 * digits) + if joint { whole } else { 0 }
+/// Bytes of one half of an evaluation key of this level, bit-packed: a polynomial a digit.
+pub(super) fn half_key_bytes(params: &Params, level: usize) -> u64 {
+    let digits = params.digits(level).count() as u64;
+    digits * (polynomial_bytes(params, Level(level)) + special_bytes(params))
 }
 
-/// Bytes that the evaluation keys take in memory: 8 a residue, both halves.
-pub fn key_memory(params: &Params, keys: &KeySet) -> u64 {
-    let limbs = params.q().len() + params.p().len();
-    let digits = params.digits(params.max_level()).count();
-    (keys.len() * digits * 2 * limbs * params.n() * 8) as u64
+/// Bytes of the evaluation keys as they are stored and sent, each at its level: one half is a seed, but for the relinearisation key of several parties.
+pub fn key_bytes(params: &Params, keys: &KeyLevels) -> u64 {
+    let half = |level| half_key_bytes(params, level);
+    let explicit = keys.relinearise.filter(|_| params.parties().is_some());
+    let seeded = keys.levels().map(|level| half(level) + 32).sum::<u64>();
+    seeded + explicit.map_or(0, half)
+}
+
+/// Bytes that the evaluation keys take in memory, each at its level: 8 a residue, both halves.
+pub fn key_memory(params: &Params, keys: &KeyLevels) -> u64 {
+    let one = |level: usize| {
+        let limbs = level + 1 + params.p().len();
+        (params.digits(level).count() * 2 * limbs * params.n() * 8) as u64
+    };
+    keys.levels().map(one).sum()
 }
 
 #[cfg(test)]
@@ -242,12 +249,17 @@ mod tests {
         .map(|&op| operation(&params, op, Level(11)))
         .sum();
         assert!((80.0..170.0).contains(&whole), "{whole}");
-        let keys = KeySet {
-            relinearise: true,
-            ..KeySet::default()
+        let keys = |level| KeyLevels {
+            relinearise: Some(level),
+            ..KeyLevels::default()
         };
+        let (full, low) = (keys(11), keys(3));
         // he-core.md: about 10 MB a key on disk, 35 MB or less in memory.
-        assert!((7_000_000..11_000_000).contains(&key_bytes(&params, &keys)));
-        assert!(key_memory(&params, &keys) <= 36_000_000);
+        assert!((7_000_000..11_000_000).contains(&key_bytes(&params, &full)));
+        assert!(key_memory(&params, &full) <= 36_000_000);
+        // At level 3: one digit of three, over eight primes of sixteen.
+        assert_eq!(6 * key_memory(&params, &low), key_memory(&params, &full));
+        let [low, full] = [low, full].map(|keys| key_bytes(&params, &keys));
+        assert!((5 * low..7 * low).contains(&full), "{low} {full}");
     }
 }

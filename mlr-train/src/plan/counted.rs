@@ -1,6 +1,7 @@
 //! What a traced run counted, and the seconds that follow from it on any machine.
 
 use he_core::evaluator::{CountedOp, Evaluator as _, Level, Simulator};
+use he_core::params::KeyLevels;
 
 use super::bootstrapping::Under;
 use super::cost::{self, Rates};
@@ -11,20 +12,25 @@ use crate::packing::Upload;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Counted {
     operations: Vec<(CountedOp, Level, u64)>,
-    /// Evaluation keys, those of a bootstrapping apart.
-    keys: usize,
+    /// Evaluation keys with their levels, those of a bootstrapping's large ring apart.
+    keys: KeyLevels,
     /// Bytes of memory that a process of the training takes.
     memory: u64,
 }
 
 impl Counted {
-    /// Of the run that `simulator` has done, and that takes so much memory.
-    pub(super) fn of(simulator: &Simulator, memory: u64) -> Self {
+    /// Of the run that `simulator` has done, with these keys, and that takes so much memory.
+    pub(super) fn of(simulator: &Simulator, keys: KeyLevels, memory: u64) -> Self {
         Self {
             memory,
             operations: simulator.tally().rows(),
-            keys: simulator.key_set().len(),
+            keys,
         }
+    }
+
+    /// The evaluation keys that the run asks for, each with the highest level that it is used at.
+    pub(super) fn keys(&self) -> &KeyLevels {
+        &self.keys
     }
 
     /// Seconds of the training on both of a machine's kinds of work, operations and reading, spread over all its threads. Where somebody else refreshes weights,
@@ -35,7 +41,9 @@ impl Counted {
             |(level, count): (Level, u64)| rates.load_seconds(params, level) * count as f64;
         let reading: f64 = loads(job).into_iter().map(reading).sum();
         let processes = processes(job) as f64;
-        let keys = processes * self.keys as f64 * rates.key_seconds(params);
+        let keys = self.keys.levels();
+        let keys = keys.map(|level| rates.key_seconds(params, level));
+        let keys = processes * keys.sum::<f64>();
         let counted = rates.total(params, &self.operations) + reading + keys;
         let refreshes = under.bootstrapping.map_or(0.0, |b| b.seconds(job, rates));
         let refreshes = refreshes * job.refreshes() as f64;
@@ -119,18 +127,23 @@ mod tests {
             let (job, params) = (plan.job(), plan.params());
             let counted = Counted {
                 operations: vec![],
-                keys: 3,
+                keys: KeyLevels {
+                    relinearise: Some(2),
+                    rotations: [(1, 2), (2, 0)].into(),
+                    ..KeyLevels::default()
+                },
                 memory: 1_000_000_000,
             };
             let without = Counted {
-                keys: 0,
+                keys: KeyLevels::default(),
                 memory: 0,
                 ..counted.clone()
             };
             // Without a bootstrapping: its own time is the same in both.
             let under = Under::new(params, None);
             let more = counted.seconds(job, under, &rates) - without.seconds(job, under, &rates);
-            let keys = 3.0 * rates.key_seconds(params) / 2.0;
+            let one = |level| rates.key_seconds(params, level);
+            let keys = (2.0 * one(2) + one(0)) / 2.0;
             // Where a unit of reading takes 6e-5 s, 10^9 bytes take 0.6 s on one core.
             let expected = processes * (cost::UNCOUNTED * keys + 0.3);
             assert!(

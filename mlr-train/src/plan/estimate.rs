@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use he_core::circuits::Refresh;
 use he_core::evaluator::{CountedOp, Evaluator, Level, Meta, SimulatedCt, Simulator};
+#[cfg(test)]
+use he_core::params::KeyLevels;
 use he_core::params::{KeySet, Params};
 use serde::{Deserialize, Serialize};
 
@@ -143,6 +145,13 @@ pub(crate) fn estimate_job(job: &Job, params: &Arc<Params>) -> Result<Estimate, 
     Ok(estimate_under(job, params.into())?.0)
 }
 
+/// The evaluation keys of a job without a bootstrapping, with their levels.
+#[cfg(test)]
+pub(crate) fn key_levels(job: &Job, params: &Arc<Params>) -> KeyLevels {
+    let (_, counted) = estimate_under(job, params.into()).unwrap();
+    counted.keys().clone()
+}
+
 /// Runs `job` on the simulator: what a plan says of it, and what the run counted.
 ///
 /// # Errors
@@ -270,7 +279,7 @@ fn estimate_here(
             _ => cost::fresh_bytes(params, level),
         };
     }
-    let mut keys = simulator.key_set();
+    let mut keys = simulator.key_levels();
     let bootstrap = under.bootstrapping.map(|b| b.estimate(job));
     if let Some(plan) = under.bootstrap() {
         keys.extend(plan.keys());
@@ -287,7 +296,7 @@ fn estimate_here(
         .map(|m| cost::ciphertext_bytes(params, m.level))
         .sum();
     let server_memory_bytes = memory(job, under) + cost::key_memory(params, &keys);
-    let counted = Counted::of(&simulator, server_memory_bytes);
+    let counted = Counted::of(&simulator, keys.clone(), server_memory_bytes);
     let estimate = Estimate {
         levels: job.levels().top(),
         key_products: simulator.tally().total(CountedOp::KeyProduct),
@@ -305,7 +314,7 @@ fn estimate_here(
         weight_error_centibits: (-100.0 * error.log2()).floor() as i64,
         log_qp_tenths: (params.log_qp() * 10.0).ceil() as u64,
         security_bits: params.security().bits(),
-        keys,
+        keys: keys.set(),
     };
     Ok((estimate, counted))
 }

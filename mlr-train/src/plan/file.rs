@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use he_core::params::{Params, ParamsError, ParamsLiteral};
+use he_core::params::{KeyLevels, Params, ParamsError, ParamsLiteral};
 use serde::{Deserialize, Serialize};
 
 use super::IterationCost;
@@ -21,7 +21,7 @@ use crate::job::{Job, Program};
 use crate::server::{TrainError, packed_bound};
 
 /// Version of the JSON.
-const SCHEMA: u32 = 3;
+const SCHEMA: u32 = 4;
 /// Bytes that a plan may have.
 pub(crate) const MOST_BYTES: usize = 1 << 20;
 
@@ -263,10 +263,15 @@ impl Plan {
         *blake3::hash(&self.to_json()).as_bytes()
     }
 
-    /// What evaluation keys are bound to: parameters and key set alone, so that a changed step or iteration count with the same
-    /// parameters and rotations needs no new keys.
+    /// The evaluation keys of [`Estimate::keys`], each with the highest level that the training uses it at: what the traced run asked for.
+    pub fn key_levels(&self) -> &KeyLevels {
+        self.counted.keys()
+    }
+
+    /// What evaluation keys are bound to: parameters, keys and their levels alone, so that a changed step with the same
+    /// parameters, rotations and levels needs no new keys.
     pub fn key_binding(&self) -> [u8; 32] {
-        let own = key_binding(&self.params, &self.estimate.keys);
+        let own = key_binding(&self.params, self.key_levels());
         match &self.bootstrapping {
             None => own,
             Some(bootstrapping) => {

@@ -2,10 +2,9 @@
 
 use he_core::evaluator::{Level, Meta};
 use he_core::multiparty::{
-    KeyItem, MultipartyError, Shape, Smudging, UploadKey, UploadTerms, refresh, slack_noise,
+    MultipartyError, Shape, Smudging, UploadKey, UploadTerms, refresh, slack_noise,
 };
-use he_core::params::{KeySet, Params};
-use he_core::rlwe::KeyId;
+use he_core::params::{KeyLevels, Params};
 use serde::{Deserialize, Serialize};
 
 use super::cost;
@@ -114,7 +113,7 @@ pub fn hidden(job: &Job, params: &Params, smudging: Smudging, scale: f64) -> f64
 pub(super) fn estimate(
     job: &Job,
     params: &Params,
-    keys: &KeySet,
+    keys: &KeyLevels,
     metas: &[Meta],
     error: f64,
 ) -> Result<Option<JointEstimate>, TrainError> {
@@ -239,19 +238,12 @@ fn switching_key_bytes(job: &Job, params: &Params) -> u64 {
     UploadKey::parts(level.0) as u64 * part
 }
 
-/// Bytes of a party's shares of the public key and all evaluation keys.
-fn key_share_bytes(params: &Params, keys: &KeySet) -> u64 {
-    let full =
+/// Bytes of a party's shares of the public key, over all primes, and of all evaluation keys, each at its level: half of a key; of relinearisation, two in the first round
+/// and one in the second.
+fn key_share_bytes(params: &Params, keys: &KeyLevels) -> u64 {
+    let public =
         cost::polynomial_bytes(params, Level(params.max_level())) + cost::special_bytes(params);
-    let items = KeyId::all_of(keys, params.log_n())
-        .into_iter()
-        .flat_map(|id| match id {
-            KeyId::Galois(g) => vec![KeyItem::Galois(g)],
-            KeyId::Relinearisation => {
-                vec![KeyItem::RelinearisationOne, KeyItem::RelinearisationTwo]
-            }
-            _ => vec![],
-        });
-    let parts: usize = items.map(|item| item.parts(params)).sum();
-    (1 + parts as u64) * full
+    let half = |level| cost::half_key_bytes(params, level);
+    let again = keys.relinearise.map_or(0, |level| 2 * half(level));
+    public + keys.levels().map(half).sum::<u64>() + again
 }

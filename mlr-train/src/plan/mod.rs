@@ -31,7 +31,7 @@ pub use error::PlanError;
 pub use estimate::Estimate;
 pub(crate) use estimate::at_refresh;
 #[cfg(test)]
-pub(crate) use estimate::estimate_job;
+pub(crate) use estimate::{estimate_job, key_levels};
 pub(crate) use file::MOST_BYTES;
 pub use file::{Plan, Ranked};
 pub use joint::{JointEstimate, hidden, smudging};

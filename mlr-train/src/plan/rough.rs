@@ -111,6 +111,8 @@ impl Sketch<'_> {
             rotations: (1..=USUAL_KEYS).collect(),
             ..KeySet::default()
         };
+        // At the highest level: what each is used at, only a traced run tells.
+        let keys = keys.up_to(self.params.max_level());
         server_bytes(self.layout, self.params, peak) + cost::key_memory(self.params, &keys)
     }
 }

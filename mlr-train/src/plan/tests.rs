@@ -243,8 +243,8 @@ fn a_file_that_says_anything_else_is_refused() {
         Plan::parse_insecure_test(json.replacen(from, to, 1).as_bytes()).unwrap_err()
     };
     assert!(matches!(
-        changed("\"schema\":3", "\"schema\":4"),
-        PlanError::Schema { found: 4, .. }
+        changed("\"schema\":4", "\"schema\":3"),
+        PlanError::Schema { found: 3, .. }
     ));
     assert!(matches!(
         changed("\"relinearise\":true", "\"relinearise\":false"),

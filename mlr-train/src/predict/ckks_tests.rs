@@ -20,12 +20,12 @@ fn scores_on_ciphertexts_err_as_expected() {
         for block in BLOCKS {
             let job = job(&model, &x, form, block);
             let params = ring();
-            let said = forecast(&job, &params).unwrap();
+            let (said, keys) = forecast(&job, &params).unwrap();
             let context = Context::new(Arc::clone(&params)).unwrap();
             let key = Arc::new(SecretKey::generate(&context).unwrap());
             let encryptor = SecretKeyEncryptor::new(Arc::clone(&key)).unwrap();
             let decryptor = SecretKeyDecryptor::new(Arc::clone(&key)).unwrap();
-            let eval = Ckks::new(key.evaluation_keys(&said.keys).unwrap()).unwrap();
+            let eval = Ckks::new(key.evaluation_keys_at(&keys).unwrap()).unwrap();
             let expected = said.score_error();
             let found = run(&job, (&model, &x), &eval, &encryptor, &decryptor, expected);
             assert_eq!(eval.tally().total(CountedOp::KeyProduct), said.key_products);
@@ -69,12 +69,12 @@ fn rounding_is_never_finer_than_half_the_error_of_rows_with_more_energy() {
         };
         let x = signs(amplitude);
         let params = ring();
-        let said = forecast(&job, &params).unwrap();
+        let (said, keys) = forecast(&job, &params).unwrap();
         let context = Context::new(Arc::clone(&params)).unwrap();
         let key = Arc::new(SecretKey::generate(&context).unwrap());
         let encryptor = SecretKeyEncryptor::new(Arc::clone(&key)).unwrap();
         let decryptor = SecretKeyDecryptor::new(Arc::clone(&key)).unwrap();
-        let eval = Ckks::new(key.evaluation_keys(&said.keys).unwrap()).unwrap();
+        let eval = Ckks::new(key.evaluation_keys_at(&keys).unwrap()).unwrap();
         let expected = said.score_error();
         let found = run(&job, (&model, &x), &eval, &encryptor, &decryptor, expected);
         let errors = &found.values - &model.scores(x.view()).unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use he_core::ckks::noise;
 use he_core::evaluator::{CountedOp, Evaluator, Meta, Simulator};
-use he_core::params::{KeySet, Params};
+use he_core::params::{KeyLevels, KeySet, Params};
 use serde::{Deserialize, Serialize};
 
 use super::head::{ShapeHead, pieces};
@@ -81,15 +81,15 @@ impl Forecast {
     }
 }
 
-/// Runs one chunk of `job` on the simulator; every chunk costs the same.
+/// Runs one chunk of `job` on the simulator; every chunk costs the same. With the figures come the evaluation keys, each with the highest level that it is used at.
 ///
 /// # Errors
 /// Whatever the scoring itself would be refused for.
-pub fn forecast(job: &Job, params: &Arc<Params>) -> Result<Forecast, ScoreError> {
+pub fn forecast(job: &Job, params: &Arc<Params>) -> Result<(Forecast, KeyLevels), ScoreError> {
     let (simulator, metas) = traced(job, params)?;
     let layout = job.layout();
     let chunks = layout.chunks(layout.shape().rows) as u64;
-    let keys = simulator.key_set();
+    let keys = simulator.key_levels();
     let query = chunks * layout.parts() as u64;
     let (top, bottom) = (job.row_placement().level, job.score_placement().level);
     let encrypted = job.program().model == ModelForm::Encrypted;
@@ -110,7 +110,7 @@ pub fn forecast(job: &Job, params: &Arc<Params>) -> Result<Forecast, ScoreError>
         .map(|m| cost::ciphertext_bytes(params, m.level))
         .sum();
     let error = expected_error(job, params)?;
-    Ok(Forecast {
+    let forecast = Forecast {
         key_products: chunks * simulator.tally().total(CountedOp::KeyProduct),
         mod_downs: chunks * simulator.tally().total(CountedOp::ModDown),
         query_ciphertexts: query,
@@ -123,8 +123,9 @@ pub fn forecast(job: &Job, params: &Arc<Params>) -> Result<Forecast, ScoreError>
         score_error_centibits: (-100.0 * error.log2()).floor() as i64,
         log_qp_tenths: (params.log_qp() * 10.0).ceil() as u64,
         security_bits: params.security().bits(),
-        keys,
-    })
+        keys: keys.set(),
+    };
+    Ok((forecast, keys))
 }
 
 /// Level, scale and bound of the scores of a chunk, and their expected error: what the key's holder goes by, whatever a file claims.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use he_core::params::{Params, ParamsError, ParamsLiteral};
+use he_core::params::{KeyLevels, Params, ParamsError, ParamsLiteral};
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::files::describe_json;
 use crate::model::Model;
 
 /// Version of the JSON.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 /// What tells the file from a plan for training.
 pub const KIND: &str = "velum prediction plan";
 /// Bytes that a plan may have.
@@ -28,6 +28,7 @@ pub struct ScorePlan {
     params: Arc<Params>,
     job: Job,
     forecast: Forecast,
+    keys: KeyLevels,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -59,11 +60,12 @@ impl ScorePlan {
         batch: usize,
         form: ModelForm,
     ) -> Result<Self, PlanError> {
-        let (job, params, forecast) = search(model, Sizes::of(model, rows)?, batch, form)?;
+        let found = search(model, Sizes::of(model, rows)?, batch, form)?;
         Ok(Self {
-            params,
-            job,
-            forecast,
+            params: found.params,
+            job: found.job,
+            forecast: found.forecast,
+            keys: found.keys,
         })
     }
 
@@ -82,11 +84,13 @@ impl ScorePlan {
     ) -> Result<Self, PlanError> {
         let params = Arc::new(check(literal)?);
         let job = Job::new(program, &params)?;
-        let forecast = forecast(&job, &params).map_err(|e| PlanError::Refused(Box::new(e)))?;
+        let found = forecast(&job, &params).map_err(|e| PlanError::Refused(Box::new(e)))?;
+        let (forecast, keys) = found;
         Ok(Self {
             params,
             job,
             forecast,
+            keys,
         })
     }
 
@@ -163,9 +167,14 @@ impl ScorePlan {
         *blake3::hash(&self.to_json()).as_bytes()
     }
 
-    /// What evaluation keys are bound to: parameters and key set alone.
+    /// What evaluation keys are bound to: parameters, keys and their levels alone.
     pub fn key_binding(&self) -> [u8; 32] {
-        crate::plan::key_binding(&self.params, &self.forecast.keys)
+        crate::plan::key_binding(&self.params, &self.keys)
+    }
+
+    /// The evaluation keys of [`Forecast::keys`], each with the highest level that the scoring uses it at.
+    pub fn key_levels(&self) -> &KeyLevels {
+        &self.keys
     }
 
     /// The parameters.

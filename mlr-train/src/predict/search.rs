@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use he_core::arith::MAX_PRIME_BITS;
 use he_core::circuits::folds;
-use he_core::params::{Params, ParamsLiteral, security};
+use he_core::params::{KeyLevels, Params, ParamsLiteral, security};
 use ndarray::ArrayView2;
 
 use super::cost::{Forecast, forecast};
@@ -100,16 +100,24 @@ fn above(x: f64) -> f64 {
     }
 }
 
+/// What a search finds.
+pub(super) struct Found {
+    pub(super) params: Arc<Params>,
+    pub(super) job: Job,
+    pub(super) forecast: Forecast,
+    pub(super) keys: KeyLevels,
+}
+
 /// Searches; `rows` in `shape` are those of the largest batch.
 pub(super) fn search(
     model: &Model,
     sizes: Sizes,
     rows: usize,
     form: ModelForm,
-) -> Result<(Job, Arc<Params>, Forecast), PlanError> {
+) -> Result<Found, PlanError> {
     let mut refusal = String::from("no parameters at all");
     for log_n in LOG_N {
-        let mut best: Option<(f64, Job, Arc<Params>, Forecast)> = None;
+        let mut best: Option<(f64, Found)> = None;
         for literal in literals(log_n) {
             let Ok(params) = Params::new(literal).map(Arc::new) else {
                 continue;
@@ -120,13 +128,21 @@ pub(super) fn search(
                     continue;
                 };
                 match forecast(&job, &params) {
-                    Ok(found) if found.score_error() <= sizes.typical.range * PRECISION => {
-                        let seconds = seconds(&found);
+                    Ok((forecast, keys))
+                        if forecast.score_error() <= sizes.typical.range * PRECISION =>
+                    {
+                        let seconds = seconds(&forecast);
                         if best.as_ref().is_none_or(|b| seconds < b.0) {
-                            best = Some((seconds, job, Arc::clone(&params), found));
+                            let found = Found {
+                                params: Arc::clone(&params),
+                                job,
+                                forecast,
+                                keys,
+                            };
+                            best = Some((seconds, found));
                         }
                     }
-                    Ok(found) => {
+                    Ok((found, _)) => {
                         refusal = format!(
                             "expected error of a score 2^{:.1}, wanted 2^{:.1}",
                             found.score_error().log2(),
@@ -137,8 +153,8 @@ pub(super) fn search(
                 }
             }
         }
-        if let Some((_, job, params, found)) = best {
-            return Ok((job, params, found));
+        if let Some((_, found)) = best {
+            return Ok(found);
         }
     }
     Err(PlanError::NoneFits { refusal })

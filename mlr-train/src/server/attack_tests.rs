@@ -61,7 +61,7 @@ impl Scene {
         let plan = Plan::insecure_test(job.program().clone(), params.literal().clone()).unwrap();
         let context = Context::new(Arc::clone(plan.params())).unwrap();
         let key = Arc::new(SecretKey::generate(&context).unwrap());
-        let keys = key.evaluation_keys(&plan.estimate().keys).unwrap();
+        let keys = key.evaluation_keys_at(plan.key_levels()).unwrap();
         let (x, labels) = samples(SHAPE);
         let scene = Self {
             place: tempfile::tempdir().unwrap(),

@@ -211,7 +211,7 @@ fn errs_as_planned_and_resumes(plan: &Plan) {
     let key = Arc::new(SecretKey::generate(bridge.small()).unwrap());
     let encryptor = SecretKeyEncryptor::new(Arc::clone(&key)).unwrap();
     let decryptor = SecretKeyDecryptor::new(Arc::clone(&key)).unwrap();
-    let eval = Ckks::new(key.evaluation_keys(&estimate.keys).unwrap()).unwrap();
+    let eval = Ckks::new(key.evaluation_keys_at(plan.key_levels()).unwrap()).unwrap();
     let keys = key.bridge_keys(bridge, boot.large_keys()).unwrap();
     let way = CkksCrossing::new(bridge, keys).unwrap();
     let server = Server::new(Bootstrap::new(&eval, way, boot).unwrap());

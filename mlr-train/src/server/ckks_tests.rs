@@ -11,7 +11,7 @@ use super::{MemorySource, Unobserved, train};
 use crate::client::decrypt::decrypt;
 use crate::client::encrypt::Uploads;
 use crate::packing::{Arrangement, Shape};
-use crate::plan::{Job, Program, fit_scales};
+use crate::plan::{Job, Program, fit_scales, key_levels};
 
 #[test]
 fn training_on_ciphertexts_errs_as_expected() {
@@ -37,7 +37,7 @@ fn training_on_ciphertexts_errs_as_expected() {
         let key = Arc::new(SecretKey::generate(&context).unwrap());
         let encryptor = SecretKeyEncryptor::new(Arc::clone(&key)).unwrap();
         let decryptor = SecretKeyDecryptor::new(Arc::clone(&key)).unwrap();
-        let eval = Ckks::new(key.evaluation_keys(&prediction.keys).unwrap()).unwrap();
+        let eval = Ckks::new(key.evaluation_keys_at(&key_levels(&job, &params)).unwrap()).unwrap();
         let source: MemorySource<_> = Uploads::new(&job, x.view(), &labels)
             .unwrap()
             .encrypt_all::<Ckks>(&encryptor)

@@ -14,7 +14,7 @@ use super::tests::{CLIENT, PAPER, SERVER, program, ring, samples};
 use super::{MemorySource, Unobserved, train};
 use crate::client::encrypt::Uploads;
 use crate::packing::{Arrangement, Shape, Upload};
-use crate::plan::{Job, Owners, Polynomial, Program, Scales, estimate_job};
+use crate::plan::{Job, Owners, Polynomial, Program, Scales, key_levels};
 use crate::sigmoid::{Degree, OddPolynomial};
 
 const SHAPE: Shape = Shape {
@@ -115,9 +115,7 @@ fn weights_hash(program: Program) -> String {
     let (x, labels) = samples(SHAPE);
     let params = ring(Job::new(program.clone(), 512).unwrap().levels().top());
     let job = Job::new(program, 512).unwrap();
-    let keys = estimate_job(&job, &params)
-        .unwrap_or_else(|e| panic!("{e:?}"))
-        .keys;
+    let keys = key_levels(&job, &params);
     let context = Context::new(params).unwrap();
     let key = Arc::new(SecretKey::from_seed(&context, [7; 32].into()).unwrap());
     let (mut begin, mut all) = (0, Vec::new());
@@ -132,7 +130,7 @@ fn weights_hash(program: Program) -> String {
         begin += rows;
     }
     let source: MemorySource<_> = all.into_iter().collect();
-    let eval = Ckks::new(key.evaluation_keys(&keys).unwrap()).unwrap();
+    let eval = Ckks::new(key.evaluation_keys_at(&keys).unwrap()).unwrap();
     let weights = train(&job, &eval, &source, &Unobserved).unwrap_or_else(|e| panic!("{e:?}"));
     let mut hash = blake3::Hasher::new();
     for ct in weights.iter().flatten() {

@@ -14,7 +14,7 @@ use super::{MemorySource, Observer, Refreshed, SourceError, State, train};
 use crate::client::decrypt::decrypt;
 use crate::client::encrypt::Uploads;
 use crate::job::{Iterate, Joint, MASK_BITS, Refreshes, Way};
-use crate::plan::{Hiding, Job, Program, fit_scales, hidden};
+use crate::plan::{Hiding, Job, Program, fit_scales, hidden, key_levels};
 
 const ITERATIONS: usize = 5;
 
@@ -82,7 +82,7 @@ fn weights_that_owners_refresh_err_as_planned() {
     let (job, estimate) = fit_scales(&program, &params).unwrap();
     assert_eq!(job.refreshed_before(), [3, 4, 5]);
     let group = Group::new(&params, 2);
-    let eval = Ckks::new(group.evaluation_keys(&estimate.keys)).unwrap();
+    let eval = Ckks::new(group.evaluation_keys(&key_levels(&job, &params))).unwrap();
     let proofs = proved(&group, &job, &x, &labels);
     let uploads = proofs
         .iter()

@@ -11,7 +11,7 @@ use he_core::multiparty::{
     PartySecret, Proof, RelinearisationSum, RowSecret, Session, Smudging, UploadKey, UploadTerms,
     galois_key, relinearisation_key,
 };
-use he_core::params::{KeySet, Params};
+use he_core::params::{KeyLevels, Params};
 use he_core::ring::{Ntt, Poly};
 use he_core::rlwe::{Ciphertext, Context, EvaluationKeys, KeyId};
 use ndarray::{Array2, s};
@@ -23,7 +23,7 @@ use super::{MemorySource, Unobserved, train, upload_noise};
 use crate::client::decrypt::decrypt;
 use crate::client::encrypt::Uploads;
 use crate::packing::Upload;
-use crate::plan::{Job, fit_scales};
+use crate::plan::{Job, fit_scales, key_levels};
 
 /// Stands for the plan's hash.
 const PLAN: [u8; 32] = [3; 32];
@@ -62,18 +62,18 @@ impl Group {
         }
     }
 
-    pub(super) fn evaluation_keys(&self, set: &KeySet) -> EvaluationKeys {
+    pub(super) fn evaluation_keys(&self, levels: &KeyLevels) -> EvaluationKeys {
         let context = self.session.context();
         let mut keys = EvaluationKeys::new(context);
-        for id in KeyId::all_of(set, context.params().log_n()) {
+        for (id, level) in KeyId::with_levels(levels, context.params().log_n()) {
             let key = match id {
                 KeyId::Galois(g) => {
-                    let shares = all(&self.secrets, |secret| secret.galois_share(g));
-                    galois_key(&self.session, g, &shares).unwrap()
+                    let shares = all(&self.secrets, |secret| secret.galois_share(g, level));
+                    galois_key(&self.session, g, level, &shares).unwrap()
                 }
                 KeyId::Relinearisation => {
-                    let first = all(&self.secrets, PartySecret::relinearisation_one);
-                    let sum = RelinearisationSum::of(&self.session, &first).unwrap();
+                    let first = all(&self.secrets, |s| s.relinearisation_one(level));
+                    let sum = RelinearisationSum::of(&self.session, level, &first).unwrap();
                     let second = all(&self.secrets, |s| s.relinearisation_two(&sum));
                     relinearisation_key(&self.session, &sum, &second).unwrap()
                 }
@@ -184,7 +184,7 @@ fn three_owners_train_under_a_joint_key_and_two_of_them_open() {
     let params = Arc::new((*ring(top)).clone().for_parties(3).unwrap());
     let (job, prediction) = fit_scales(&program, &params).unwrap();
     let group = Group::new(&params, 2);
-    let eval = Ckks::new(group.evaluation_keys(&prediction.keys)).unwrap();
+    let eval = Ckks::new(group.evaluation_keys(&key_levels(&job, &params))).unwrap();
 
     let mut proofs = proved(&group, &job, &x, &labels);
     let verified = |proofs: &[Proved]| -> Result<MemorySource<_>, MultipartyError> {

@@ -12,7 +12,7 @@ use super::{MemorySource, Unobserved, train};
 use crate::client::decrypt::decrypt;
 use crate::client::encrypt::{EncryptError, Uploads};
 use crate::packing::Shape;
-use crate::plan::{Job, Owners, Program, fit_scales};
+use crate::plan::{Job, Owners, Program, fit_scales, key_levels};
 
 pub(super) const SHAPE: Shape = Shape {
     samples: 300,
@@ -87,7 +87,7 @@ fn ciphertexts_under_a_public_key_err_as_expected() {
     let key = Arc::new(SecretKey::generate(&context).unwrap());
     let encryptor = PublicKeyEncryptor::new(Arc::new(key.public_key().unwrap())).unwrap();
     let decryptor = SecretKeyDecryptor::new(Arc::clone(&key)).unwrap();
-    let eval = Ckks::new(key.evaluation_keys(&prediction.keys).unwrap()).unwrap();
+    let eval = Ckks::new(key.evaluation_keys_at(&key_levels(&job, &params)).unwrap()).unwrap();
     let source = uploads::<Ckks>(&job, &encryptor, &x, &labels);
     let weights = train(&job, &eval, &source, &Unobserved).unwrap_or_else(|e| panic!("{e}"));
     let opened = decrypt(&job, &eval, &decryptor, &weights).unwrap();

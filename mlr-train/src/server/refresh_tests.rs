@@ -22,7 +22,7 @@ use crate::client::refresh::{Holder, refresh};
 use crate::data::{FeatureSet, TrainingSet};
 use crate::job::{Job, Method, Polynomial, Program, Refreshes, Way};
 use crate::packing::{Arrangement, Shape};
-use crate::plan::fit_scales;
+use crate::plan::{fit_scales, key_levels};
 use crate::sigmoid::{Degree, OddPolynomial, Polynomials, ScoreRange};
 
 const SHAPE: Shape = Shape {
@@ -183,7 +183,7 @@ fn refreshed_ciphertexts_err_as_expected_and_others_are_refused() {
     let key = Arc::new(SecretKey::generate(&context).unwrap());
     let encryptor = SecretKeyEncryptor::new(Arc::clone(&key)).unwrap();
     let decryptor = SecretKeyDecryptor::new(Arc::clone(&key)).unwrap();
-    let eval = Ckks::new(key.evaluation_keys(&estimate.keys).unwrap()).unwrap();
+    let eval = Ckks::new(key.evaluation_keys_at(&key_levels(&job, &params)).unwrap()).unwrap();
     let source = uploads::<Ckks>(&job, &encryptor);
     let client = |twin| Client {
         job: &job,

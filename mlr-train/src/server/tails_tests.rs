@@ -14,7 +14,7 @@ use crate::client::decrypt::{Decrypted, decrypt};
 use crate::client::encrypt::Uploads;
 use crate::client::norm::LargestNorm;
 use crate::packing::Shape;
-use crate::plan::{Job, Program, fit_scales};
+use crate::plan::{Job, Program, fit_scales, key_levels};
 
 /// Whitened columns have mean square 1; here the share `tail` of each is in one row, a row for two columns.
 fn rows(shape: Shape, tail: f64) -> (Array2<f64>, Vec<u32>) {
@@ -48,7 +48,7 @@ impl Run {
         let key = Arc::new(SecretKey::generate(&context).unwrap());
         let encryptor = SecretKeyEncryptor::new(Arc::clone(&key)).unwrap();
         let decryptor = SecretKeyDecryptor::new(Arc::clone(&key)).unwrap();
-        let eval = Ckks::new(key.evaluation_keys(&estimate.keys).unwrap()).unwrap();
+        let eval = Ckks::new(key.evaluation_keys_at(&key_levels(&job, &params)).unwrap()).unwrap();
         let source: MemorySource<_> = Uploads::new(&job, x.view(), &labels)
             .unwrap()
             .encrypt_all::<Ckks>(&encryptor)

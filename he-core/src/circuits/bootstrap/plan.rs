@@ -11,7 +11,7 @@ use crate::ckks::noise;
 use crate::evaluator::{
     CountedOp, EvalError, Evaluator, Level, Op, Placement, Refusal, SimulatedCt, Simulator,
 };
-use crate::params::KeySet;
+use crate::params::KeyLevels;
 use crate::rlwe::{Bridge, Context};
 
 /// A bootstrapping as it can be known without data: the keys that it needs, what it adds to the error, how likely it fails.
@@ -21,8 +21,8 @@ use crate::rlwe::{Bridge, Context};
 pub struct BootstrapPlan {
     bridge: Arc<Bridge>,
     shape: BootstrapShape,
-    keys: KeySet,
-    large_keys: KeySet,
+    keys: KeyLevels,
+    large_keys: KeyLevels,
     /// Root mean square of the noise, and the most that the sine errs by.
     noise: f64,
     inexact: f64,
@@ -62,8 +62,8 @@ impl BootstrapPlan {
         let (error, inexact) = (small.meta(&out).error(), circuit.last_inexact(&crossing));
         let large = crossing.large();
         Ok(Arc::new(Self {
-            keys: small.key_set(),
-            large_keys: large.key_set(),
+            keys: small.key_levels(),
+            large_keys: large.key_levels(),
             noise: (error * error - inexact * inexact).max(0.0).sqrt(),
             inexact,
             log_failure: shape.log_failure(bridge, &figures),
@@ -128,13 +128,13 @@ impl BootstrapPlan {
         &self.shape
     }
 
-    /// Keys of the small ring.
-    pub fn keys(&self) -> &KeySet {
+    /// Keys of the small ring, with their levels.
+    pub fn keys(&self) -> &KeyLevels {
         &self.keys
     }
 
-    /// Keys of the large ring; the three of the way are not among them.
-    pub fn large_keys(&self) -> &KeySet {
+    /// Keys of the large ring, with their levels; the three of the way are not among them.
+    pub fn large_keys(&self) -> &KeyLevels {
         &self.large_keys
     }
 
@@ -190,12 +190,12 @@ impl BootstrapPlan {
     /// Bytes of memory of all that only a bootstrapping needs: the keys of the way and of the large ring, both halves at 8 bytes a residue, and
     /// the encoded plaintexts of the maps.
     pub fn memory_bytes(&self) -> u64 {
-        let one = |context: &Context| {
+        let at = |context: &Context, level: usize| {
             let params = context.params();
-            let limbs = params.q().len() + params.p().len();
-            let digits = params.digits(params.max_level()).count();
-            (2 * digits * limbs * params.n() * 8) as u64
+            let limbs = level + 1 + params.p().len();
+            (2 * params.digits(level).count() * limbs * params.n() * 8) as u64
         };
+        let one = |context: &Context| at(context, context.params().max_level());
         let plains = |context: &Context, work: &Work| {
             let products = work.iter().filter(|r| r.0 == CountedOp::PlainProduct);
             let limbs: u64 = products.map(|r| r.2 * (r.1.0 as u64 + 1)).sum();
@@ -204,7 +204,11 @@ impl BootstrapPlan {
         };
         let bridge = &self.bridge;
         let [small, large] = &self.work;
-        one(bridge.large()) * (self.large_keys.len() as u64 + 1)
+        let large_keys = self.large_keys.levels();
+        large_keys
+            .map(|level| at(bridge.large(), level))
+            .sum::<u64>()
+            + one(bridge.large())
             + one(bridge.entering())
             + one(bridge.leaving())
             + plains(bridge.small(), small)
@@ -213,16 +217,20 @@ impl BootstrapPlan {
 
     /// Bytes of all keys on disk: one half of each, its residues packed.
     pub fn key_bytes(&self) -> u64 {
-        let one = |context: &Context| {
+        let at = |context: &Context, level: usize| {
             let params = context.params();
-            let primes = params.q().iter().chain(params.p());
+            let primes = params.q()[..=level].iter().chain(params.p());
             let bits: u64 = primes.map(|p| u64::from(64 - p.leading_zeros())).sum();
-            let digits = params.digits(params.max_level()).count() as u64;
-            digits * bits * params.n() as u64 / 8 + 32
+            params.digits(level).count() as u64 * bits * params.n() as u64 / 8 + 32
+        };
+        let one = |context: &Context| at(context, context.params().max_level());
+        let all = |context: &Context, keys: &KeyLevels| -> u64 {
+            keys.levels().map(|level| at(context, level)).sum()
         };
         let bridge = &self.bridge;
-        one(bridge.small()) * self.keys.len() as u64
-            + one(bridge.large()) * (self.large_keys.len() as u64 + 1)
+        all(bridge.small(), &self.keys)
+            + all(bridge.large(), &self.large_keys)
+            + one(bridge.large())
             + one(bridge.entering())
             + one(bridge.leaving())
     }
@@ -279,7 +287,7 @@ impl<E: Evaluator, C: Crossing<E>> Refresh<E> for Bootstrap<E, C> {
         self.circuit.output()
     }
 
-    fn keys(&self) -> KeySet {
+    fn keys(&self) -> KeyLevels {
         self.plan.keys.clone()
     }
 
@@ -314,7 +322,7 @@ impl Refresh<Simulator> for BootstrapPlan {
         self.output
     }
 
-    fn keys(&self) -> KeySet {
+    fn keys(&self) -> KeyLevels {
         self.keys.clone()
     }
 

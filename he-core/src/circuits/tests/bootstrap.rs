@@ -48,7 +48,7 @@ impl Real {
     fn new(plan: &Arc<BootstrapPlan>) -> Self {
         let bridge = plan.bridge();
         let key = Arc::new(SecretKey::generate(bridge.small()).unwrap());
-        let ckks = Ckks::new(key.evaluation_keys(plan.keys()).unwrap()).unwrap();
+        let ckks = Ckks::new(key.evaluation_keys_at(plan.keys()).unwrap()).unwrap();
         let way = key.bridge_keys(bridge, plan.large_keys()).unwrap();
         let way = CkksCrossing::new(bridge, way).unwrap();
         Self {

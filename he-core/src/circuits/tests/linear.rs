@@ -73,7 +73,7 @@ fn slots_go_to_coefficients_and_back_by_every_split_on_every_evaluator() {
     let context = Context::new(Arc::clone(&params)).unwrap();
     let key = Arc::new(SecretKey::generate(&context).unwrap());
     // The very keys that the simulator asked for.
-    let ckks = Ckks::new(key.evaluation_keys(&simulator.key_set()).unwrap()).unwrap();
+    let ckks = Ckks::new(key.evaluation_keys_at(&simulator.key_levels()).unwrap()).unwrap();
     let encryptor = SecretKeyEncryptor::new(Arc::clone(&key)).unwrap();
     let decryptor = SecretKeyDecryptor::new(key).unwrap();
     let clear = Clear::new(params);

@@ -140,13 +140,23 @@ impl Backend for CkksBackend {
         Arc::ptr_eq(data.c0().ring(), self.context().ring())
     }
 
-    fn key(&self, need: Need) -> Option<&SwitchingKey> {
+    fn key(&self, need: Need, level: Level) -> Result<&SwitchingKey, Refusal> {
         let id = match need {
             Need::Relinearise => KeyId::Relinearisation,
             Need::Conjugate => KeyId::Galois(self.conjugation()),
             Need::Rotate(k) => KeyId::Galois(self.rotation(k)),
         };
-        Some(self.keys.get(id).ok()?)
+        let wanted = || need.to_string();
+        let key = self.keys.get(id);
+        let key = key.map_err(|_| Refusal::MissingKey { wanted: wanted() })?;
+        match Level(key.level()) {
+            available if available < level => Err(Refusal::KeyLevel {
+                wanted: wanted(),
+                needed: level,
+                available,
+            }),
+            _ => Ok(key),
+        }
     }
 
     fn plain(&self, slots: impl FnOnce() -> Vec<Complex64>) -> Encodings {

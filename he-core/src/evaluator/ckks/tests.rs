@@ -12,7 +12,7 @@ use crate::key_holder::{
     ClearHolder, Decryptor, Encryptor, PublicKeyEncryptor, SecretKeyDecryptor, SecretKeyEncryptor,
     SimulatorEncryptor,
 };
-use crate::params::{KeySet, Params, ParamsLiteral};
+use crate::params::{KeyLevels, KeySet, Params, ParamsLiteral};
 use crate::rlwe::{PublicKey, SecretKey};
 
 /// Largest slot error in units of the expected root mean square. A slot's error is at worst a product of two complex Gaussians (a rounding
@@ -371,7 +371,13 @@ fn trace_clear_and_ciphertexts_agree_on_a_program() {
     assert_eq!((meta, meta), (clear_meta, trace_meta));
     assert_eq!(s.ev.tally().rows(), simulator.tally().rows());
     assert_eq!(s.ev.tally().rows(), clear.tally().rows());
-    assert!(simulator.key_set().relinearise && simulator.key_set().conjugate);
+    let keys = KeyLevels {
+        relinearise: Some(4),
+        conjugate: Some(4),
+        rotations: [(1, 2), (2, 2)].into(),
+    };
+    assert_eq!(simulator.key_levels(), keys);
+    assert_eq!(simulator.key_set(), keys.set());
     s.check("program", &ct, |i| in_clear.slots()[i]);
 }
 
@@ -435,8 +441,10 @@ fn the_conformance_suite_passes_and_agrees_with_the_trace() {
     let context = Context::new(Arc::clone(&params)).unwrap();
     let key = Arc::new(SecretKey::generate(&context).unwrap());
     let keys = key.evaluation_keys(&conformance::key_set(&params)).unwrap();
+    let set = conformance::key_set(&params);
+    let lower = key.evaluation_keys_at(&set.up_to(params.max_level() - 1));
     let encryptor = SecretKeyEncryptor::new(Arc::clone(&key)).unwrap();
-    let decryptor = SecretKeyDecryptor::new(key).unwrap();
+    let decryptor = SecretKeyDecryptor::new(Arc::clone(&key)).unwrap();
     let noisy = conformance::Fidelity::Noisy;
     let ours = conformance::run(&Ckks::new(keys).unwrap(), &encryptor, &decryptor, noisy)
         .unwrap_or_else(|e| panic!("{e}"));
@@ -444,6 +452,13 @@ fn the_conformance_suite_passes_and_agrees_with_the_trace() {
     let planned = conformance::run_meta(&simulator, &SimulatorEncryptor(&simulator))
         .unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(ours.difference(&planned), None);
+    // With the keys that the trace asked for, each at the level it was asked for at, and no higher.
+    let exact = key.evaluation_keys_at(&simulator.key_levels()).unwrap();
+    let exact = conformance::run(&Ckks::new(exact).unwrap(), &encryptor, &decryptor, noisy)
+        .unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(exact.difference(&planned), None);
+    let lower = Ckks::new(lower.unwrap()).unwrap();
+    conformance::run_with_lower_keys(&lower, &encryptor).unwrap_or_else(|e| panic!("{e}"));
     let keyless = Ckks::new(EvaluationKeys::new(&context)).unwrap();
     conformance::run_without_keys(&keyless, &encryptor).unwrap_or_else(|e| panic!("{e}"));
 }

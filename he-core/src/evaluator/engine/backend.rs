@@ -32,8 +32,11 @@ pub trait Backend: Sync {
     /// Whether `data` belongs to these parameters.
     fn owns(&self, data: &Self::Data) -> bool;
 
-    /// A key, or nothing where it is missing. Asked last: whoever notes keys may note this one.
-    fn key(&self, need: Need) -> Option<Self::Key<'_>>;
+    /// A key for something at `level`. Asked last: whoever notes keys may note this one.
+    ///
+    /// # Errors
+    /// One that is missing, or of a lower level.
+    fn key(&self, need: Need, level: Level) -> Result<Self::Key<'_>, Refusal>;
 
     /// The largest absolute value of a slot, where it is known.
     fn largest(&self, _data: &Self::Data) -> Option<f64> {

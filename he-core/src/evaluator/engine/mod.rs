@@ -65,20 +65,21 @@ impl<B: Backend> Engine<B> {
         }
     }
 
-    fn key(&self, op: Op, need: Need) -> Result<B::Key<'_>, EvalError> {
-        let missing = || {
-            let wanted = need.to_string();
-            Refusal::MissingKey { wanted }.of(op)
-        };
-        self.backend.key(need).ok_or_else(missing)
+    fn key(&self, op: Op, need: Need, level: Level) -> Result<B::Key<'_>, EvalError> {
+        self.backend.key(need, level).map_err(|cause| cause.of(op))
     }
 
-    /// Rotations by every k, with their keys.
-    fn rotations(&self, op: Op, ks: &[usize]) -> Result<Vec<Rotation<B::Key<'_>>>, EvalError> {
+    /// Rotations by every k at a level, with their keys.
+    fn rotations(
+        &self,
+        op: Op,
+        ks: &[usize],
+        level: Level,
+    ) -> Result<Vec<Rotation<B::Key<'_>>>, EvalError> {
         let rotation = |&by: &usize| {
             let key = match by {
                 0 => None,
-                k => Some(self.key(op, Need::Rotate(k))?),
+                k => Some(self.key(op, Need::Rotate(k), level)?),
             };
             Ok(Rotation { by, key })
         };
@@ -116,7 +117,7 @@ impl<B: Backend> Engine<B> {
         products: impl FnOnce() -> B::Products,
     ) -> Result<Ct<B::Data>, EvalError> {
         let meta = self.ledger().relinearize_rescale(sum)?;
-        let key = self.key(Op::ProductSum, Need::Relinearise)?;
+        let key = self.key(Op::ProductSum, Need::Relinearise, sum.level)?;
         let data = self.backend.relinearize_rescale(products(), key);
         self.count_switch(sum.level, 1, 1);
         self.tally.count(CountedOp::Rescale, sum.level, 1);
@@ -413,7 +414,7 @@ impl<B: Backend> Evaluator for Engine<B> {
             return Ok(a.clone());
         }
         let meta = self.ledger().automorphism(op, &a.meta)?;
-        let key = self.key(op, Need::Rotate(k))?;
+        let key = self.key(op, Need::Rotate(k), a.meta.level)?;
         let data = self.backend.rotate(&a.data, k, key);
         self.count_switch(a.meta.level, 1, 1);
         Ok(Ct { data, meta })
@@ -423,7 +424,7 @@ impl<B: Backend> Evaluator for Engine<B> {
         let op = Op::Conjugate;
         self.own(op, a)?;
         let meta = self.ledger().automorphism(op, &a.meta)?;
-        let key = self.key(op, Need::Conjugate)?;
+        let key = self.key(op, Need::Conjugate, a.meta.level)?;
         let data = self.backend.conjugate(&a.data, key);
         self.count_switch(a.meta.level, 1, 1);
         Ok(Ct { data, meta })
@@ -447,7 +448,7 @@ impl<B: Backend> Evaluator for Engine<B> {
             return Ok(a.ct.clone());
         }
         let meta = self.ledger().automorphism(op, &a.ct.meta)?;
-        let key = self.key(op, Need::Rotate(k))?;
+        let key = self.key(op, Need::Rotate(k), a.ct.meta.level)?;
         let data = self.backend.rotate_hoisted(&a.ct.data, &a.digits, k, key);
         self.count_switch(a.ct.meta.level, 0, 1);
         Ok(Ct { data, meta })
@@ -460,7 +461,7 @@ impl<B: Backend> Evaluator for Engine<B> {
         let switched = ks.iter().filter(|&&k| k != 0).count();
         let metas = vec![a.meta; ks.len()];
         let meta = self.ledger().rotate_sum(op, &metas, switched)?;
-        let rotations = self.rotations(op, &ks)?;
+        let rotations = self.rotations(op, &ks, a.meta.level)?;
         let data = self.backend.rotate_sum(&a.data, &rotations);
         self.tally.count(CountedOp::Add, meta.level, ks.len() - 1);
         self.count_switch(meta.level, usize::from(switched > 0), switched);
@@ -476,7 +477,7 @@ impl<B: Backend> Evaluator for Engine<B> {
         let switched = ks.iter().filter(|&&k| k != 0).count();
         let metas: Vec<Meta> = terms.iter().map(|t| t.0.meta).collect();
         let meta = self.ledger().rotate_sum(op, &metas, switched)?;
-        let rotations = self.rotations(op, &ks)?;
+        let rotations = self.rotations(op, &ks, meta.level)?;
         let parts = terms.iter().map(|(a, _)| &a.data);
         let parts: Vec<_> = parts.zip(rotations).collect();
         let data = self.backend.rotate_each_and_sum(&parts, meta.level);

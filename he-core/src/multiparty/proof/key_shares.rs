@@ -3,28 +3,48 @@
 //! These are the shares that honest parties' secrets meet: everybody encrypts under the sum of the first, and multiplies its own secret by the sums of the second. Whoever shows them knows a short secret behind
 //! them (twice them, see [`super`]), the same one in all, and did not compute them from others' shares. Shares of Galois keys carry no proof: they are committed to with the others, so they do not depend on
 //! anybody's, no secret is multiplied by them, and a false one adds to every rotation a multiple of the ciphertext's public digits by a polynomial that its maker knows: it spoils the result and tells nothing.
+//!
+//! The public key's share is over all primes, those of a relinearisation key of level l over q_0 .. q_l and the special ones, and so are their equations: each row of the relation modulo its own primes. The witness
+//! is one vector of *integers* for all rows, and so is what an extractor finds (its argument, see [`super`], is the same in every row): the secret of the public key modulo all primes is the secret that the rows of
+//! relinearisation hide. The level is bound by the relation's hash and by the shares' digests; verifiers take it from the plan and refuse shares of another one.
 
 use super::super::stream::{Kind, Use};
 use super::{Check, Factor, Proof, Relation, Shape, binding, prove};
 use crate::multiparty::{
     KeyItem, KeyShare, MultipartyError, PartyId, PartySecret, RelinearisationSum, Session,
 };
+use crate::params::Params;
 use crate::ring::{Ntt, Poly};
-use crate::rlwe::gadget;
+use crate::rlwe::{KeyId, gadget};
 
 /// Largest coefficient of an error: all 21 coins on one side.
 pub(crate) const ERROR_BOUND: u64 = 21;
 
-/// The uniform polynomials of a key, digit by digit.
-fn common(session: &Session, item: KeyItem, digits: usize) -> Vec<Poly<Ntt>> {
+/// The uniform polynomials of a key of a level, digit by digit.
+fn common(session: &Session, item: KeyItem, level: usize) -> Vec<Poly<Ntt>> {
     let context = session.context();
     let seed = session.common(item);
-    let expand = |d| seed.expand(context.ring(), context.key_basis(), d as u32);
+    let expand = |d| seed.expand(context.ring(), context.key_basis_at(level), d as u32);
+    let digits = match item {
+        KeyItem::PublicKey => 1,
+        _ => context.params().digits(level).count(),
+    };
     (0..digits).map(expand).collect()
 }
 
-/// Rows: the public key's share, then h_0 and h_1 of every digit. Columns: s, u, e, then e_0 and e_1 of every digit.
-fn first<'a>(session: &Session, a: &'a Poly<Ntt>, digits: &'a [Poly<Ntt>]) -> Relation<'a> {
+/// The uniform polynomial of the public key.
+fn common_of_public_key(session: &Session) -> Vec<Poly<Ntt>> {
+    let most = session.context().params().max_level();
+    common(session, KeyItem::PublicKey, most)
+}
+
+/// Rows: the public key's share, then h_0 and h_1 of every digit of the level. Columns: s, u, e, then e_0 and e_1 of every digit.
+fn first<'a>(
+    session: &Session,
+    level: usize,
+    a: &'a Poly<Ntt>,
+    digits: &'a [Poly<Ntt>],
+) -> Relation<'a> {
     let context = session.context();
     let (params, basis) = (context.params(), context.key_basis());
     let mut bounds = vec![1, 1];
@@ -32,13 +52,14 @@ fn first<'a>(session: &Session, a: &'a Poly<Ntt>, digits: &'a [Poly<Ntt>]) -> Re
     let rows = 1 + 2 * digits.len();
     let mut relation = Relation::new("first key shares", context.ring(), basis, rows, bounds)
         .with(0, 0, Factor::Minus(a))
-        .with(0, 2, Factor::One);
-    let ranges = params.digits(params.max_level());
+        .with(0, 2, Factor::One)
+        .rows_over(1, context.key_basis_at(level));
+    let ranges = params.digits(level);
     for (d, (a, range)) in digits.iter().zip(ranges).enumerate() {
         let (h0, h1) = (1 + 2 * d, 2 + 2 * d);
         relation = relation
             .with(h0, 1, Factor::Minus(a))
-            .with(h0, 0, Factor::Scalars(gadget(context, range)))
+            .with(h0, 0, Factor::Scalars(gadget(context, level, range)))
             .with(h0, 3 + 2 * d, Factor::One)
             .with(h1, 0, Factor::Times(a))
             .with(h1, 4 + 2 * d, Factor::One);
@@ -59,7 +80,8 @@ fn second<'a>(
     let (basis, rows) = (context.key_basis(), 1 + differences.len());
     let mut relation = Relation::new("second key shares", context.ring(), basis, rows, bounds)
         .with(0, 0, Factor::Minus(a))
-        .with(0, 2, Factor::One);
+        .with(0, 2, Factor::One)
+        .rows_over(1, context.key_basis_at(sum.level()));
     for (d, difference) in differences.iter().enumerate() {
         // s h_0 + (u - s) h_1 = s (h_0 - h_1) + u h_1.
         relation = relation
@@ -71,18 +93,19 @@ fn second<'a>(
 }
 
 /// h_0 - h_1 of every digit.
-fn differences(sum: &RelinearisationSum, digits: usize) -> Vec<Poly<Ntt>> {
+fn differences(sum: &RelinearisationSum) -> Vec<Poly<Ntt>> {
     let difference = |d| {
         let mut out = sum.h0(d).clone();
         out.sub_assign(sum.h1(d));
         out
     };
-    (0..digits).map(difference).collect()
+    (0..sum.digits()).map(difference).collect()
 }
 
-/// Refuses shares that are not these two of one party.
+/// Refuses shares that are not these two of one party, the second of this level.
 fn two(
     party: PartyId,
+    level: usize,
     shares: [&KeyShare; 2],
     items: [KeyItem; 2],
 ) -> Result<Vec<&Poly<Ntt>>, MultipartyError> {
@@ -101,6 +124,7 @@ fn two(
             });
         }
     }
+    shares[1].check_level(level)?;
     Ok(shares.iter().flat_map(|share| share.parts()).collect())
 }
 
@@ -130,18 +154,24 @@ fn witness(
     columns
 }
 
-/// Proves this party's share of the public key and its first round of relinearisation, together. `label`: what else the proof is bound to.
+/// Proves this party's share of the public key and its first round of relinearisation for a key of this level, together. `label`: what else the proof is bound to.
 ///
 /// # Errors
-/// [`MultipartyError::Room`]: none for checked parameters; no randomness.
-pub fn prove_first(secret: &PartySecret, label: &[u8; 32]) -> Result<Proof, MultipartyError> {
+/// [`MultipartyError::Rlwe`] for a level above the chain; [`MultipartyError::Room`]: none for checked parameters; no randomness.
+pub fn prove_first(
+    secret: &PartySecret,
+    level: usize,
+    label: &[u8; 32],
+) -> Result<Proof, MultipartyError> {
     let session = secret.session();
-    let shares = [&secret.public_key_share()?, &secret.relinearisation_one()?];
-    let digits = KeyItem::RelinearisationTwo.parts(session.context().params());
-    let a = common(session, KeyItem::PublicKey, 1);
-    let digits = common(session, KeyItem::RelinearisationOne, digits);
-    let relation = first(session, &a[0], &digits);
-    let shape = first_shape(session)?;
+    let shares = [
+        &secret.public_key_share()?,
+        &secret.relinearisation_one(level)?,
+    ];
+    let a = common_of_public_key(session);
+    let digits = common(session, KeyItem::RelinearisationOne, level);
+    let relation = first(session, level, &a[0], &digits);
+    let shape = first_shape(session, level)?;
     let statements = statements(session, shares);
     let hash = binding(session, secret.party(), label, &relation, &statements);
     prove(&relation, &shape, &hash, &|_| {
@@ -158,60 +188,65 @@ pub fn prove_first(secret: &PartySecret, label: &[u8; 32]) -> Result<Proof, Mult
 }
 
 /// The shape of [`prove_first`]'s proofs.
-fn first_shape(session: &Session) -> Result<Shape, MultipartyError> {
+fn first_shape(session: &Session, level: usize) -> Result<Shape, MultipartyError> {
+    let params = checked(session, level)?;
     let mut bounds = vec![1, 1];
-    bounds.resize(
-        3 + KeyItem::RelinearisationOne.parts(session.context().params()),
-        ERROR_BOUND,
-    );
-    Shape::new(session.context().params().log_n(), 1, &bounds)
+    let parts = KeyItem::RelinearisationOne.parts(params, level);
+    bounds.resize(3 + parts, ERROR_BOUND);
+    Shape::new(params.log_n(), 1, &bounds)
+}
+
+/// The session's parameters, which have this level.
+fn checked(session: &Session, level: usize) -> Result<&Params, MultipartyError> {
+    let context = session.context();
+    context.check_key_level(KeyId::Relinearisation, level)?;
+    Ok(context.params())
 }
 
 /// The shape of [`prove_second`]'s proofs.
-fn second_shape(session: &Session) -> Result<Shape, MultipartyError> {
+fn second_shape(session: &Session, level: usize) -> Result<Shape, MultipartyError> {
+    let params = checked(session, level)?;
     let mut bounds = vec![1, 1, ERROR_BOUND];
-    bounds.resize(
-        3 + KeyItem::RelinearisationTwo.parts(session.context().params()),
-        2 * ERROR_BOUND,
-    );
-    Shape::new(session.context().params().log_n(), 1, &bounds)
+    let parts = KeyItem::RelinearisationTwo.parts(params, level);
+    bounds.resize(3 + parts, 2 * ERROR_BOUND);
+    Shape::new(params.log_n(), 1, &bounds)
 }
 
 impl Shape {
-    /// Of a proof of the first key shares in this session.
+    /// Of a proof of the first key shares in this session, for a relinearisation key of this level.
     ///
     /// # Errors
-    /// None for checked parameters.
-    pub fn of_first(session: &Session) -> Result<Self, MultipartyError> {
-        first_shape(session)
+    /// [`MultipartyError::Rlwe`] for a level above the chain.
+    pub fn of_first(session: &Session, level: usize) -> Result<Self, MultipartyError> {
+        first_shape(session, level)
     }
 
-    /// Of a proof of the second round's share.
+    /// Of a proof of the second round's share, for a relinearisation key of this level.
     ///
     /// # Errors
-    /// None for checked parameters.
-    pub fn of_second(session: &Session) -> Result<Self, MultipartyError> {
-        second_shape(session)
+    /// As [`Shape::of_first`].
+    pub fn of_second(session: &Session, level: usize) -> Result<Self, MultipartyError> {
+        second_shape(session, level)
     }
 }
 
-/// Checks [`prove_first`]'s proof of a party's public key share and first round of relinearisation.
+/// Checks [`prove_first`]'s proof of a party's public key share and first round of relinearisation for a key of this level.
 ///
 /// # Errors
-/// [`MultipartyError::Proof`]; [`MultipartyError::Item`], [`MultipartyError::Foreign`] for other shares.
+/// [`MultipartyError::Proof`]; [`MultipartyError::Item`], [`MultipartyError::Level`], [`MultipartyError::Foreign`] for other shares.
 pub fn verify_first(
     session: &Session,
     party: PartyId,
+    level: usize,
     shares: [&KeyShare; 2],
     label: &[u8; 32],
     proof: &Proof,
 ) -> Result<(), MultipartyError> {
-    let rows = two(party, shares, FIRST)?;
-    let a = common(session, KeyItem::PublicKey, 1);
-    let digits = KeyItem::RelinearisationTwo.parts(session.context().params());
-    let digits = common(session, KeyItem::RelinearisationOne, digits);
-    let relation = first(session, &a[0], &digits);
-    let shape = first_shape(session)?;
+    let rows = two(party, level, shares, FIRST)?;
+    let shape = first_shape(session, level)?;
+    let a = common_of_public_key(session);
+    let digits = common(session, KeyItem::RelinearisationOne, level);
+    let relation = first(session, level, &a[0], &digits);
     let statements = statements(session, shares);
     let hash = binding(session, party, label, &relation, &statements);
     let mut check = Check::new(&relation, &shape, proof);
@@ -237,17 +272,16 @@ pub fn prove_second(
         &secret.public_key_share()?,
         &secret.relinearisation_two(sum)?,
     ];
-    let a = common(session, KeyItem::PublicKey, 1);
-    let digits = KeyItem::RelinearisationTwo.parts(session.context().params());
-    let differences = differences(sum, digits);
+    let a = common_of_public_key(session);
+    let differences = differences(sum);
     let relation = second(session, &a[0], &differences, sum);
-    let shape = second_shape(session)?;
+    let shape = second_shape(session, sum.level())?;
     let statements = statements(session, shares);
     let hash = binding(session, secret.party(), label, &relation, &statements);
     prove(&relation, &shape, &hash, &|_| {
         Ok(witness(
             secret,
-            (0..digits).map(|d| secret.second_error(sum, d)),
+            (0..sum.digits()).map(|d| secret.second_error(sum, d)),
         ))
     })
 }
@@ -264,14 +298,11 @@ pub fn verify_second(
     label: &[u8; 32],
     proof: &Proof,
 ) -> Result<(), MultipartyError> {
-    let rows = two(party, shares, SECOND)?;
-    let a = common(session, KeyItem::PublicKey, 1);
-    let differences = differences(
-        sum,
-        KeyItem::RelinearisationTwo.parts(session.context().params()),
-    );
+    let rows = two(party, sum.level(), shares, SECOND)?;
+    let a = common_of_public_key(session);
+    let differences = differences(sum);
     let relation = second(session, &a[0], &differences, sum);
-    let shape = second_shape(session)?;
+    let shape = second_shape(session, sum.level())?;
     let statements = statements(session, shares);
     let hash = binding(session, party, label, &relation, &statements);
     let mut check = Check::new(&relation, &shape, proof);

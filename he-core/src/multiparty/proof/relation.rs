@@ -4,20 +4,22 @@ use std::sync::Arc;
 
 use super::super::session::absorb;
 use crate::ring::{Basis, Ntt, Poly, Ring};
+use crate::rlwe::at_level;
 
 /// A factor of one column in one row.
 pub(crate) enum Factor<'a> {
     /// 1.
     One,
-    /// A public polynomial, over at least the relation's primes.
+    /// A public polynomial, over at least the row's primes.
     Times(&'a Poly<Ntt>),
     /// The negative of one.
     Minus(&'a Poly<Ntt>),
-    /// An integer, by its residues modulo the relation's primes.
+    /// An integer, by its residues modulo the row's primes.
     Scalars(Vec<u64>),
 }
 
-/// y = A w: rows of a statement, columns of a witness.
+/// y = A w: rows of a statement, columns of a witness. Columns are integers, the same ones in every row; a row is an equation over its own primes, the relation's or the
+/// lower ones of them.
 pub(crate) struct Relation<'a> {
     ring: Arc<Ring>,
     basis: Basis,
@@ -26,6 +28,8 @@ pub(crate) struct Relation<'a> {
     rows: usize,
     bounds: Vec<u64>,
     terms: Vec<(usize, usize, Factor<'a>)>,
+    /// The primes of every row.
+    bases: Vec<Basis>,
 }
 
 impl<'a> Relation<'a> {
@@ -44,7 +48,19 @@ impl<'a> Relation<'a> {
             rows,
             bounds,
             terms: Vec::new(),
+            bases: vec![basis; rows],
         }
+    }
+
+    /// All rows from number `first` on are over these primes, which are among the relation's.
+    pub(super) fn rows_over(mut self, first: usize, basis: Basis) -> Self {
+        self.bases.iter_mut().skip(first).for_each(|b| *b = basis);
+        self
+    }
+
+    /// The primes of row `r`.
+    pub(super) fn row_basis(&self, r: usize) -> Basis {
+        self.bases[r]
     }
 
     /// Column `c` of row `r` has this factor.
@@ -63,27 +79,24 @@ impl<'a> Relation<'a> {
         &self.ring
     }
 
-    /// The primes of its rows.
-    pub(crate) fn basis(&self) -> Basis {
-        self.basis
-    }
-
     /// `A w`.
     pub(super) fn apply(&self, w: &[Poly<Ntt>]) -> Vec<Poly<Ntt>> {
-        let zero = || Poly::zero(&self.ring, self.basis);
-        let mut out: Vec<Poly<Ntt>> = (0..self.rows).map(|_| zero()).collect();
+        let zero = |basis: &Basis| Poly::zero(&self.ring, *basis);
+        let mut out: Vec<Poly<Ntt>> = self.bases.iter().map(zero).collect();
         for (r, c, factor) in &self.terms {
             let (sum, w) = (&mut out[*r], &w[*c]);
+            let level = sum.level();
             match factor {
-                Factor::One => sum.add_assign(w),
+                Factor::One if w.level() == level => sum.add_assign(w),
+                Factor::One => sum.add_assign(&at_level(w.clone(), level)),
                 Factor::Times(a) => sum.inner_product_acc(&[(*a, w)]),
                 Factor::Minus(a) => {
-                    let mut product = zero();
+                    let mut product = zero(&sum.basis());
                     product.inner_product_acc(&[(*a, w)]);
                     sum.sub_assign(&product);
                 }
                 Factor::Scalars(scalars) => {
-                    let mut product = w.clone();
+                    let mut product = at_level(w.clone(), level);
                     product.mul_scalars(scalars);
                     sum.add_assign(&product);
                 }
@@ -108,6 +121,9 @@ impl<'a> Relation<'a> {
         hash.update(self.name.as_bytes());
         for number in [self.basis.level(), self.basis.limbs(), self.rows] {
             hash.update(&(number as u64).to_le_bytes());
+        }
+        for basis in &self.bases {
+            hash.update(&(basis.level() as u64).to_le_bytes());
         }
         hash.update(&(self.bounds.len() as u64).to_le_bytes());
         for bound in &self.bounds {

@@ -21,8 +21,8 @@ pub(crate) struct Check {
 impl Check {
     /// For a proof of this relation and shape.
     pub(crate) fn new(relation: &Relation<'_>, shape: &Shape, proof: &Proof) -> Self {
-        let zero = || Poly::zero(relation.ring(), relation.basis());
-        let row = |_| (0..shape.repetitions()).map(|_| zero()).collect();
+        let zero = |r| Poly::zero(relation.ring(), relation.row_basis(r));
+        let row = |r| (0..shape.repetitions()).map(|_| zero(r)).collect();
         Self {
             challenges: Challenges::new(&proof.challenge, shape.n()),
             repetitions: shape.repetitions(),
@@ -31,7 +31,7 @@ impl Check {
         }
     }
 
-    /// The rows of the next statement: over the relation's primes.
+    /// The rows of the next statement, each over its primes.
     pub(crate) fn add(&mut self, rows: &[&Poly<Ntt>]) {
         let drawn = [self.challenges.next(self.repetitions)];
         for (row, sums) in rows.iter().zip(&mut self.sums) {

@@ -87,13 +87,17 @@ impl Group {
         m.into_coeff()
     }
 
-    fn relinearisation(&self) -> crate::rlwe::SwitchingKey {
+    fn top(&self) -> usize {
+        self.session.context().params().max_level()
+    }
+
+    fn relinearisation(&self, level: usize) -> crate::rlwe::SwitchingKey {
         let first: Vec<_> = self
             .secrets
             .iter()
-            .map(|secret| secret.relinearisation_one().unwrap())
+            .map(|secret| secret.relinearisation_one(level).unwrap())
             .collect();
-        let sum = RelinearisationSum::of(&self.session, &first).unwrap();
+        let sum = RelinearisationSum::of(&self.session, level, &first).unwrap();
         let second: Vec<_> = self
             .secrets
             .iter()
@@ -102,13 +106,13 @@ impl Group {
         relinearisation_key(&self.session, &sum, &second).unwrap()
     }
 
-    fn galois(&self, g: crate::ring::GaloisElement) -> crate::rlwe::SwitchingKey {
+    fn galois(&self, g: crate::ring::GaloisElement, level: usize) -> crate::rlwe::SwitchingKey {
         let shares: Vec<_> = self
             .secrets
             .iter()
-            .map(|secret| secret.galois_share(g).unwrap())
+            .map(|secret| secret.galois_share(g, level).unwrap())
             .collect();
-        galois_key(&self.session, g, &shares).unwrap()
+        galois_key(&self.session, g, level, &shares).unwrap()
     }
 
     /// Everybody's opening key, after dealing where the threshold wants it.

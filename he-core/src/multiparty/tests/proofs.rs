@@ -1,5 +1,6 @@
 use super::super::proof::{prove_first, prove_second, verify_first, verify_second};
 use super::*;
+use crate::rlwe::at_level;
 
 const LABEL: [u8; 32] = [5; 32];
 
@@ -14,11 +15,11 @@ fn key_shares_are_proved_and_no_others_pass() {
         .collect();
     let first: Vec<_> = secrets
         .iter()
-        .map(|s| s.relinearisation_one().unwrap())
+        .map(|s| s.relinearisation_one(3).unwrap())
         .collect();
-    let proof = prove_first(&secrets[0], &LABEL).unwrap();
+    let proof = prove_first(&secrets[0], 3, &LABEL).unwrap();
     let check = |session: &Session, party, shares, label, proof: &Proof| {
-        verify_first(session, party, shares, label, proof)
+        verify_first(session, party, 3, shares, label, proof)
     };
     assert_eq!(
         check(session, p0, [&public[0], &first[0]], &LABEL, &proof),
@@ -50,7 +51,7 @@ fn key_shares_are_proved_and_no_others_pass() {
     );
     // A share of another secret beside the public key's.
     let stranger = PartySecret::from_seed(session, p0, Zeroizing::new([66; 32])).unwrap();
-    let mixed = stranger.relinearisation_one().unwrap();
+    let mixed = stranger.relinearisation_one(3).unwrap();
     refused(check(session, p0, [&public[0], &mixed], &LABEL, &proof), p0);
     // A rogue share, made of the others': no proof of whatever secret holds for it.
     let mut rogue = public[0].parts()[0].clone();
@@ -80,7 +81,7 @@ fn key_shares_are_proved_and_no_others_pass() {
         p0,
     );
 
-    let sum = RelinearisationSum::of(session, &first).unwrap();
+    let sum = RelinearisationSum::of(session, 3, &first).unwrap();
     let second = secrets[1].relinearisation_two(&sum).unwrap();
     let proof = prove_second(&secrets[1], &sum, &LABEL).unwrap();
     let shares = [&public[1], &second];
@@ -103,8 +104,8 @@ fn key_shares_are_proved_and_no_others_pass() {
 fn responses_fill_the_range_whatever_the_witness() {
     // Uniform in [-limit, limit): moments of a uniform distribution, and the same for a witness of zeros would be no other.
     let group = Group::new(2, 2);
-    let shape = Shape::of_first(&group.session).unwrap();
-    let proof = prove_first(&group.secrets[0], &LABEL).unwrap();
+    let shape = Shape::of_first(&group.session, 3).unwrap();
+    let proof = prove_first(&group.secrets[0], 3, &LABEL).unwrap();
     for columns in &proof.responses {
         assert_eq!(columns.len(), shape.columns());
     }
@@ -122,5 +123,73 @@ fn responses_fill_the_range_whatever_the_witness() {
         let square = z.iter().map(|z| z * z).sum::<f64>() / count;
         assert!((square - 1.0 / 3.0).abs() < 6.0 * (4.0 / 45.0 / count).sqrt());
         assert!(largest(&z) < 1.0);
+    }
+}
+
+/// The rows of a truncated key are over fewer primes than the public key's: one witness of integers for all of them.
+#[test]
+fn shares_of_a_lower_level_are_proved_with_the_whole_public_key() {
+    let group = Group::new(2, 2);
+    let (session, secret) = (&group.session, &group.secrets[0]);
+    let (party, context) = (secret.party(), session.context());
+    for level in [0, 1, 2] {
+        let public = secret.public_key_share().unwrap();
+        let all = group.secrets.iter().map(|s| s.relinearisation_one(level));
+        let all: Vec<_> = all.map(Result::unwrap).collect();
+        let proof = prove_first(secret, level, &LABEL).unwrap();
+        let check = |public: &KeyShare, first: &KeyShare, level| {
+            verify_first(session, party, level, [public, first], &LABEL, &proof)
+        };
+        assert_eq!(check(&public, &all[0], level), Ok(()));
+        // Another level than the plan's is refused by name, whatever is proved.
+        let found = check(&public, &all[0], level + 1);
+        assert!(
+            matches!(found, Err(MultipartyError::Level { expected, found, .. }) if (expected, found) == (level + 1, level)),
+            "{found:?}"
+        );
+        // A proof for another level holds for none of these.
+        let full = secret.relinearisation_one(level + 1).unwrap();
+        let refused = |found: Result<(), MultipartyError>| {
+            assert!(
+                matches!(found, Err(MultipartyError::Proof { party: who, .. }) if who == party),
+                "{found:?}"
+            );
+        };
+        refused(check(&public, &full, level + 1));
+        // The public key's share is proved modulo the primes above the level too: one that differs there alone, by a multiple of all the others.
+        let one = constant(context.ring(), context.key_basis(), 1);
+        let lower = context.params().q()[..=level].iter();
+        let lower: Vec<u64> = lower.chain(context.params().p()).copied().collect();
+        let mut above = one.clone();
+        let scalars = (0..context.key_basis().limbs()).map(|i| {
+            let own = one.modulus(i);
+            own.product(lower.iter().map(|q| q % own.value()))
+        });
+        above.mul_scalars(&scalars.collect::<Vec<_>>());
+        assert_eq!(
+            largest(&at_level(above.clone(), level).limb(0).to_vec()),
+            0.0
+        );
+        let mut parts = public.parts()[0].clone();
+        parts.add_assign(&above);
+        let altered = KeyShare::new(session, party, KeyItem::PublicKey, vec![parts]).unwrap();
+        refused(check(&altered, &all[0], level));
+        // And the second round.
+        let sum = RelinearisationSum::of(session, level, &all).unwrap();
+        let second = secret.relinearisation_two(&sum).unwrap();
+        let proof = prove_second(secret, &sum, &LABEL).unwrap();
+        let shares = [&public, &second];
+        assert_eq!(
+            verify_second(session, party, shares, &sum, &LABEL, &proof),
+            Ok(())
+        );
+        let shares = [&altered, &second];
+        refused(verify_second(session, party, shares, &sum, &LABEL, &proof));
+        let mut bare = second.parts().to_vec();
+        let basis = bare[0].basis();
+        bare[0].add_assign(&constant(context.ring(), basis, 1));
+        let bare = KeyShare::new(session, party, second.item(), bare).unwrap();
+        let shares = [&public, &bare];
+        refused(verify_second(session, party, shares, &sum, &LABEL, &proof));
     }
 }

@@ -34,7 +34,7 @@ fn t_parties_give_a_ciphertext_its_levels_back() {
         let group = Group::new(parties, threshold);
         let context = group.session.context();
         let mut keys = EvaluationKeys::new(context);
-        keys.insert(group.relinearisation()).unwrap();
+        keys.insert(group.relinearisation(group.top())).unwrap();
         let eval = Ckks::new(keys).unwrap();
         let public = Arc::new(group.key.public_key().unwrap());
         let values: Vec<_> = (0..512)

@@ -1,8 +1,8 @@
 //! Ways between two rings.
 
 use super::*;
-use crate::params::ParamsError;
 use crate::params::sparse::Weight;
+use crate::params::{KeyLevels, ParamsError};
 use crate::rlwe::{Bridge, BridgeError, BridgeShape};
 
 /// X^4: the gap between 2^10 and 2^12.
@@ -49,7 +49,7 @@ fn encrypted(key: &SecretKey, level: usize, message: &[i64]) -> Ciphertext {
 fn entering_adds_multiples_of_the_prime_that_the_sparse_key_bounds() {
     let bridge = bridge();
     let key = key(bridge.small());
-    let keys = key.bridge_keys(&bridge, &KeySet::default()).unwrap();
+    let keys = key.bridge_keys(&bridge, &KeyLevels::default()).unwrap();
     let gain = 8;
     let ct = encrypted(&key, 0, &coefficients());
     let found = bridge.enter(&keys, &ct, gain).unwrap();
@@ -87,7 +87,7 @@ fn entering_adds_multiples_of_the_prime_that_the_sparse_key_bounds() {
 fn leaving_brings_every_fourth_coefficient_to_the_small_chain() {
     let bridge = bridge();
     let key = key(bridge.small());
-    let keys = key.bridge_keys(&bridge, &KeySet::default()).unwrap();
+    let keys = key.bridge_keys(&bridge, &KeyLevels::default()).unwrap();
     let across = key.across(&bridge).unwrap();
     // The switch divides by about 2^31.
     let large: Vec<i64> = (0..4096)
@@ -132,7 +132,9 @@ fn nothing_is_drawn_twice_for_two_bridges_of_one_seed() {
             relinearise: true,
             ..KeySet::default()
         };
-        key(bridge.small()).bridge_keys(bridge, &set).unwrap()
+        key(bridge.small())
+            .bridge_keys(bridge, &set.up_to(bridge.large().params().max_level()))
+            .unwrap()
     });
     let seeds = keys.each_ref().map(|keys| {
         let relinearisation = keys.large().get(KeyId::Relinearisation).unwrap();
@@ -147,7 +149,7 @@ fn nothing_is_drawn_twice_for_two_bridges_of_one_seed() {
 fn ciphertexts_at_another_level_or_of_another_ring_are_refused() {
     let bridge = bridge();
     let key = key(bridge.small());
-    let keys = key.bridge_keys(&bridge, &KeySet::default()).unwrap();
+    let keys = key.bridge_keys(&bridge, &KeyLevels::default()).unwrap();
     let high = encrypted(&key, 1, &coefficients());
     let refused = |result: Result<Ciphertext, RlweError>| result.map(|_| ()).unwrap_err();
     assert!(matches!(

@@ -30,7 +30,7 @@ fn evaluation_keys_come_back_residue_by_residue() {
     for id in ids(&context) {
         let key = secret(&context).switching_key(id).unwrap();
         let bytes = key_file(&context, id);
-        for expected in [None, Some(id)] {
+        for expected in [None, Some((id, 2))] {
             let found = read_switching_key(
                 &bytes[..],
                 "test",
@@ -89,7 +89,7 @@ fn another_key_than_expected_is_refused() {
     let context = context();
     let [a, b, _] = ids(&context);
     let bytes = key_file(&context, a);
-    let error = read_switching_key(&bytes[..], "test", None, &context, Some(b)).unwrap_err();
+    let error = read_switching_key(&bytes[..], "test", None, &context, Some((b, 2))).unwrap_err();
     assert!(matches!(error, WireError::Field { .. }), "{error}");
     // An even element, one beyond 2 N, an unknown tag, an element of the relinearisation key; all with a right hash.
     for (tag, element) in [(1u64, 4u64), (1, 1 << 20 | 1), (2, 3), (0, 3), (1 << 40, 0)] {
@@ -102,6 +102,51 @@ fn another_key_than_expected_is_refused() {
             matches!(error, WireError::Field { .. }),
             "{tag} {element}: {error}"
         );
+    }
+}
+
+#[test]
+fn a_key_of_another_level_is_refused_by_name() {
+    let context = context();
+    for id in ids(&context) {
+        let full = key_file(&context, id);
+        for level in 0..=2 {
+            let key = secret(&context).switching_key_at(id, level).unwrap();
+            let (_, bytes) = write_switching_key(vec![], "test", &context, &key).unwrap();
+            let read = |bytes: &[u8], expected| {
+                read_switching_key(bytes, "test", None, &context, expected)
+            };
+            for expected in [None, Some((id, level))] {
+                let found = read(&bytes, expected).unwrap();
+                assert_eq!((found.id(), found.level()), (id, level));
+                for d in 0..key.b().len() {
+                    assert_eq!(bits(&found.b()[d]), bits(&key.b()[d]));
+                    assert_eq!(bits(found.a(d)), bits(key.a(d)));
+                }
+            }
+            for other in (0..=2).filter(|other| *other != level) {
+                let error = read(&bytes, Some((id, other))).unwrap_err().to_string();
+                assert!(error.contains("level of an evaluation key"), "{error}");
+                assert!(
+                    error.contains(&format!("expected {other}, found {level}")),
+                    "{error}"
+                );
+                // One that lies about its level has a length of another.
+                let mut bytes = bytes.clone();
+                bytes[72..80].copy_from_slice(&(other as u64).to_le_bytes());
+                repair(&mut bytes);
+                let error = read(&bytes, Some((id, other))).unwrap_err();
+                assert!(matches!(error, WireError::Length { .. }), "{error}");
+            }
+            assert_eq!(bytes.len() == full.len(), level == 2);
+        }
+        for level in [3, u64::MAX] {
+            let mut bytes = full.clone();
+            bytes[72..80].copy_from_slice(&level.to_le_bytes());
+            repair(&mut bytes);
+            let error = read_switching_key(&bytes[..], "test", None, &context, None).unwrap_err();
+            assert!(matches!(error, WireError::Field { .. }), "{error}");
+        }
     }
 }
 
@@ -190,9 +235,9 @@ fn the_bytes_of_fixed_keys_never_change() {
     assert_eq!(
         [&frozen[0], &frozen[1], &frozen[2], &public],
         [
-            "e8823e5c7fd0859c0aeff78a9354de77a61cc065d143a5405b137b74053f2ee3",
-            "e8d6a144cccd3d6add7104a5c996aae01afcce3bee166639fa69b1dd1ec9e36e",
-            "7a163d00a742bc43bc29b05da0148913d0e5a720bee7f777bfec0df104f7a86b",
+            "ac0660c810d2ad42234b6966afe97dc626401f94405b429fb8b53c063e8947b1",
+            "868b81b6f0bb5bf90b9a81660b732b27f0700b7432546bf9ccc20d94db036fc3",
+            "b7c118863d7bf8efcdac135b2331f125c5a8fe8c8fd8c9594da293e1d98d77f9",
             "dc854c5f2dd3b2612ea08419a9d8503215090cf8c58609da2154a11171b9394b"
         ]
     );
@@ -207,9 +252,9 @@ fn keys_between_rings_are_named_in_the_header() {
         let key = SwitchingKey::from_seeded(&context, id, key.b().to_vec(), *key.seed().unwrap())
             .unwrap();
         let (_, bytes) = write_switching_key(vec![], "test", &context, &key).unwrap();
-        let found = read_switching_key(&bytes[..], "test", None, &context, Some(id)).unwrap();
+        let found = read_switching_key(&bytes[..], "test", None, &context, Some((id, 2))).unwrap();
         assert_eq!(found.id(), id);
-        let other = Some(KeyId::Relinearisation);
+        let other = Some((KeyId::Relinearisation, 2));
         assert!(read_switching_key(&bytes[..], "test", None, &context, other).is_err());
     }
 }

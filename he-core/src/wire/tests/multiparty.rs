@@ -62,25 +62,47 @@ fn key_shares_and_commitments_come_back() {
     let session = session(1);
     let secret = &secrets(&session)[1];
     let g = GaloisElement::rotation(3, 10);
+    let top = session.context().params().max_level();
     for share in [
         secret.public_key_share().unwrap(),
-        secret.galois_share(g).unwrap(),
-        secret.relinearisation_one().unwrap(),
+        secret.galois_share(g, top).unwrap(),
+        secret.galois_share(g, 0).unwrap(),
+        secret.relinearisation_one(top).unwrap(),
+        secret.relinearisation_one(0).unwrap(),
     ] {
+        let level = share.level();
         let (_, bytes) = write_key_share(vec![], "test", &session, &share).unwrap();
         let item = share.item();
-        let found = read_key_share(Source::of("test", &bytes), &session, secret.party(), item);
+        let read = |item, level| {
+            let source = Source::of("test", &bytes[..]);
+            read_key_share(source, &session, secret.party(), item, level)
+        };
+        let found = read(item, level);
         assert_eq!(found.unwrap().digest(&session), share.digest(&session));
         assert_eq!(KeyItem::from_code(item.code(), 10), Some(item));
         assert_bound(&bytes, |bytes, session, party| {
-            read_key_share(Source::of("test", bytes), session, party, item)
+            read_key_share(Source::of("test", bytes), session, party, item, level)
         });
         let other = KeyItem::Galois(GaloisElement::rotation(4, 10));
-        let other = read_key_share(Source::of("test", &bytes), &session, secret.party(), other);
+        let other = read(other, level);
         // A longer share is refused by its size, before its header is looked at.
         assert!(matches!(
             other,
             Err(WireError::Field { .. } | WireError::TooLarge { .. })
+        ));
+        // A share of another level than the plan's, named as such.
+        if item != KeyItem::PublicKey && level < top {
+            let error = read(item, level + 1).unwrap_err();
+            let expected = format!("expected {}, found {level}", level + 1);
+            assert!(
+                error.to_string().contains("level of a key share"),
+                "{error}"
+            );
+            assert!(error.to_string().contains(&expected), "{error}");
+        }
+        assert!(matches!(
+            read(item, top + 1),
+            Err(WireError::Multiparty { .. })
         ));
     }
     assert_eq!(KeyItem::from_code(6, 10), None);

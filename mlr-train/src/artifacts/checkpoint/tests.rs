@@ -175,7 +175,7 @@ fn every_kind_of_job_goes_on_from_its_checkpoints_to_the_same_bits() {
             &plan.plan,
             &SecretKeyEncryptor::new(Arc::clone(&key)).unwrap(),
         );
-        let eval = Ckks::new(key.evaluation_keys(plan.keys()).unwrap()).unwrap();
+        let eval = Ckks::new(key.evaluation_keys_at(plan.keys()).unwrap()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let keep = Keep {
             folder: folder.path(),
@@ -251,7 +251,7 @@ fn what_a_forged_checkpoint_claims_is_not_taken() {
     let key = Arc::new(SecretKey::generate(&context).unwrap());
     let encryptor = SecretKeyEncryptor::new(Arc::clone(&key)).unwrap();
     let source = uploads(kind, &plan.plan, &encryptor);
-    let eval = Ckks::new(key.evaluation_keys(plan.keys()).unwrap()).unwrap();
+    let eval = Ckks::new(key.evaluation_keys_at(plan.keys()).unwrap()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let keep = Keep {
         folder: folder.path(),

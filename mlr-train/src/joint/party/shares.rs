@@ -36,7 +36,7 @@ pub fn first(
         .par_iter()
         .map(|&item| {
             reporter.check()?;
-            let share = share(secret, item)?;
+            let share = share(secret, item, setting.level_of(item))?;
             let digest = share.digest(session);
             Ok((write_share(setting, directory.path(), &share)?, digest))
         })
@@ -44,8 +44,9 @@ pub fn first(
     let (mut entries, digests): (Vec<_>, Vec<_>) = made?.into_iter().unzip();
     let bytes = digests_bytes(setting, party, &digests)?;
     entries.push(entry(directory.path(), DIGESTS_NAME, &bytes)?);
-    let proved = proof::prove_first(secret, setting.label())?;
-    let (shape, about) = (Shape::of_first(session)?, (party, 0));
+    let level = setting.level_of(KeyItem::RelinearisationOne);
+    let proved = proof::prove_first(secret, level, setting.label())?;
+    let (shape, about) = (Shape::of_first(session, level)?, (party, 0));
     let (_, bytes) = wire::write_proof(vec![], PROOF_NAME, session, about, &shape, &proved)?;
     entries.push(entry(directory.path(), PROOF_NAME, &bytes)?);
     let manifest = Manifest::of(Kind::KeyShares, setting.binding_hex(), entries);
@@ -74,7 +75,8 @@ pub fn second(
     let directory = NewDirectory::begin(out, Access::Shared, "key shares")?;
     let share = secret.relinearisation_two(checked.sum())?;
     let proved = proof::prove_second(secret, checked.sum(), setting.label())?;
-    let (shape, about) = (Shape::of_second(session)?, (party, 1));
+    let level = checked.sum().level();
+    let (shape, about) = (Shape::of_second(session, level)?, (party, 1));
     let (_, bytes) = wire::write_proof(vec![], PROOF_NAME, session, about, &shape, &proved)?;
     let entries = vec![
         write_share(setting, directory.path(), &share)?,
@@ -87,12 +89,14 @@ pub fn second(
     Ok(manifest)
 }
 
-fn share(secret: &PartySecret, item: KeyItem) -> Result<KeyShare, MultipartyError> {
+fn share(secret: &PartySecret, item: KeyItem, level: usize) -> Result<KeyShare, MultipartyError> {
     match item {
         KeyItem::PublicKey => secret.public_key_share(),
-        KeyItem::Galois(g) => secret.galois_share(g),
+        KeyItem::Galois(g) => secret.galois_share(g, level),
         // The second round has a step of its own.
-        KeyItem::RelinearisationOne | KeyItem::RelinearisationTwo => secret.relinearisation_one(),
+        KeyItem::RelinearisationOne | KeyItem::RelinearisationTwo => {
+            secret.relinearisation_one(level)
+        }
     }
 }
 

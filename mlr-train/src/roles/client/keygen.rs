@@ -81,8 +81,10 @@ pub(crate) fn make(
         &context,
         fingerprint.clone(),
         |id| match (id, &maker) {
-            (PlannedKey::Bootstrap(id), Some(maker)) => maker.switching_key(id),
-            (PlannedKey::Own(id) | PlannedKey::Bootstrap(id), _) => key.switching_key(id),
+            (PlannedKey::Bootstrap(id, level), Some(maker)) => maker.switching_key_at(id, level),
+            (PlannedKey::Own(id, level) | PlannedKey::Bootstrap(id, level), _) => {
+                key.switching_key_at(id, level)
+            }
         },
         reporter,
     )

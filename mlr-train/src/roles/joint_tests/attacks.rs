@@ -20,7 +20,7 @@ use crate::packing::Upload;
 use crate::roles::server::train::train_planned;
 
 /// Replaces a file of a directory, and has its manifest say so.
-fn replace(directory: &Path, name: &str, bytes: &[u8]) {
+pub(super) fn replace(directory: &Path, name: &str, bytes: &[u8]) {
     let manifest = Manifest::read(directory).unwrap();
     let kind = manifest.kind();
     let entries = manifest.files().iter().map(|entry| {
@@ -45,7 +45,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn message(error: &RunError) -> String {
+pub(super) fn message(error: &RunError) -> String {
     let place = error.place().unwrap_or_default();
     format!("{} ({place})", Report::of(error).message)
 }
@@ -321,7 +321,9 @@ fn a_rogue_share_is_refused_by_its_commitment_and_by_its_proof() {
         let item: usize = item;
         if let Some(item) = crate::joint::first_items_of_test(&group.setting).get(item) {
             let bytes = fs::read(path).unwrap();
-            let share = wire::read_key_share(Source::of("x", &bytes), session, party, *item);
+            let level = crate::joint::level_of_test(&group.setting, *item);
+            let source = Source::of("x", &bytes);
+            let share = wire::read_key_share(source, session, party, *item, level);
             digests.push(share.unwrap().digest(session));
         }
     }

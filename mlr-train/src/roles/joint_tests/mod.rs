@@ -1,6 +1,7 @@
 //! A whole session over files: three owners, two of whom open, ten classes, several column groups and blocks; and messages that no honest party sends.
 
 mod attacks;
+mod levels;
 mod refreshes;
 mod whole;
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use he_core::evaluator::{Ckks, CkksCt, CountedOp, EvalError, Evaluator as _};
+use he_core::evaluator::{Ckks, CkksCt, CountedOp, EvalError, Evaluator as _, Level};
 
 use crate::artifacts::PlanFile;
 use crate::packing::Upload;
@@ -27,12 +27,16 @@ pub(super) fn predicted_seconds(
     let threads = rayon::current_num_threads();
     let built_in = Rates::default().slower(1.0, threads);
     let time = time_to_look(plan.plan.seconds(&built_in))?;
-    let rotation = i64::try_from(*plan.keys().rotations.first()?).ok()?;
+    let rotations = plan.keys().rotations.iter();
+    let (&rotation, &highest) = rotations.max_by_key(|(_, level)| **level)?;
+    let rotation = i64::try_from(rotation).ok()?;
     let first = Upload::Data { block: 0, group: 0 };
     let ct = plan.plan.job().uploads().find(|upload| *upload == first)?;
     let ct = source.load(ct).ok()?;
+    // A key switches at its level and below.
+    let level = ct.meta().level.min(Level(highest));
+    let ct = eval.drop_level(&ct, level).ok()?;
     let one = seconds_of_a_rotation(eval, &ct, rotation, time).ok()?;
-    let level = ct.meta().level;
     let counted = [
         CountedOp::Decompose,
         CountedOp::KeyProduct,
