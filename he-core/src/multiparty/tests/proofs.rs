@@ -167,7 +167,7 @@ fn shares_of_a_lower_level_are_proved_with_the_whole_public_key() {
         });
         above.mul_scalars(&scalars.collect::<Vec<_>>());
         assert_eq!(
-            largest(&at_level(above.clone(), level).limb(0).to_vec()),
+            largest(&at_level(above.clone(), level).limb(0)),
             0.0
         );
         let mut parts = public.parts()[0].clone();

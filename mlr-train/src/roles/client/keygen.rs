@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use he_core::rlwe::SecretKey;
+use he_core::rlwe::{BridgeKeyMaker, RlweError, SecretKey, SwitchingKey};
 use velum_record::client::Keygen;
 use velum_record::{Step, Subject};
 
@@ -80,12 +80,7 @@ pub(crate) fn make(
         plan,
         &context,
         fingerprint.clone(),
-        |id| match (id, &maker) {
-            (PlannedKey::Bootstrap(id, level), Some(maker)) => maker.switching_key_at(id, level),
-            (PlannedKey::Own(id, level) | PlannedKey::Bootstrap(id, level), _) => {
-                key.switching_key_at(id, level)
-            }
-        },
+        |id| planned(id, &key, maker.as_ref()),
         reporter,
     )
     .map_err(|error| error.settled(&directory))?;
@@ -123,4 +118,18 @@ pub(crate) fn make(
     };
     keep(&place, Step::Keygen(done.clone()), subject, reporter);
     Ok(done)
+}
+
+/// A key of the plan, at its level.
+fn planned(
+    id: PlannedKey,
+    key: &SecretKey,
+    maker: Option<&BridgeKeyMaker>,
+) -> Result<SwitchingKey, RlweError> {
+    match (id, maker) {
+        (PlannedKey::Bootstrap(id, level), Some(maker)) => maker.switching_key_at(id, level),
+        (PlannedKey::Own(id, level) | PlannedKey::Bootstrap(id, level), _) => {
+            key.switching_key_at(id, level)
+        }
+    }
 }
