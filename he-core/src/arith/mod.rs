@@ -24,6 +24,7 @@ mod permutation;
 mod prime;
 mod simd;
 pub mod slices;
+mod stream;
 #[cfg(test)]
 pub(crate) mod tests;
 mod transform;
@@ -37,3 +38,4 @@ pub(crate) use order::{GROUP, transpose, transposed};
 pub use permutation::Permutation;
 pub use prime::{is_prime, ntt_primes};
 pub use simd::{Buffer, release_unused};
+pub(crate) use stream::PublicStream;

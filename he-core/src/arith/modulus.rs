@@ -148,12 +148,17 @@ impl Modulus {
 
     /// The canonical residue of any integer `|x| <= 2^52`; constant time.
     #[must_use]
+    #[inline]
     pub fn to_canonical(&self, x: f64) -> u64 {
-        debug_assert!(x.abs() <= 4_503_599_627_370_496.0 && x.fract() == 0.0);
-        // The quotient is within 1/2 + 2^-3 of x/p, so the remainder lies in (-p, p).
-        let q = (x * self.inverse + ROUND - ROUND) as i64;
-        let r = x as i64 - q * self.value as i64;
-        (r + (self.value as i64 & (r >> 63))) as u64
+        // The bits of 2^52: with an integer below 2^52 in the mantissa, the number is their sum.
+        const SHIFT: f64 = (1u64 << 52) as f64;
+        debug_assert!(x.abs() <= SHIFT && x.fract() == 0.0);
+        // The quotient is within 1/2 + 2^-3 of x/p: the product is an integer below 2^53, and so exact, and the remainder lies in (-p, p).
+        let q = x * self.inverse + ROUND - ROUND;
+        let r = x - q * self.p;
+        // In doubles to the end: a loop of these is a vector loop.
+        let r = r + if r < 0.0 { self.p } else { 0.0 };
+        (r + SHIFT).to_bits() & ((1 << 52) - 1)
     }
 
     /// The balanced residue of a machine integer.

@@ -24,7 +24,7 @@ pub(crate) const fn transposed(i: usize) -> usize {
 ///
 /// # Panics
 /// Unless there are whole groups.
-pub(crate) fn transpose(values: &mut [f64]) {
+pub(crate) fn transpose<T>(values: &mut [T]) {
     assert!(values.len().is_multiple_of(GROUP), "whole groups");
     for group in values.chunks_exact_mut(GROUP) {
         for i in 0..GROUP {

@@ -44,7 +44,24 @@ impl NttTable {
     /// If it has another length.
     pub fn forward_columns(&self, tile: &mut [f64]) {
         self.check_input(tile);
-        dispatch(ForwardColumns { table: self, tile });
+        dispatch(ForwardColumns {
+            table: self,
+            from: None,
+            tile,
+        });
+    }
+
+    /// As [`forward_columns`](Self::forward_columns), of a tile that stays as it is.
+    ///
+    /// # Panics
+    /// Unless both have a tile's length.
+    pub fn forward_columns_from(&self, from: &[f64], tile: &mut [f64]) {
+        self.check_input(from);
+        dispatch(ForwardColumns {
+            table: self,
+            from: Some(from),
+            tile,
+        });
     }
 
     /// The forward transform's inner layers on one row of a limb in tiles. The output is balanced.

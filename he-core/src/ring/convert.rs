@@ -141,6 +141,30 @@ impl Converter {
         });
     }
 
+    /// The residues of all tiles, one tile after the other.
+    pub(super) fn all_residues(&self, ring: &Ring, sources: &[&[f64]]) -> Buffer {
+        let len = ring.table(0).tile_len();
+        let mut all = Buffer::scratch(self.residue_tiles() * ring.degree());
+        let work = sources.len() * ring.degree() * TRANSFORM;
+        let tasks = all.chunks_exact_mut(self.residue_tiles() * len).collect();
+        spread(tasks, work, |i, residues| {
+            let sources: Vec<&[f64]> = sources.iter().map(|s| &s[i * len..(i + 1) * len]).collect();
+            self.residues(ring, &sources, residues);
+        });
+        all
+    }
+
+    /// A limb of target `j`, in tiles, of [`all_residues`](Self::all_residues).
+    pub(super) fn combined(&self, ring: &Ring, j: usize, all: &[f64]) -> Buffer {
+        let len = ring.table(0).tile_len();
+        let mut tiles = Buffer::scratch(ring.degree());
+        let residues = all.chunks_exact(self.residue_tiles() * len);
+        for (tile, residues) in tiles.chunks_exact_mut(len).zip(residues) {
+            self.combine(ring, j, residues, tile);
+        }
+        tiles
+    }
+
     /// Tiles of residues for a tile of the sources.
     pub(super) fn residue_tiles(&self) -> usize {
         match self.sources.len() {
@@ -179,10 +203,11 @@ impl Converter {
         let table = ring.table(prime);
         let (m, len) = (table.modulus(), tile.len());
         if self.sources.len() == 1 {
-            tile.copy_from_slice(residues);
-            if reduce {
-                slices::reduce(m, tile);
+            if !reduce {
+                return table.forward_columns_from(residues, tile);
             }
+            tile.copy_from_slice(residues);
+            slices::reduce(m, tile);
         } else {
             let (residues, v) = residues.split_at(self.sources.len() * len);
             let terms: Vec<&[f64]> = residues.chunks_exact(len).collect();

@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::convert::Converter;
-use super::poly::{Half, TRANSFORM, for_each_limb};
-use super::{Ntt, Poly};
+use super::poly::{TRANSFORM, for_each_limb};
+use super::{Ntt, Poly, Ring};
 use crate::arith::Buffer;
 
 impl Poly<Ntt> {
@@ -51,35 +51,48 @@ impl Poly<Ntt> {
             converters[i / alpha].inverse_rows(ring, i % alpha, self.limb(i), limb);
         });
         let digit = |(own, converter): (Range<usize>, Arc<Converter>)| {
-            let mut poly = Poly::scratch(ring, basis);
             let sources = tiles[own.start * n..own.end * n].chunks_exact(n);
-            let limbs = poly.data_mut().chunks_exact_mut(n).enumerate();
-            let targets = limbs.filter(|(i, _)| !own.contains(i)).map(|(_, x)| x);
-            converter.convert(ring, targets.collect(), &sources.collect::<Vec<_>>());
-            HalfDigit { own, poly }
+            let residues = converter.all_residues(ring, &sources.collect::<Vec<_>>());
+            HalfDigit {
+                own,
+                converter,
+                residues,
+            }
         };
         ranges.into_iter().zip(converters).map(digit).collect()
     }
 }
 
-/// A digit whose rows are still to be transformed. Its own limbs are those of the polynomial that was cut: nothing is there.
+/// A digit whose forward transforms are still to be done: a limb at a time, where it is needed, since all limbs together are more than caches hold. Its own limbs
+/// are those of the polynomial that was cut.
 pub(super) struct HalfDigit {
     pub(super) own: Range<usize>,
-    pub(super) poly: Poly<Half>,
+    converter: Arc<Converter>,
+    residues: Buffer,
 }
 
 impl HalfDigit {
+    /// The tiles of limb `i`, which is none of its own, with the first half of the transform.
+    pub(super) fn tiles(&self, ring: &Ring, i: usize) -> Buffer {
+        let target = match i < self.own.start {
+            true => i,
+            false => i - self.own.len(),
+        };
+        self.converter.combined(ring, target, &self.residues)
+    }
+
     /// Transforms the rows; `whole` is the polynomial that was cut.
     fn finish(self, whole: &Poly<Ntt>) -> Poly<Ntt> {
-        let (ring, basis) = (whole.ring(), self.poly.basis());
+        let ring = whole.ring();
+        let basis = ring.extended_basis(whole.level());
         let mut out = Poly::scratch(ring, basis);
         for_each_limb(out.data_mut(), ring.degree(), TRANSFORM, |i, limb| {
             if self.own.contains(&i) {
                 limb.copy_from_slice(whole.limb(i));
             } else {
-                let table = ring.table(basis.prime(i));
+                let (table, tiles) = (ring.table(basis.prime(i)), self.tiles(ring, i));
                 for (row, to) in limb.chunks_exact_mut(table.row_len()).enumerate() {
-                    table.forward_row(row, self.poly.limb(i), to);
+                    table.forward_row(row, &tiles, to);
                 }
             }
         });

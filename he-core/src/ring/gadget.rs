@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::digits::HalfDigit;
 use super::divide::{Dividend, Division, divide, limbs_of, row_of};
 use super::poly::{TRANSFORM, spread};
 use super::{Basis, GaloisElement, Ntt, Poly, Ring};
@@ -151,7 +152,7 @@ fn with_products<T>(
             .iter()
             .map(|half| match (cut, half.own.contains(&i)) {
                 (Some((poly, _)), true) => Limb::Finished(poly.limb(i)),
-                _ => Limb::Half(half.poly.limb(i)),
+                _ => Limb::Half(half, i),
             });
         made.chain(halves).collect()
     });
@@ -219,7 +220,9 @@ impl Dividend<2> for Products<'_> {
         let still = self.permutations.iter().all(Option::is_none);
         let kept = if still { row_len } else { n };
         let len = if still { row_len } else { BLOCK.min(row_len) };
-        let digits = self.limbs[i].iter().map(|limb| Rows::new(*limb, kept));
+        let digits = self.limbs[i]
+            .iter()
+            .map(|limb| Rows::new(self.ring, *limb, kept));
         let mut digits: Vec<Rows<'_>> = digits.collect();
         let mut product = Buffer::scratch(len);
         for row in 0..n / row_len {
@@ -245,22 +248,22 @@ impl Dividend<2> for Products<'_> {
 #[derive(Clone, Copy)]
 enum Limb<'a> {
     Finished(&'a [f64]),
-    /// In tiles; its rows are still to be transformed.
-    Half(&'a [f64]),
+    /// Limb so and so of a digit, still to be transformed.
+    Half(&'a HalfDigit, usize),
 }
 
 /// A limb of a digit, as far as its rows are finished.
 enum Rows<'a> {
     All(&'a [f64]),
     /// From tiles, all of them or the last one.
-    Made(&'a [f64], Buffer),
+    Made(Buffer, Buffer),
 }
 
 impl<'a> Rows<'a> {
-    fn new(limb: Limb<'a>, kept: usize) -> Self {
+    fn new(ring: &Ring, limb: Limb<'a>, kept: usize) -> Self {
         match limb {
             Limb::Finished(values) => Self::All(values),
-            Limb::Half(tiles) => Self::Made(tiles, Buffer::scratch(kept)),
+            Limb::Half(digit, i) => Self::Made(digit.tiles(ring, i), Buffer::scratch(kept)),
         }
     }
 

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::automorphism::map_coefficients;
 use super::{Basis, GaloisElement, Ring, RingError};
 use crate::arith::slices::{self, Groups};
-use crate::arith::{Buffer, Modulus, transpose, transposed};
+use crate::arith::{Buffer, GROUP, Modulus, transpose, transposed};
 
 mod products;
 
@@ -23,7 +23,6 @@ mod sealed {
         const TRANSPOSED: bool = true;
     }
     impl Sealed for super::Coeff {}
-    impl Sealed for super::Half {}
 }
 
 /// What the numbers of a [`Poly`] are: [`Ntt`] or [`Coeff`].
@@ -39,13 +38,8 @@ pub struct Ntt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Coeff;
 
-/// Limbs in tiles, whose columns are transformed forward and whose rows are not; see [`NttTable`](crate::arith::NttTable).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Half;
-
 impl Representation for Ntt {}
 impl Representation for Coeff {}
-impl Representation for Half {}
 
 /// A polynomial over a basis: one limb of `N` reduced residues a prime, contiguous, `[limb][N]`.
 ///
@@ -163,6 +157,23 @@ impl<R: Representation> Poly<R> {
         let (m, limb) = (*self.modulus(i), self.limb(i));
         let place = |j| if R::TRANSPOSED { transposed(j) } else { j };
         (0..limb.len()).map(move |j| m.to_canonical(limb[place(j)]))
+    }
+
+    /// [`limb_canonical`](Self::limb_canonical), all at once.
+    ///
+    /// # Panics
+    /// Unless there are `N` places.
+    pub(crate) fn write_limb_canonical(&self, i: usize, to: &mut [u64]) {
+        let (m, limb) = (*self.modulus(i), self.limb(i));
+        assert_eq!(limb.len(), to.len(), "a limb");
+        for (to, group) in to.chunks_exact_mut(GROUP).zip(limb.chunks_exact(GROUP)) {
+            for (to, x) in to.iter_mut().zip(group) {
+                *to = m.to_canonical(*x);
+            }
+            if R::TRANSPOSED {
+                transpose(to);
+            }
+        }
     }
 
     /// All canonical residues, `[limb][N]`.

@@ -10,12 +10,11 @@
 
 use std::sync::Arc;
 
-use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::wipe::{SecretSeed, SecretStream};
 use super::{KeyId, RlweError};
+use crate::arith::PublicStream;
 use crate::ring::{Basis, Ntt, Poly, Ring};
 
 /// Raised whenever a sampler, a binding or a key's formula changes: old seeds then give new,
@@ -134,8 +133,8 @@ impl PublicSeed {
         let mut hash = blake3::Hasher::new_derive_key(UNIFORM_CONTEXT);
         hash.update(&self.0);
         hash.update(&index.to_le_bytes());
-        let mut rng = ChaCha20Rng::from_seed(*hash.finalize().as_bytes());
-        Poly::uniform(ring, basis, &mut rng)
+        let mut stream = PublicStream::new(hash.finalize().as_bytes());
+        Poly::uniform(ring, basis, &mut stream)
     }
 }
 

@@ -14,19 +14,22 @@ pub(super) fn width(p: u64) -> u32 {
 }
 
 /// Packs integers below 2^`width`; their number is a multiple of 8.
-pub(super) fn pack(values: impl Iterator<Item = u64>, width: u32, out: &mut Vec<u8>) {
-    let (mut word, mut bits) = (0u64, 0u32);
+pub(super) fn pack(values: &[u64], width: u32, out: &mut Vec<u8>) {
+    let (begin, len) = (out.len(), packed_len(values.len(), width));
+    // Each is written with the eight bytes around it.
+    out.resize(begin + len + size_of::<u64>(), 0);
+    let to = &mut out[begin..];
+    let (mut word, mut bit) = (0u64, 0);
     for x in values {
-        word |= x << bits;
-        bits += width;
-        if bits >= 64 {
-            out.extend_from_slice(&word.to_le_bytes());
-            bits -= 64;
-            // What of x did not fit: its highest `bits` bits.
-            word = if bits == 0 { 0 } else { x >> (width - bits) };
-        }
+        // Below bit 8, what is left of those before it.
+        word |= x << (bit % 8);
+        to[bit / 8..bit / 8 + 8].copy_from_slice(&word.to_le_bytes());
+        let whole = (bit % 8 + width as usize) / 8;
+        // All eight bytes are whole for 57 bits and seven before them alone.
+        word = word.checked_shr(8 * whole as u32).unwrap_or(0);
+        bit += width as usize;
     }
-    out.extend_from_slice(&word.to_le_bytes()[..(bits / 8) as usize]);
+    out.truncate(begin + len);
 }
 
 /// Unpacks what [`pack`] made; `bytes` is followed by eight more bytes of any value.
@@ -52,7 +55,7 @@ mod tests {
             let values: Vec<u64> = words.iter().cycle().take(words.len() * 8).enumerate()
                 .map(|(i, x)| x.rotate_left(i as u32) >> (64 - width)).collect();
             let mut bytes = vec![];
-            pack(values.iter().copied(), width, &mut bytes);
+            pack(&values, width, &mut bytes);
             prop_assert_eq!(bytes.len(), packed_len(values.len(), width));
             for (i, x) in values.iter().enumerate() {
                 for b in 0..width as usize {

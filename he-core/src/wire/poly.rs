@@ -26,14 +26,11 @@ pub(super) fn write_poly<W: Write>(
     writer: &mut Writer<W>,
     poly: &Poly<Ntt>,
 ) -> Result<(), WireError> {
-    let mut bytes = vec![];
+    let (mut bytes, mut residues) = (vec![], vec![0; poly.ring().degree()]);
     for i in 0..poly.basis().limbs() {
         bytes.clear();
-        pack(
-            poly.limb_canonical(i),
-            width(poly.modulus(i).value()),
-            &mut bytes,
-        );
+        poly.write_limb_canonical(i, &mut residues);
+        pack(&residues, width(poly.modulus(i).value()), &mut bytes);
         writer.write(&bytes)?;
     }
     Ok(())

@@ -83,15 +83,17 @@ pub fn write_proof<W: Write>(
     let (binding, payload) = (session.binding(), shape.bytes());
     let mut writer = Writer::new(sink, file, &PROOF, &binding, &header, payload)?;
     writer.write(&proof.challenge)?;
-    let mut bytes = vec![];
+    let (mut bytes, mut words) = (vec![], vec![]);
     for columns in &proof.responses {
         for (c, z) in columns.iter().enumerate().take(shape.columns()) {
             let m = shape.log_mask(c);
             for (from, width) in chunks(m + 1) {
                 bytes.clear();
+                words.clear();
                 // In [0, 2^(m+1)), by the range that responses are shown in.
                 let shifted = z.iter().map(|z| (z + (1i128 << m)) as u128 >> from);
-                pack(shifted.map(|z| z as u64 & mask(width)), width, &mut bytes);
+                words.extend(shifted.map(|z| z as u64 & mask(width)));
+                pack(&words, width, &mut bytes);
                 writer.write(&bytes)?;
             }
         }

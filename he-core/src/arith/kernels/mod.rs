@@ -8,6 +8,7 @@
 )]
 
 mod butterfly;
+mod chacha;
 mod dot;
 mod limits;
 mod map;
@@ -17,6 +18,7 @@ mod residue;
 mod tail;
 mod tensor;
 
+pub(super) use chacha::{ChaCha20, NUMBERS};
 pub use dot::MAX_TERMS;
 pub(super) use dot::{Convert, Dot, Overflow};
 pub(super) use limits::{MultiplyAdds, Total};

@@ -3,6 +3,7 @@
 mod kernels;
 mod paths;
 mod primes;
+mod stream;
 mod transform;
 
 use super::*;

@@ -71,9 +71,14 @@ fn transforms_in_two_halves_have_the_bits_of_the_whole() {
             let run = |level| {
                 let mut tiles = vec![0.0; n];
                 (0..n).for_each(|i| tiles[place(i)] = x[i]);
-                for tile in tiles.chunks_exact_mut(tile_len) {
-                    let table = &table;
-                    run_available(level, ForwardColumns { table, tile });
+                for (i, tile) in tiles.chunks_exact_mut(tile_len).enumerate() {
+                    let (table, copy) = (&table, tile.to_vec());
+                    let from = (i % 2 == 0).then_some(&copy[..]);
+                    if from.is_some() {
+                        tile.fill(f64::NAN);
+                    }
+                    run_available(level, ForwardColumns { table, from, tile });
+                    assert!(from.is_none_or(|from| from == copy));
                 }
                 let mut y = vec![0.0; n];
                 for (row, to) in y.chunks_exact_mut(row_len).enumerate() {

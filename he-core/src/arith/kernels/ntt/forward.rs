@@ -109,9 +109,10 @@ unsafe fn forward_row<M: Machine>(m: M, table: &NttTable, row: usize, from: Plac
     }
 }
 
-/// The outer layers on one tile, in place.
+/// The outer layers on one tile, in place or from another one.
 pub(in crate::arith) struct ForwardColumns<'a> {
     pub(in crate::arith) table: &'a NttTable,
+    pub(in crate::arith) from: Option<&'a [f64]>,
     pub(in crate::arith) tile: &'a mut [f64],
 }
 
@@ -120,12 +121,22 @@ impl Kernel for ForwardColumns<'_> {
 
     #[inline(always)]
     fn run<M: Machine>(self, m: M) {
-        let table = self.table;
+        let (table, passes) = (self.table, self.table.column_passes());
         assert_eq!(self.tile.len(), table.tile_len(), "a tile of the transform");
+        let mut from = self.from.map(|from| {
+            assert_eq!(from.len(), self.tile.len(), "a tile of the transform");
+            if passes.is_empty() {
+                self.tile.copy_from_slice(from);
+            }
+            from.as_ptr().cast_mut()
+        });
         let (x, mut len, mut nodes) = (self.tile.as_mut_ptr(), self.tile.len(), 1);
-        for pass in table.column_passes() {
-            let sweep = Sweep::in_place(x, len >> pass.layers);
-            // SAFETY: the nodes cover the tile, whose rows are the limb's.
+        for pass in passes {
+            let mut sweep = Sweep::in_place(x, len >> pass.layers);
+            if let Some(from) = from.take() {
+                sweep.from.at = from;
+            }
+            // SAFETY: the nodes cover the tile, whose rows are the limb's; the other tile is as long, and only read.
             unsafe { forward_pass(m, table, nodes, 0..nodes, sweep, pass.layers) };
             len >>= pass.layers;
             nodes <<= pass.layers;
