@@ -232,6 +232,11 @@ impl<R: Representation> Poly<R> {
         self.data.keep_secret();
     }
 
+    /// Whether it will be wiped.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.data.is_secret()
+    }
+
     pub(super) fn data_mut(&mut self) -> &mut Buffer {
         &mut self.data
     }

@@ -158,6 +158,6 @@ fn fill(op: &'static str, seed: &mut [u8; 32]) -> Result<(), RlweError> {
 }
 
 /// A generator seeded by the operating system, for one encryption.
-pub(super) fn os_rng(op: &'static str) -> Result<SecretStream, RlweError> {
+pub(crate) fn os_rng(op: &'static str) -> Result<SecretStream, RlweError> {
     Ok(SecretStream::new(&*secret_seed(op)?))
 }

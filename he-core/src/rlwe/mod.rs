@@ -30,14 +30,14 @@ mod switching;
 mod tests;
 mod wipe;
 #[cfg(test)]
-mod wipe_tests;
+pub(crate) mod wipe_tests;
 
 pub use bridge::{Bridge, BridgeError, BridgeKeys, BridgeShape};
 pub use ciphertext::Ciphertext;
 pub(crate) use ciphertext::at_level;
 pub use context::Context;
 pub use derive::PublicSeed;
-pub(crate) use derive::os_seed;
+pub(crate) use derive::{os_rng, os_seed};
 pub use error::RlweError;
 pub use evaluation::EvaluationKeys;
 pub use generate_bridge::BridgeKeyMaker;
@@ -48,3 +48,4 @@ pub use secret::SecretKey;
 pub(crate) use secret::SecretPoly;
 pub use switching::SwitchingKey;
 pub(crate) use switching::gadget;
+pub(crate) use wipe::on_clean_stack;

@@ -50,10 +50,10 @@ impl Drop for SecretSeed {
 impl ZeroizeOnDrop for SecretSeed {}
 
 /// A generator of secret numbers, in one place of the heap. Dropped, it is overwritten by one of a public seed, key and block of numbers alike.
-pub(super) struct SecretStream(Box<ChaCha20Rng>);
+pub(crate) struct SecretStream(Box<ChaCha20Rng>);
 
 impl SecretStream {
-    pub(super) fn new(seed: &[u8; 32]) -> Self {
+    pub(crate) fn new(seed: &[u8; 32]) -> Self {
         Self(Box::new(ChaCha20Rng::from_seed(*seed)))
     }
 }
@@ -83,7 +83,7 @@ impl Drop for SecretStream {
 impl ZeroizeOnDrop for SecretStream {}
 
 /// Runs `f` and overwrites the stack that it used. What `f` returns should keep its secrets on the heap.
-pub(super) fn on_clean_stack<T>(f: impl FnOnce() -> T) -> T {
+pub(crate) fn on_clean_stack<T>(f: impl FnOnce() -> T) -> T {
     let result = apart(f);
     overwrite();
     result

@@ -22,7 +22,7 @@ const LENGTH: usize = 256;
 const MASK: u8 = 0x5a;
 
 /// What is looked for, masked.
-type Needle = Vec<u8>;
+pub(crate) type Needle = Vec<u8>;
 
 fn masked(bytes: impl IntoIterator<Item = u8>) -> Needle {
     // Reserved at once and filled byte by byte: nothing unmasked is left behind.
@@ -31,12 +31,12 @@ fn masked(bytes: impl IntoIterator<Item = u8>) -> Needle {
     needle
 }
 
-fn of_values<const N: usize>(values: impl IntoIterator<Item = [u8; N]>) -> Needle {
+pub(crate) fn of_values<const N: usize>(values: impl IntoIterator<Item = [u8; N]>) -> Needle {
     masked(values.into_iter().flatten())
 }
 
 /// How often each needle stands in writable memory, at multiples of four bytes.
-fn occurrences(needles: &[Needle]) -> Vec<usize> {
+pub(crate) fn occurrences(needles: &[Needle]) -> Vec<usize> {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     let mut memory = File::open("/proc/self/mem").unwrap();
     // So large that the allocator maps it anew, after the list was made: the search does not find itself.

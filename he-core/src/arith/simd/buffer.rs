@@ -136,6 +136,12 @@ impl Buffer {
         self.secret = true;
     }
 
+    /// Whether the memory will be wiped.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        self.secret
+    }
+
     /// Keeps the first `len` values.
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);

@@ -33,6 +33,8 @@ mod prove;
 mod relation;
 mod shape;
 mod verify;
+#[cfg(test)]
+mod wipe_tests;
 
 pub use key_shares::{prove_first, prove_second, verify_first, verify_second};
 pub(super) use prove::prove;

@@ -1,7 +1,5 @@
 //! The prover's side.
 
-use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng;
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
@@ -11,7 +9,8 @@ use super::super::session::absorb;
 use super::challenge::{Challenges, add_integers};
 use super::{Proof, Relation, Shape};
 use crate::multiparty::MultipartyError;
-use crate::rlwe::os_seed;
+use crate::ring::Poly;
+use crate::rlwe::{on_clean_stack, os_rng};
 
 /// Tries before something else than bad luck is the reason: e^(-1/8) of them succeed.
 const MOST_TRIES: usize = 64;
@@ -31,11 +30,11 @@ pub(crate) fn prove(
     witness: &(dyn Fn(usize) -> Result<Vec<Small>, MultipartyError> + Sync),
 ) -> Result<Proof, MultipartyError> {
     for _ in 0..MOST_TRIES {
-        let masks = masks(shape)?;
+        let masks = on_clean_stack(|| masks(shape))?;
         let mut hash = binding.clone();
         for mask in &masks {
-            let mask: Vec<Vec<i128>> = mask.iter().map(|column| column.to_vec()).collect();
-            let columns = relation.columns(&mask)?;
+            let mut columns = relation.columns(mask)?;
+            columns.iter_mut().for_each(Poly::keep_secret);
             for row in relation.apply(&columns) {
                 absorb(&mut hash, &row);
             }
@@ -56,12 +55,13 @@ pub(crate) fn prove(
     })
 }
 
-/// Fresh masks, from the operating system's randomness. The same masks under two challenges would give the witnesses away.
+/// Fresh masks, from the operating system's randomness. The same masks under two challenges would give the witnesses away, as a mask and its response do: all that comes of them is wiped, but the
+/// responses that are shown.
 fn masks(shape: &Shape) -> Result<Numbers<i128>, MultipartyError> {
-    let mut rng = ChaCha20Rng::from_seed(*os_seed("a proof's masks")?);
+    let mut rng = os_rng("a proof's masks")?;
     let mut column = |c: usize| {
         let m = shape.log_mask(c);
-        let draw = |_| bits(m + 1, &mut rng) as i128 - (1i128 << m);
+        let draw = |_| bits(m + 1, &mut *rng) as i128 - (1i128 << m);
         Zeroizing::new((0..shape.n()).map(draw).collect::<Vec<i128>>())
     };
     let mut repetition = |_| (0..shape.columns()).map(&mut column).collect();
@@ -69,7 +69,7 @@ fn masks(shape: &Shape) -> Result<Numbers<i128>, MultipartyError> {
 }
 
 /// sum_i e_i w_i.
-fn shifts(
+pub(super) fn shifts(
     shape: &Shape,
     challenge: &[u8; 32],
     witness: &(dyn Fn(usize) -> Result<Vec<Small>, MultipartyError> + Sync),
@@ -109,12 +109,16 @@ fn responses(
             let limit = shape.limit(c);
             let pairs = mask.iter().zip(shift.iter());
             let z: Vec<i128> = pairs.map(|(r, w)| r + i128::from(*w)).collect();
-            if !z.iter().all(|z| (-limit..limit).contains(z)) {
+            columns.push(Zeroizing::new(z));
+            if !columns[c].iter().all(|z| (-limit..limit).contains(z)) {
                 return None;
             }
-            columns.push(z);
         }
         all.push(columns);
     }
-    Some(all)
+    let shown = |columns: &mut Vec<Zeroizing<Vec<i128>>>| {
+        let columns = columns.iter_mut().map(|z| std::mem::take(&mut **z));
+        columns.collect()
+    };
+    Some(all.iter_mut().map(shown).collect())
 }

@@ -79,9 +79,16 @@ impl<'a> Relation<'a> {
         &self.ring
     }
 
-    /// `A w`.
+    /// `A w`: as secret as `w`.
     pub(super) fn apply(&self, w: &[Poly<Ntt>]) -> Vec<Poly<Ntt>> {
-        let zero = |basis: &Basis| Poly::zero(&self.ring, *basis);
+        let secret = w.iter().any(Poly::is_secret);
+        let zero = |basis: &Basis| {
+            let mut zero = Poly::zero(&self.ring, *basis);
+            if secret {
+                zero.keep_secret();
+            }
+            zero
+        };
         let mut out: Vec<Poly<Ntt>> = self.bases.iter().map(zero).collect();
         for (r, c, factor) in &self.terms {
             let (sum, w) = (&mut out[*r], &w[*c]);
@@ -108,10 +115,10 @@ impl<'a> Relation<'a> {
     /// Integers as polynomials over the relation's primes.
     pub(super) fn columns(
         &self,
-        z: &[Vec<i128>],
+        z: &[impl AsRef<[i128]>],
     ) -> Result<Vec<Poly<Ntt>>, crate::ring::RingError> {
         z.iter()
-            .map(|z| Ok(Poly::from_wide(&self.ring, self.basis, z)?.into_ntt()))
+            .map(|z| Ok(Poly::from_wide(&self.ring, self.basis, z.as_ref())?.into_ntt()))
             .collect()
     }
 
