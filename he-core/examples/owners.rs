@@ -68,12 +68,13 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let noise = noise::fresh_switched(context.params(), 2).hypot(slack_noise(context.params(), 2)?);
     let mut ciphertexts = Vec::new();
     for (owner, phase) in [(0, 0.0), (1, 0.5)] {
-        let secret = RowSecret::generate(&session)?;
-        let rows = secret.encrypt(&values(phase).collect::<Vec<_>>(), at, 1.0)?;
-        let terms = UploadTerms::new(&key, session.party(owner)?, LABEL, 2)?;
-        let (switching_key, proved) = secret.prove(&terms)?;
-        let verified = terms.verify(&switching_key, &proved)?;
-        let data = verified.switch(rows.ciphertext())?;
+        let terms = UploadTerms::new(&key, session.party(owner)?, 2)?;
+        let secret = RowSecret::generate(&terms)?;
+        let slots: Vec<_> = values(phase).collect();
+        let rows = secret.encrypt("rows", &slots, at, 1.0)?;
+        let proved = secret.prove(&LABEL)?;
+        let verified = terms.verify(secret.switching_key().clone(), &LABEL, &proved)?;
+        let data = verified.switch("rows", rows.ciphertext().clone())?;
         let meta = Meta {
             level: at.level,
             scale: at.scale,

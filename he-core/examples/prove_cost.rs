@@ -54,13 +54,14 @@ pub(crate) fn run(count: usize, log_n: u32) -> Result<(), Box<dyn Error>> {
     let label = wire::CIPHERTEXTS.bound_to(context.fingerprint());
 
     let start = Instant::now();
-    let secret = RowSecret::generate(&session)?;
+    let terms = UploadTerms::new(&key, owner, at.level.0)?;
+    let secret = RowSecret::generate(&terms)?;
     let (mut upload_bytes, mut hash) = (0, blake3::Hasher::new());
     for i in 0..count {
         let slots: Vec<_> = (0..context.params().slots())
             .map(|j| Complex64::new(((i + j) as f64).sin() * 8.0, ((i * j) as f64).cos() * 8.0))
             .collect();
-        let rows = secret.encrypt(&slots, at, 16.0)?;
+        let rows = secret.encrypt(&i.to_string(), &slots, at, 16.0)?;
         let shapes = vec![wire::Shape::of(rows.ciphertext())];
         let mut writer = wire::CiphertextWriter::new(vec![], "rows", label, &context, shapes, &[])?;
         writer.push(rows.ciphertext(), &rows.meta())?;
@@ -72,11 +73,11 @@ pub(crate) fn run(count: usize, log_n: u32) -> Result<(), Box<dyn Error>> {
     let encrypt_seconds = start.elapsed().as_secs_f64();
 
     let start = Instant::now();
-    let terms = UploadTerms::new(&key, owner, *hash.finalize().as_bytes(), at.level.0)?;
-    let (switching_key, proof) = secret.prove(&terms)?;
+    let proof = secret.prove(hash.finalize().as_bytes())?;
     let prove_seconds = start.elapsed().as_secs_f64();
     let about = (owner, at.level.0);
-    let (_, key_bytes) = wire::write_upload_key(vec![], "key", &session, about, &switching_key)?;
+    let (_, key_bytes) =
+        wire::write_upload_key(vec![], "key", &session, about, secret.switching_key())?;
     let (_, bytes) =
         wire::write_proof(vec![], "proof", &session, (owner, 0), terms.shape(), &proof)?;
     let (key_bytes_len, proof_bytes) = (key_bytes.len(), bytes.len());
@@ -86,12 +87,12 @@ pub(crate) fn run(count: usize, log_n: u32) -> Result<(), Box<dyn Error>> {
     for i in 0..count {
         hash.update(blake3::hash(&fs::read(path(i))?).as_bytes());
     }
-    let terms = UploadTerms::new(&key, owner, *hash.finalize().as_bytes(), at.level.0)?;
+    let terms = UploadTerms::new(&key, owner, at.level.0)?;
     let source = wire::Source::of("proof", &bytes);
     let proof = wire::read_proof(source, &session, (owner, 0), terms.shape())?;
     let source = wire::Source::of("key", &key_bytes);
     let switching_key = wire::read_upload_key(source, &session, about)?;
-    let verified = terms.verify(&switching_key, &proof)?;
+    let verified = terms.verify(switching_key, hash.finalize().as_bytes(), &proof)?;
     let verify_seconds = start.elapsed().as_secs_f64();
 
     let start = Instant::now();
@@ -105,7 +106,8 @@ pub(crate) fn run(count: usize, log_n: u32) -> Result<(), Box<dyn Error>> {
             .next(Some(encoded_at(at)))
             .map_err(|error| error.to_string())?;
         let (rows, _) = read.ok_or("no ciphertext")?;
-        let switched = verified.switch(&rows).map_err(|error| error.to_string())?;
+        let switched = verified.switch(&i.to_string(), rows);
+        let switched = switched.map_err(|error| error.to_string())?;
         match switched.level() {
             8 => Ok(()),
             level => Err(format!("a ciphertext at level {level}")),

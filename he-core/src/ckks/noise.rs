@@ -46,12 +46,8 @@ pub fn fresh_public(params: &Params) -> f64 {
 /// errors of the switching key, whose digits are residues modulo single primes, in two halves for q_0. `level` says how many.
 pub fn fresh_switched(params: &Params, level: usize) -> f64 {
     let n = params.n() as f64;
-    let log_p: f64 = params.p().iter().map(|&p| (p as f64).log2()).sum();
-    let primes = params.q().iter().take(level + 1).skip(1);
-    let whole = primes.map(|&q| (q as f64).log2());
-    let halves = [params.log_q(0) / 2.0; 2];
-    let squares = whole.chain(halves).map(|log| (2.0 * (log - log_p)).exp2());
-    let digits: f64 = squares.sum();
+    let ratios = params.log_row_digits(level).map(|log| log - params.log_p());
+    let digits: f64 = ratios.map(|log| (2.0 * log).exp2()).sum();
     let key = n * (digits / 12.0 * public_variance(params)).sqrt();
     let doubled = (2.0 * fresh_secret(params.n())).hypot(2.0 * key);
     rounding(params).hypot(doubled)

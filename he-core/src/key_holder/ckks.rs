@@ -119,13 +119,15 @@ impl<K: EncryptionKey> KeyEncryptor<K> {
     }
 }
 
-impl<K: EncryptionKey + Send> Encryptor<Ckks> for KeyEncryptor<K> {
-    fn encrypt_inexact(
+impl<K: EncryptionKey> KeyEncryptor<K> {
+    /// [`Encryptor::encrypt_inexact`], with a way of one's own to encrypt under the key.
+    pub(crate) fn encrypt_by(
         &self,
         slots: &[Complex64],
         at: Placement,
         bound: f64,
         error: f64,
+        encrypt: impl FnOnce(&Poly<Ntt>) -> Result<Ciphertext, RlweError>,
     ) -> Result<CkksCt, EvalError> {
         let op = Op::Encrypt;
         let context = self.key.context();
@@ -151,11 +153,21 @@ impl<K: EncryptionKey + Send> Encryptor<Ckks> for KeyEncryptor<K> {
             plaintext::encode(&self.encoder, context.ring(), at.level.0, slots, at.scale)
                 .map_err(|e| Refusal::of_plaintext(at.level, e).of(op))?;
         plain.keep_secret();
-        let ct = self
-            .key
-            .encrypt(&plain)
-            .map_err(|e| Refusal::of_scheme(e).of(op))?;
+        let ct = encrypt(&plain).map_err(|e| Refusal::of_scheme(e).of(op))?;
         CkksCt::admit(context, ct, meta)
+    }
+}
+
+impl<K: EncryptionKey + Send> Encryptor<Ckks> for KeyEncryptor<K> {
+    fn encrypt_inexact(
+        &self,
+        slots: &[Complex64],
+        at: Placement,
+        bound: f64,
+        error: f64,
+    ) -> Result<CkksCt, EvalError> {
+        let encrypt = |plain: &Poly<Ntt>| self.key.encrypt(plain);
+        self.encrypt_by(slots, at, bound, error, encrypt)
     }
 }
 

@@ -108,6 +108,16 @@ pub enum MultipartyError {
     /// A second opening under one key.
     #[error("this key has answered an opening already: expected the same question again")]
     Spent,
+    /// A ciphertext of rows whose seed does not follow from its owner's switching key.
+    #[error(
+        "{name} of {party}: expected the seed that follows from its switching key, found another or none"
+    )]
+    Seed {
+        /// Whose.
+        party: PartyId,
+        /// The ciphertext.
+        name: String,
+    },
     /// A modulus without room for what the protocol adds.
     #[error("{what}: expected a modulus of {needed:.0} bits or more, found {available:.0}")]
     Room {
@@ -137,7 +147,10 @@ impl From<RingError> for MultipartyError {
 impl Explain for MultipartyError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Proof { .. } | Self::Commitment { .. } | Self::Repeated { .. } => {
+            Self::Proof { .. }
+            | Self::Commitment { .. }
+            | Self::Seed { .. }
+            | Self::Repeated { .. } => {
                 "this party does not follow the protocol: stop, and begin a new session without it"
             }
             Self::Spent => "a key opens one result: begin a new session",
@@ -151,7 +164,7 @@ impl Explain for MultipartyError {
     fn class(&self) -> Class {
         match self {
             Self::Rlwe(source) => source.class(),
-            Self::Proof { .. } | Self::Commitment { .. } => Class::Verification,
+            Self::Proof { .. } | Self::Commitment { .. } | Self::Seed { .. } => Class::Verification,
             _ => Class::Input,
         }
     }

@@ -65,5 +65,6 @@ pub use share::{Commitment, KeyShare};
 pub use smudging::{OpeningSecurity, Smudging};
 pub use threshold::{ActiveSet, DealtShare, OpeningKey};
 pub use upload::{
-    RowSecret, UploadKey, UploadTerms, VerifiedUploadKey, encoded_at, slack_noise, special_bits,
+    RowSecret, RowSeeds, UploadKey, UploadTerms, VerifiedUploadKey, encoded_at, slack_noise,
+    special_bits,
 };

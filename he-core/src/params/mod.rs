@@ -1,6 +1,7 @@
 //! Parameter sets: a literal becomes [`Params`] only through a check that includes the security table.
 
 mod keyset;
+mod rows;
 pub mod security;
 pub mod sparse;
 
@@ -9,6 +10,7 @@ use thiserror::Error;
 
 use crate::arith::{MAX_PRIME_BITS, ntt_primes};
 pub use keyset::{KeyLevels, KeySet};
+pub(crate) use rows::{log_halves, low_bits, row_digits};
 pub use security::Security;
 use sparse::{KeyModulus, Weight, check_keys};
 
@@ -252,7 +254,6 @@ impl Params {
             taken.push(prime);
         }
         let q = taken.split_off(np);
-        let log2 = |set: &[u64]| set.iter().map(|&x| (x as f64).log2()).sum::<f64>();
         let log_qp = log2(&q) + log2(&taken);
         let mut params = Self {
             literal,
@@ -353,15 +354,18 @@ impl Params {
         self.log_q[level]
     }
 
+    /// log2 of P, the product of the special primes.
+    pub fn log_p(&self) -> f64 {
+        log2(&self.p)
+    }
+
     /// Sum of (digit / P)^2 / 12 over the digits that a ciphertext at `level` is cut into: the mean squares of their coefficients, in units of P^2.
     pub(crate) fn digit_ratios(&self, level: usize) -> f64 {
         self.digit_ratios[level]
     }
 
     fn ratios_of(&self, level: usize) -> f64 {
-        let log2 = |set: &[u64]| set.iter().map(|&x| (x as f64).log2()).sum::<f64>();
-        let log_p = log2(&self.p);
-        let ratio = |digit| (2.0 * (log2(&self.q[digit]) - log_p)).exp2() / 12.0;
+        let ratio = |digit| (2.0 * (log2(&self.q[digit]) - self.log_p())).exp2() / 12.0;
         self.digits(level).map(ratio).sum()
     }
 
@@ -419,4 +423,9 @@ impl Params {
         }
         *hash.finalize().as_bytes()
     }
+}
+
+/// log2 of the product of these primes.
+fn log2(primes: &[u64]) -> f64 {
+    primes.iter().map(|&x| (x as f64).log2()).sum()
 }

@@ -314,6 +314,12 @@ impl<R: Representation> Poly<R> {
         });
     }
 
+    /// Adds limb `i` of another polynomial, which may have more limbs behind it, times a canonical residue.
+    pub(crate) fn add_scaled_limb(&mut self, i: usize, other: &Self, scalar: u64) {
+        let m = *self.modulus(i);
+        slices::add_scaled(&m, self.limb_mut(i), other.limb(i), m.constant(scalar));
+    }
+
     /// Multiplies by an integer.
     pub fn mul_integer(&mut self, c: i128) {
         self.each(1, |m, _, x| {

@@ -69,6 +69,11 @@ impl Ciphertext {
         self.seed.as_ref()
     }
 
+    /// Both components.
+    pub(crate) fn into_parts(self) -> (Poly<Ntt>, Poly<Ntt>) {
+        (self.c0, self.c1)
+    }
+
     /// The level l.
     pub fn level(&self) -> usize {
         self.c0.level()

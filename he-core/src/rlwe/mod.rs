@@ -48,4 +48,4 @@ pub use secret::SecretKey;
 pub(crate) use secret::SecretPoly;
 pub use switching::SwitchingKey;
 pub(crate) use switching::gadget;
-pub(crate) use wipe::on_clean_stack;
+pub(crate) use wipe::{SecretStream, on_clean_stack};

@@ -162,9 +162,19 @@ impl SecretKey {
     /// # Errors
     /// [`RlweError::Randomness`]; [`RlweError::Foreign`], [`RlweError::Basis`] for a plaintext of another ring or over special primes.
     pub fn encrypt(&self, plain: &Poly<Ntt>) -> Result<Ciphertext, RlweError> {
-        let op = "encryption";
-        let seed = PublicSeed::random(op)?;
-        on_clean_stack(|| self.encrypt_with(plain, seed, &mut *os_rng(op)?))
+        self.encrypt_seeded(plain, PublicSeed::random("encryption")?)
+    }
+
+    /// [`SecretKey::encrypt`] with `c_1` from this seed: a seed is for one message, since two under the same reveal their difference.
+    ///
+    /// # Errors
+    /// As [`SecretKey::encrypt`].
+    pub(crate) fn encrypt_seeded(
+        &self,
+        plain: &Poly<Ntt>,
+        seed: PublicSeed,
+    ) -> Result<Ciphertext, RlweError> {
+        on_clean_stack(|| self.encrypt_with(plain, seed, &mut *os_rng("encryption")?))
     }
 
     /// [`SecretKey::encrypt`] with the caller's randomness: **insecure**, for frozen fixtures. Two messages encrypted from one stream

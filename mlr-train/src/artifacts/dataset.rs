@@ -18,7 +18,7 @@ use super::Reporter;
 use super::RunError;
 use super::manifest::{self, Entry, Manifest};
 use super::plan::PlanFile;
-use crate::files::NewDirectory;
+use crate::files::{Ahead, NewDirectory};
 
 /// A shard's kind of file; it is bound to the plan's hash.
 pub const SHARD: wire::Kind = wire::Kind {
@@ -77,13 +77,19 @@ pub fn write(
     let kind = manifest::Kind::Dataset;
     let all: Vec<Upload> = plan.plan.job().uploads_of(uploads.owner()).collect();
     let done = AtomicU64::new(0);
+    let files = CiphertextFiles {
+        directory: directory.path(),
+        kind,
+        label: SHARD.bound_to(&plan.hash),
+        context,
+        ahead: Ahead::begin(),
+    };
     let entries: Result<Vec<Entry>, RunError> = all
         .par_iter()
         .map(|&upload| {
             reporter.check()?;
             let ct = uploads.encrypt(encryptor, upload)?;
-            let label = SHARD.bound_to(&plan.hash);
-            let entry = write_ciphertext(directory.path(), kind, label, upload, context, &ct)?;
+            let entry = files.write(upload, &ct)?;
             reporter.advance(1 + done.fetch_add(1, Ordering::Relaxed), "ciphertexts");
             Ok(entry)
         })
@@ -94,24 +100,34 @@ pub fn write(
     Ok(manifest)
 }
 
-/// Writes one ciphertext to its file, hashed once.
-///
-/// # Errors
-/// The system's.
-pub(crate) fn write_ciphertext(
-    directory: &Path,
-    kind: manifest::Kind,
-    label: wire::Label<'_>,
-    upload: Upload,
-    context: &Arc<Context>,
-    ct: &CkksCt,
-) -> Result<Entry, RunError> {
-    let (name, shape) = (upload.to_string(), wire::Shape::of(ct.ciphertext()));
-    let sink = Vec::with_capacity((shape.bytes(context.params()) + wire::MAX_ENVELOPE) as usize);
-    let mut writer = CiphertextWriter::new(sink, &name, label, context, vec![shape], &[])?;
-    writer.push(ct.ciphertext(), &ct.meta())?;
-    let (_, hash, bytes) = writer.finish_hashed()?;
-    Entry::write_hashed(directory, kind, name, &bytes, hash)
+/// Files of ciphertexts, each bound to the same label, in a directory in the making.
+#[derive(Debug)]
+pub(crate) struct CiphertextFiles<'a> {
+    pub(crate) directory: &'a Path,
+    pub(crate) kind: manifest::Kind,
+    pub(crate) label: wire::Label<'a>,
+    pub(crate) context: &'a Arc<Context>,
+    /// Brings files to disk while others are made.
+    pub(crate) ahead: Ahead,
+}
+
+impl CiphertextFiles<'_> {
+    /// Writes one ciphertext to its file, hashed once.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn write(&self, upload: Upload, ct: &CkksCt) -> Result<Entry, RunError> {
+        let (name, shape) = (upload.to_string(), wire::Shape::of(ct.ciphertext()));
+        let bytes = shape.bytes(self.context.params()) + wire::MAX_ENVELOPE;
+        let (sink, shapes) = (Vec::with_capacity(bytes as usize), vec![shape]);
+        let mut writer = CiphertextWriter::new(sink, &name, self.label, self.context, shapes, &[])?;
+        writer.push(ct.ciphertext(), &ct.meta())?;
+        let (_, hash, bytes) = writer.finish_hashed()?;
+        let path = self.directory.join(self.kind.file(&name));
+        let entry = Entry::write_hashed(self.directory, self.kind, name, &bytes, hash)?;
+        self.ahead.sync(path);
+        Ok(entry)
+    }
 }
 
 /// Reads one ciphertext of this placement, and the hash of its whole file.

@@ -1,5 +1,6 @@
 //! Reading with a limit, writing without halves, and the error that every reader returns.
 
+mod ahead;
 mod directory;
 mod output;
 mod together;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use he_core::error::{Class, Explain, SYSTEM_HINT};
 use he_core::wire::{Existing, WireError, write_file};
 
+pub(crate) use ahead::Ahead;
 pub use directory::NewDirectory;
 pub use output::{FileKind, Outputs, Place, make_parent, parent, sync_parent};
 pub use together::Together;

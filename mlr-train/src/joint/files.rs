@@ -35,10 +35,10 @@ pub(crate) const REFRESH_QUESTION: wire::Kind = wire::Kind {
     name: "question of a refresh",
 };
 
-/// A ciphertext of an owner's rows under its own key, bound to its session and plan.
+/// A ciphertext of an owner's rows under its own key, bound to its session and plan. In version 2 its owner chose the seed.
 pub(crate) const ROWS: wire::Kind = wire::Kind {
     code: 0x133,
-    version: wire::CIPHERTEXT_VERSION,
+    version: 3,
     name: "rows under their owner's key",
 };
 

@@ -1,12 +1,11 @@
 //! An owner's uploads, verified: only then they become ciphertexts that anything is computed with.
 //!
-//! The proof comes first: it is of the owner's switching key, and bound to the hashes of all its files. Then one pass over the files, each of which is hashed, switched to the joint key and written into a directory that has no name
+//! The proof comes first: it is of the owner's switching key, and bound to the hashes of all its files. Then one pass over the files, each of which is hashed, refused if its seed does not follow from the switching key and its name, switched to the joint key and written into a directory that has no name
 //! before all are. What comes out is a dataset as every training reads it.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use he_core::evaluator::{CkksCt, Meta};
 use he_core::multiparty::{
@@ -18,10 +17,10 @@ use rayon::prelude::*;
 
 use super::Setting;
 use super::files::{Directory, PROOF_NAME, ROWS, SWITCHING_KEY_NAME, fingerprint, read_joint_key};
-use crate::artifacts::dataset::{SHARD, read_ciphertext, write_ciphertext};
+use crate::artifacts::dataset::{CiphertextFiles, SHARD, read_ciphertext};
 use crate::artifacts::manifest::{Entry, Kind, Manifest};
 use crate::artifacts::{Reporter, RunError};
-use crate::files::{Access, NewDirectory};
+use crate::files::{Access, Ahead, NewDirectory};
 use crate::packing::Upload;
 use crate::server::upload_noise;
 
@@ -83,11 +82,12 @@ pub fn write(
     let directory = NewDirectory::begin(&input.out, Access::Shared, "verified uploads")?;
     let key = read_joint_key(setting, &input.joint_key)?;
     let began = std::time::Instant::now();
-    let given = Given::open(setting, input, &key)?;
+    let ours = fingerprint(&key)?;
+    let given = Given::open(setting, input, &key, &ours)?;
     let entries = given.verified(directory.path(), reporter)?;
     let plan = setting.plan().hash_hex();
     let mut manifest = Manifest::of(Kind::VerifiedUploads, plan, entries);
-    manifest.set_key(fingerprint(&key)?);
+    manifest.set_key(ours);
     manifest.write(directory.path())?;
     reporter.check()?;
     directory.commit()?;
@@ -112,13 +112,13 @@ impl<'a> Given<'a> {
         setting: &'a Setting,
         input: &'a VerifyInput,
         key: &Arc<JointPublicKey>,
+        ours: &str,
     ) -> Result<Self, RunError> {
         let (owner, party) = (input.party as usize, setting.party(input.party)?);
         let (binding, path) = (setting.binding_hex(), input.uploads.as_path());
         let expected = entries(setting, owner).into_iter();
         let manifest = Manifest::expect(path, Kind::ProvedUploads, &binding, expected)?;
-        let ours = fingerprint(key)?;
-        if manifest.key() != Some(ours.as_str()) {
+        if manifest.key() != Some(ours) {
             return Err(RunError::input(
                 "expected uploads under the joint key of this session, found uploads under another",
             )
@@ -135,9 +135,9 @@ impl<'a> Given<'a> {
             party,
         };
         let label = label(setting, &manifest.files()[..uploads.len()]);
-        let terms = UploadTerms::new(key, party, label, level)?;
+        let terms = UploadTerms::new(key, party, level)?;
         let proof = own.proof(PROOF_NAME, 0, terms.shape())?;
-        let key = terms.verify(&own.switching_key(level)?, &proof);
+        let key = terms.verify(own.switching_key(level)?, &label, &proof);
         Ok(Self {
             key: key.map_err(|error| own.refused(error))?,
             setting,
@@ -150,32 +150,35 @@ impl<'a> Given<'a> {
     /// All ciphertexts are switched and written, or a refusal.
     fn verified(&self, to: &Path, reporter: &dyn Reporter) -> Result<Vec<Entry>, RunError> {
         reporter.stage("verify", self.uploads.len() as u64);
-        let (done, seeds) = (AtomicU64::new(0), Mutex::new(BTreeSet::new()));
+        let (plan, context) = (self.setting.plan(), self.setting.context());
+        let (job, done) = (plan.plan.job(), AtomicU64::new(0));
+        let noise = upload_noise(job, context.params());
+        let files = CiphertextFiles {
+            directory: to,
+            kind: Kind::VerifiedUploads,
+            label: SHARD.bound_to(&plan.hash),
+            context,
+            ahead: Ahead::begin(),
+        };
         let all = self.uploads.par_iter().zip(self.manifest.files());
         let all = all.map(|(&upload, entry)| {
             reporter.check()?;
             let rows = self.read(upload, entry)?;
-            let switched = self.key.switch(&rows);
+            let switched = self.key.switch(&entry.name, rows);
             let switched = switched.map_err(|error| self.refused(entry, error))?;
-            // Switched twice, a seed has the same noise twice, which adds up faster than the noise that plans reckon with.
-            let seed = rows.seed().map(|seed| seed.0);
-            let new = (seeds.lock()).is_ok_and(|mut seeds| seeds.insert(seed));
-            if !new {
-                return Err(self.repeated(entry));
-            }
-            let entry = self.write(upload, switched, to)?;
+            let (at, bound) = (job.placement(upload), job.bound(upload));
+            let meta = Meta {
+                level: at.level,
+                scale: at.scale,
+                bound,
+                rms: bound,
+                noise,
+            };
+            let entry = files.write(upload, &CkksCt::admit(context, switched, meta)?)?;
             reporter.advance(1 + done.fetch_add(1, Ordering::Relaxed), "ciphertexts");
             Ok(entry)
         });
         all.collect()
-    }
-
-    fn repeated(&self, entry: &Entry) -> RunError {
-        let path = self.directory.join(Kind::ProvedUploads.file(&entry.name));
-        let message = "expected another seed in every ciphertext of an owner, found one again";
-        RunError::unverified(message)
-            .at(path.display().to_string())
-            .hint("its owner has not encrypted its rows with this program: begin a new session without it")
     }
 
     fn refused(&self, entry: &Entry, error: MultipartyError) -> RunError {
@@ -197,21 +200,5 @@ impl<'a> Given<'a> {
             .manifest
             .load_parsed(self.directory, entry, limit, parse)?;
         Ok(rows)
-    }
-
-    fn write(&self, upload: Upload, switched: Ciphertext, to: &Path) -> Result<Entry, RunError> {
-        let (plan, context) = (self.setting.plan(), self.setting.context());
-        let job = plan.plan.job();
-        let (at, bound) = (job.placement(upload), job.bound(upload));
-        let meta = Meta {
-            level: at.level,
-            scale: at.scale,
-            bound,
-            rms: bound,
-            noise: upload_noise(job, context.params()),
-        };
-        let ct = CkksCt::admit(context, switched, meta)?;
-        let (kind, label) = (Kind::VerifiedUploads, SHARD.bound_to(&plan.hash));
-        write_ciphertext(to, kind, label, upload, context, &ct)
     }
 }

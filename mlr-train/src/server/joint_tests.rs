@@ -129,7 +129,7 @@ pub(super) struct Proved {
 impl Proved {
     /// What the server computes with; nothing without a proof that holds.
     pub(super) fn verified(&self, job: &Job) -> Result<Vec<(Upload, CkksCt)>, MultipartyError> {
-        let verified = self.terms.verify(&self.key, &self.proof)?;
+        let verified = (self.terms).verify(self.key.clone(), &PLAN, &self.proof)?;
         let context = self.terms.session().context();
         let ciphertext = |(upload, rows): &(Upload, Ciphertext)| {
             let (at, bound) = (job.placement(*upload), job.bound(*upload));
@@ -140,7 +140,7 @@ impl Proved {
                 rms: bound,
                 noise: upload_noise(job, context.params()),
             };
-            let data = verified.switch(rows)?;
+            let data = verified.switch(&upload.to_string(), rows.clone())?;
             Ok((*upload, CkksCt::admit(context, data, meta).unwrap()))
         };
         self.uploads.iter().map(ciphertext).collect()
@@ -154,21 +154,21 @@ pub(super) fn proved(group: &Group, job: &Job, x: &Array2<f64>, labels: &[u32]) 
         let own = x.slice(s![begin..begin + rows, ..]);
         let labels = &labels[begin..begin + rows];
         let uploads = Uploads::of_owner(job, owner, own, labels).unwrap();
-        let secret = RowSecret::generate(&group.session).unwrap();
+        let party = group.session.party(owner as u32).unwrap();
+        let level = job.upload_level().0;
+        let terms = UploadTerms::new(&group.key, party, level).unwrap();
+        let secret = RowSecret::generate(&terms).unwrap();
         let encrypt = |upload: Upload| {
             let (slots, bound) = (uploads.slots(upload), job.bound(upload));
-            let ct = secret.encrypt(&slots, job.placement(upload), bound);
+            let (name, at) = (upload.to_string(), job.placement(upload));
+            let ct = secret.encrypt(&name, &slots, at, bound);
             (upload, ct.unwrap().ciphertext().clone())
         };
         let encrypted = job.uploads_of(owner).map(encrypt).collect();
-        let party = group.session.party(owner as u32).unwrap();
-        let level = job.upload_level().0;
-        let terms = UploadTerms::new(&group.key, party, PLAN, level).unwrap();
-        let (key, proof) = secret.prove(&terms).unwrap();
         out.push(Proved {
             terms,
-            key,
-            proof,
+            key: secret.switching_key().clone(),
+            proof: secret.prove(&PLAN).unwrap(),
             uploads: encrypted,
         });
         begin += rows;

@@ -1,7 +1,7 @@
 //! The switching key of an owner's rows, as it is sent.
 
-use super::slack::digits;
 use crate::multiparty::{MultipartyError, PartyId, Session};
+use crate::params::row_digits;
 use crate::ring::{Basis, Ntt, Poly};
 
 /// (b_j, a_j) for every digit: public, and nothing that switches before its proof holds.
@@ -16,7 +16,7 @@ impl UploadKey {
 
     /// How many polynomials a key for uploads up to `level` has.
     pub fn parts(level: usize) -> usize {
-        2 * digits(level)
+        2 * row_digits(level)
     }
 
     /// One that came as a message of `party`: b_j and a_j in turn.

@@ -2,10 +2,11 @@
 
 use std::f64::consts::LN_2;
 
+use crate::arith::MAX_PRIME_BITS;
 use crate::ckks::noise::{ERROR_VARIANCE, SECRET_VARIANCE, rounding};
 use crate::multiparty::MultipartyError;
 use crate::multiparty::proof::Shape;
-use crate::params::Params;
+use crate::params::{Params, log_halves, row_digits};
 
 /// Largest coefficient of an error.
 const ERROR_BOUND: u64 = 21;
@@ -17,19 +18,9 @@ const LEAST_RATIO: f64 = 1.5;
 /// Parameters that let a malicious owner's upload err by more than so many bits beyond the rounding are refused.
 const MOST_BITS: f64 = 8.0;
 
-/// Digits of the switching key for uploads up to a level: one for each prime, and one more for q_0.
-pub(super) fn digits(level: usize) -> usize {
-    level + 2
-}
-
-/// Bits that the lower half of a residue modulo `q_0` has.
-pub(super) fn low_bits(q0: u64) -> u32 {
-    (u64::BITS - q0.leading_zeros()).div_ceil(2)
-}
-
 /// The proof's shape: columns u and e', a statement a digit.
 pub(super) fn shape(log_n: u32, level: usize) -> Result<Shape, MultipartyError> {
-    Shape::new(log_n, digits(level), &[1, ERROR_BOUND])
+    Shape::new(log_n, row_digits(level), &[1, ERROR_BOUND])
 }
 
 /// log2 of P times the standard deviation of a coefficient of the slack, for digits of at most `2^log_digit`.
@@ -41,20 +32,12 @@ fn log_slack(
 ) -> Result<f64, MultipartyError> {
     let shape = shape(log_n, level)?;
     let (n, parties) = (f64::from(log_n).exp2(), f64::from(parties));
-    let count = digits(level) as f64;
+    let count = row_digits(level) as f64;
     let t = LN_2 * (TRIES + FAILURE + f64::from(log_n) - 1.0);
     let digit = log_digit + (n.sqrt() * (count.sqrt() + t.sqrt())).log2();
     let [u, e] = [0, 1].map(|column| shape.log_extracted(column).exp2());
     let secrets = parties * (ERROR_VARIANCE * u * u + SECRET_VARIANCE * e * e);
     Ok(digit + (count * n * secrets).log2() / 2.0)
-}
-
-/// log2 of the largest digit up to `level`: of whole residues, and of the halves of those modulo q_0, which depend on each other.
-fn log_digit(params: &Params, level: usize) -> f64 {
-    let halves = f64::from(low_bits(params.q()[0])) - 0.5;
-    let whole = params.q().iter().take(level + 1).skip(1);
-    let whole = whole.map(|&q| (q as f64).log2() - 1.0);
-    whole.fold(halves, f64::max)
 }
 
 /// Bound on the root mean square of what an owner can add to a slot beyond what it knows, *before* division by the scale, by the slack of its proof for uploads up to `level`: see [the module](super).
@@ -63,8 +46,8 @@ fn log_digit(params: &Params, level: usize) -> f64 {
 /// [`MultipartyError::NotJoint`]; [`MultipartyError::Room`] where that is more than 2^8 times the rounding.
 pub fn slack_noise(params: &Params, level: usize) -> Result<f64, MultipartyError> {
     let parties = params.parties().ok_or(MultipartyError::NotJoint)?;
-    let log_p: f64 = params.p().iter().map(|&p| (p as f64).log2()).sum();
-    let log = log_slack(params.log_n(), parties, level, log_digit(params, level))?;
+    let (log_p, digit) = (params.log_p(), params.log_largest_row_digit(level));
+    let log = log_slack(params.log_n(), parties, level, digit)?;
     let slots = f64::from(params.log_n()) / 2.0;
     let found = log + slots - log_p;
     let excess = found - rounding(params).log2() - MOST_BITS;
@@ -78,7 +61,7 @@ pub fn slack_noise(params: &Params, level: usize) -> Result<f64, MultipartyError
     Ok(found.exp2())
 }
 
-/// How many bits the special primes have together for a slack of less than two thirds of the rounding: for uploads up to `level`, with primes of `bits` bits above q_0, which has no more than twice as many.
+/// How many bits the special primes have together for a slack of less than two thirds of the rounding: for uploads up to `level`, with primes of `bits` bits above q_0, whatever q_0 is: the halves of the longest one are digits of at most 2^23.5 together.
 ///
 /// ```
 /// // Three owners at N = 2^14: two primes of 47 bits.
@@ -95,7 +78,8 @@ pub fn special_bits(
     level: usize,
     bits: u32,
 ) -> Result<f64, MultipartyError> {
-    let log = log_slack(log_n, parties, level, f64::from(bits) - 1.0)?;
+    let digit = (f64::from(bits) - 1.0).max(log_halves(MAX_PRIME_BITS.div_ceil(2)));
+    let log = log_slack(log_n, parties, level, digit)?;
     let square = SECRET_VARIANCE * f64::from(parties) * f64::from(log_n).exp2();
     Ok(log - ((1.0 + square) / 12.0).log2() / 2.0 + LEAST_RATIO.log2())
 }

@@ -3,33 +3,41 @@
 use std::sync::Arc;
 
 use super::key::UploadKey;
-use super::slack::{digits, low_bits, shape, slack_noise};
+use super::slack::{shape, slack_noise};
 use crate::multiparty::proof::{self, Factor, Relation, Shape};
 use crate::multiparty::session::absorb;
 use crate::multiparty::{JointPublicKey, MultipartyError, PartyId, Session};
+use crate::params::{low_bits, row_digits};
 use crate::ring::Basis;
+
+/// P g_j of a digit: 0 modulo every prime but one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gadget {
+    /// Which of the chain's.
+    pub(super) prime: usize,
+    /// The canonical residue modulo that.
+    pub(super) residue: u64,
+}
 
 const DIGEST_CONTEXT: &str = "velum he-core 2026 v2 upload";
 
-/// Whose switching key, under which joint key, for uploads up to which level, and what its proof is bound to besides.
+/// Whose switching key, under which joint key, for uploads up to which level.
 #[derive(Clone, Debug)]
 pub struct UploadTerms {
     key: Arc<JointPublicKey>,
     party: PartyId,
-    label: [u8; 32],
     level: usize,
     shape: Shape,
 }
 
 impl UploadTerms {
-    /// Of `party`. `label`: what else the proof is bound to, a hash of the plan and of all of the party's ciphertexts say.
+    /// Of `party`.
     ///
     /// # Errors
     /// As [`slack_noise`]; [`MultipartyError::Rlwe`] for a level that the parameters do not have.
     pub fn new(
         key: &Arc<JointPublicKey>,
         party: PartyId,
-        label: [u8; 32],
         level: usize,
     ) -> Result<Self, MultipartyError> {
         let params = key.session().context().params();
@@ -42,20 +50,18 @@ impl UploadTerms {
             });
         }
         slack_noise(params, level)?;
-        Self::of(key, party, label, level)
+        Self::of(key, party, level)
     }
 
     fn of(
         key: &Arc<JointPublicKey>,
         party: PartyId,
-        label: [u8; 32],
         level: usize,
     ) -> Result<Self, MultipartyError> {
         let log_n = key.session().context().params().log_n();
         Ok(Self {
             key: Arc::clone(key),
             party,
-            label,
             level,
             shape: Self::shape_of(log_n, level)?,
         })
@@ -66,10 +72,9 @@ impl UploadTerms {
     pub(in crate::multiparty) fn without_room_insecure_test(
         key: &Arc<JointPublicKey>,
         party: PartyId,
-        label: [u8; 32],
         level: usize,
     ) -> Self {
-        Self::of(key, party, label, level).unwrap()
+        Self::of(key, party, level).unwrap()
     }
 
     /// The shape of the proof of a switching key for uploads up to this level.
@@ -108,22 +113,20 @@ impl UploadTerms {
         UploadKey::basis(self.session(), self.level)
     }
 
-    /// P g_j of every digit: the upper half of the residues modulo q_0, the lower one, those modulo q_1, ..
-    pub(super) fn gadget(&self) -> Vec<Vec<u64>> {
+    /// P g_j of every digit: of the upper half of the residues modulo q_0, the lower one, those modulo q_1, ..
+    pub(super) fn gadget(&self) -> Vec<Gadget> {
         let context = self.session().context();
         let (ring, special) = (context.ring(), context.params().p());
         let factor = |digit: usize| {
             let prime = digit.saturating_sub(1);
-            let mut scalars = vec![0; self.basis().limbs()];
             let q = ring.q(prime);
-            scalars[prime] = q.product(special.iter().copied());
+            let mut residue = q.product(special.iter().copied());
             if digit == 0 {
-                let half = 1 << low_bits(context.params().q()[0]);
-                scalars[0] = q.product([scalars[0], half]);
+                residue = q.product([residue, 1 << low_bits(q.value())]);
             }
-            scalars
+            Gadget { prime, residue }
         };
-        (0..digits(self.level)).map(factor).collect()
+        (0..row_digits(self.level)).map(factor).collect()
     }
 
     /// Row a_j; columns u_j, e'_j.
@@ -135,19 +138,22 @@ impl UploadTerms {
             .with(0, 1, Factor::One)
     }
 
-    /// What the proof of `key` is bound to: b_j too, although nothing is proved of it.
-    pub(super) fn binding(&self, relation: &Relation<'_>, key: &UploadKey) -> blake3::Hasher {
+    /// Hash of session, level and all of a switching key.
+    pub(super) fn digest(&self, key: &UploadKey) -> [u8; 32] {
         let mut hash = self.session().hasher(DIGEST_CONTEXT);
         hash.update(&(self.level as u64).to_le_bytes());
         key.halves().for_each(|poly| absorb(&mut hash, poly));
-        let statements = *hash.finalize().as_bytes();
-        proof::binding(
-            self.session(),
-            self.party,
-            &self.label,
-            relation,
-            &statements,
-        )
+        *hash.finalize().as_bytes()
+    }
+
+    /// What the proof of a key of this hash is bound to: b_j too, although nothing is proved of it.
+    pub(super) fn binding(
+        &self,
+        relation: &Relation<'_>,
+        label: &[u8; 32],
+        digest: &[u8; 32],
+    ) -> blake3::Hasher {
+        proof::binding(self.session(), self.party, label, relation, digest)
     }
 
     pub(super) fn refused(&self) -> MultipartyError {

@@ -195,17 +195,17 @@ fn switching_keys_and_proofs_come_back_and_have_the_bytes_of_their_shape() {
         .collect();
     let public = Arc::new(JointPublicKey::from_shares(&session, &shares).unwrap());
     let who = party(&session, 1);
-    let terms = UploadTerms::new(&public, who, [3; 32], 1).unwrap();
-    let secret = RowSecret::generate(&session).unwrap();
-    let (key, proof) = secret.prove(&terms).unwrap();
-    let (_, bytes) = write_upload_key(vec![], "test", &session, (who, 1), &key).unwrap();
+    let terms = UploadTerms::new(&public, who, 1).unwrap();
+    let secret = RowSecret::generate(&terms).unwrap();
+    let (key, proof) = (secret.switching_key(), secret.prove(&[3; 32]).unwrap());
+    let (_, bytes) = write_upload_key(vec![], "test", &session, (who, 1), key).unwrap();
     let read = |bytes: &[u8], session: &Session, about| {
         read_upload_key(Source::of("test", bytes), session, about)
     };
     let found = read(&bytes, &session, (who, 1)).unwrap();
     let all = |key: &UploadKey| key.halves().map(bits).collect::<Vec<_>>();
-    assert_eq!(all(&found), all(&key));
-    assert_eq!(all(&key).len(), 2 * 3);
+    assert_eq!(all(&found), all(key));
+    assert_eq!(all(key).len(), 2 * 3);
     assert!(read(&bytes, &session, (who, 0)).is_err());
     assert_bound(&bytes, |bytes, session, party| {
         read(bytes, session, (party, 1))

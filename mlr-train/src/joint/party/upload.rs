@@ -11,13 +11,13 @@ use he_core::wire;
 use rayon::prelude::*;
 
 use super::rows::OwnRows;
-use crate::artifacts::dataset::write_ciphertext;
+use crate::artifacts::dataset::CiphertextFiles;
 use crate::artifacts::manifest::{Entry, Kind, Manifest};
 use crate::artifacts::{Reporter, RunError};
 use crate::client::PrivateFile;
 use crate::client::encrypt::Uploads;
 use crate::data::FeatureSet;
-use crate::files::{Access, NewDirectory};
+use crate::files::{Access, Ahead, NewDirectory};
 use crate::joint::Setting;
 use crate::joint::files::{PROOF_NAME, ROWS, SWITCHING_KEY_NAME, fingerprint, read_joint_key};
 use crate::joint::verify::label;
@@ -83,13 +83,13 @@ pub fn write(
     }
     let uploads = Uploads::of_owner(job, owner, own.rows.view(), own.set.labels())?;
     let began = Instant::now();
-    let secret = RowSecret::generate(setting.session())?;
+    let (party, level) = (setting.party(input.party)?, job.upload_level().0);
+    let secret = RowSecret::generate(&UploadTerms::new(&key, party, level)?)?;
     let mut entries = encrypted(setting, &secret, &uploads, directory.path(), reporter)?;
     let encrypt_seconds = began.elapsed().as_secs_f64();
     let began = Instant::now();
-    let (party, level) = (setting.party(input.party)?, job.upload_level().0);
-    let terms = UploadTerms::new(&key, party, label(setting, &entries), level)?;
-    let [switching_key, proof] = proved(setting, &secret, &terms, directory.path())?;
+    let label = label(setting, &entries);
+    let [switching_key, proof] = proved(setting, &secret, &label, directory.path())?;
     let (switching_key_bytes, proof_bytes) = (switching_key.bytes, proof.bytes);
     entries.extend([switching_key, proof]);
     let prove_seconds = began.elapsed().as_secs_f64();
@@ -120,31 +120,42 @@ fn encrypted(
     let all: Vec<Upload> = job.uploads_of(uploads.owner()).collect();
     reporter.stage("encrypt", all.len() as u64);
     let (binding, done) = (setting.binding(), AtomicU64::new(0));
+    let files = CiphertextFiles {
+        directory: to,
+        kind: Kind::ProvedUploads,
+        label: ROWS.bound_to(&binding),
+        context,
+        ahead: Ahead::begin(),
+    };
     let one = |&upload: &Upload| {
         reporter.check()?;
         let slots = uploads.slots(upload);
-        let rows = secret.encrypt(&slots, job.placement(upload), job.bound(upload))?;
-        let (kind, label) = (Kind::ProvedUploads, ROWS.bound_to(&binding));
-        let entry = write_ciphertext(to, kind, label, upload, context, &rows)?;
+        let (name, at) = (upload.to_string(), job.placement(upload));
+        let rows = secret.encrypt(&name, &slots, at, job.bound(upload))?;
+        let entry = files.write(upload, &rows)?;
         reporter.advance(1 + done.fetch_add(1, Ordering::Relaxed), "ciphertexts");
         Ok(entry)
     };
     all.par_iter().map(one).collect()
 }
 
-/// The switching key and its proof.
+/// The switching key and its proof, bound to the label.
 fn proved(
     setting: &Setting,
     secret: &RowSecret,
-    terms: &UploadTerms,
+    label: &[u8; 32],
     to: &Path,
 ) -> Result<[Entry; 2], RunError> {
-    let (session, party) = (setting.session(), terms.party());
-    let (key, proof) = secret.prove(terms)?;
-    let (name, about) = (SWITCHING_KEY_NAME.to_owned(), (party, terms.level()));
-    let (_, bytes) = wire::write_upload_key(vec![], &name, session, about, &key)?;
+    let (session, terms) = (setting.session(), secret.terms());
+    let proof = secret.prove(label)?;
+    let (name, about) = (
+        SWITCHING_KEY_NAME.to_owned(),
+        (terms.party(), terms.level()),
+    );
+    let key = secret.switching_key();
+    let (_, bytes) = wire::write_upload_key(vec![], &name, session, about, key)?;
     let key = Entry::write(to, Kind::ProvedUploads, name, &bytes)?;
-    let (name, about) = (PROOF_NAME.to_owned(), (party, 0));
+    let (name, about) = (PROOF_NAME.to_owned(), (terms.party(), 0));
     let (_, bytes) = wire::write_proof(vec![], &name, session, about, terms.shape(), &proof)?;
     Ok([key, Entry::write(to, Kind::ProvedUploads, name, &bytes)?])
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use he_core::ckks::noise;
 use he_core::evaluator::Meta;
 use he_core::multiparty::{
-    Commitment, JointPublicKey, KeyItem, KeyShare, RowSecret, UploadKey, UploadTerms, encoded_at,
+    Commitment, JointPublicKey, KeyItem, KeyShare, RowSecret, RowSeeds, UploadKey, UploadTerms,
+    encoded_at,
 };
 use he_core::ring::{Ntt, Poly};
 use he_core::rlwe::Ciphertext;
@@ -162,28 +163,57 @@ fn uploads_without_knowledge_are_refused_before_anything_is_multiplied() {
     replaced(&name, &altered);
     refused("an altered byte");
 
-    // A seed twice, by an owner that proves its switching key as it should.
-    let again = Ciphertext::from_seeded(context, zero, *own.seed().unwrap()).unwrap();
-    replaced(&other, &rows_of(&group, upload, &again));
-    let entries = Manifest::read(&group.path(1, "upload")).unwrap();
-    let entries = &entries.files()[..job.uploads_of(1).count()];
+    // Seeds of its choice, or tried until they fit, by an owner that proves its switching key as it should: all of them that of its honest upload's key; one alone, in two files.
     let joint = read_joint_key(&group.setting, &group.server("joint.key")).unwrap();
     let party = session.party(1).unwrap();
-    let label = verify::label(&group.setting, entries);
-    let terms = UploadTerms::new(&joint, party, label, level).unwrap();
-    let (key, proof) = RowSecret::generate(session).unwrap().prove(&terms).unwrap();
-    let written = wire::write_upload_key(vec![], "x", session, (party, level), &key);
-    replaced("switching-key", &written.unwrap().1);
-    let written = wire::write_proof(vec![], "x", session, (party, 0), terms.shape(), &proof);
-    replaced("proof", &written.unwrap().1);
+    let terms = UploadTerms::new(&joint, party, level).unwrap();
+    let (secret, uploads) = (
+        RowSecret::generate(&terms).unwrap(),
+        job.uploads_of(1).count(),
+    );
+    let seeds = RowSeeds::of(&terms, secret.switching_key());
+    let proved = || {
+        let entries = Manifest::read(&group.path(1, "upload")).unwrap();
+        let label = verify::label(&group.setting, &entries.files()[..uploads]);
+        let (key, proof) = (secret.switching_key(), secret.prove(&label).unwrap());
+        let written = wire::write_upload_key(vec![], "x", session, (party, level), key);
+        replaced("switching-key", &written.unwrap().1);
+        let written = wire::write_proof(vec![], "x", session, (party, 0), terms.shape(), &proof);
+        replaced("proof", &written.unwrap().1);
+    };
+    let refused_seed = |what: &str, name: &str| {
+        let error = group.verify(1).unwrap_err();
+        assert_eq!(error.class(), Class::Verification, "{what}: {error}");
+        let (message, file) = (message(&error), Kind::ProvedUploads.file(name));
+        let expected = format!("{name} of party 1: expected the seed that follows");
+        assert!(
+            message.contains(&expected) && message.contains(&file),
+            "{what}: {message}"
+        );
+        refused_training();
+    };
+    proved();
     let error = group.verify(1).unwrap_err();
-    assert_eq!(error.class(), Class::Verification, "{error}");
     assert!(
-        message(&error).contains("found one again"),
+        message(&error).contains("of party 1: expected the seed that follows"),
         "{}",
         message(&error)
     );
-    refused_training();
+    // Right seeds everywhere: nothing is proved of what is under them. Then another in one file, that of another name.
+    let seeded = |upload: Upload, name: &str| {
+        let at = ring.basis(job.placement(upload).level.0);
+        let nothing = Poly::<Ntt>::zero(ring, at);
+        let rows = Ciphertext::from_seeded(context, nothing, seeds.seed(name)).unwrap();
+        replaced(&upload.to_string(), &rows_of(&group, upload, &rows));
+    };
+    job.uploads_of(1)
+        .for_each(|upload| seeded(upload, &upload.to_string()));
+    proved();
+    group.verify(1).unwrap();
+    fs::remove_dir_all(group.server("verified-1")).unwrap();
+    seeded(upload, &other);
+    proved();
+    refused_seed("a seed in two files", &name);
     restore();
 
     // Another owner's ciphertext, its switching key, its proof, both; its whole directory.
