@@ -135,20 +135,22 @@ impl Modulus {
         (a - (p & mask)) as f64
     }
 
-    /// Balanced residues of canonical ones, as [`Modulus::to_balanced`], in a vector loop. Slices are of one length.
-    pub(crate) fn balance(&self, dst: &mut [f64], canonical: &[u64]) {
+    /// [`Modulus::to_balanced`] in doubles: a loop of these is a vector loop.
+    #[inline(always)]
+    pub(super) fn balanced(&self, a: u64) -> f64 {
         // The bits of 2^52: with an integer below 2^52 in the mantissa, the number is their sum.
         const SHIFT: f64 = (1u64 << 52) as f64;
-        let (half, p) = ((self.value >> 1) as f64, self.p);
-        for (x, a) in dst.iter_mut().zip(canonical) {
-            let a = f64::from_bits(SHIFT.to_bits() | a) - SHIFT;
-            *x = a - if a > half { p } else { 0.0 };
+        let a = f64::from_bits(SHIFT.to_bits() | a) - SHIFT;
+        a - if a > (self.value >> 1) as f64 {
+            self.p
+        } else {
+            0.0
         }
     }
 
     /// The canonical residue of any integer `|x| <= 2^52`; constant time.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn to_canonical(&self, x: f64) -> u64 {
         // The bits of 2^52: with an integer below 2^52 in the mantissa, the number is their sum.
         const SHIFT: f64 = (1u64 << 52) as f64;

@@ -7,8 +7,8 @@
 
 pub use super::kernels::MAX_TERMS;
 use super::kernels::{
-    Add, AddScaled, Convert, Dot, Map, Mul, MulAssign, MulConstant, Negate, Overflow, Permute,
-    Reduce, Sub, SubScale, Tensor, TensorTerm,
+    Add, AddScaled, Balance, Canonical, Convert, Dot, Map, Mul, MulAssign, MulConstant, Negate,
+    Overflow, Permute, Reduce, Sub, SubScale, Tensor, TensorTerm,
 };
 use super::modulus::{Constant, Modulus};
 use super::permutation::Permutation;
@@ -25,6 +25,20 @@ pub fn reduce(m: &Modulus, dst: &mut [f64]) {
         dst,
         src: [],
     });
+}
+
+/// Canonical residues of integers `|x| <= 2^52` ([`Modulus::to_canonical`]).
+pub fn canonical(m: &Modulus, to: &mut [u64], from: &[f64]) {
+    assert_eq!(to.len(), from.len(), "slices of different lengths");
+    let modulus = m;
+    dispatch(Canonical { modulus, from, to });
+}
+
+/// Balanced residues of canonical ones; whether they were canonical, or something else came of them.
+pub fn balance(m: &Modulus, to: &mut [f64], from: &[u64]) -> bool {
+    assert_eq!(to.len(), from.len(), "slices of different lengths");
+    let modulus = m;
+    dispatch(Balance { modulus, from, to })
 }
 
 /// `dst += src`, balanced, for sums of magnitude at most `2^52`.

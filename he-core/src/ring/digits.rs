@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::convert::Converter;
 use super::poly::{TRANSFORM, for_each_limb};
-use super::{Ntt, Poly, Ring};
-use crate::arith::Buffer;
+use super::{Ntt, Poly};
+use crate::arith::{Buffer, slices};
 
 impl Poly<Ntt> {
     /// Digits of the gadget decomposition: digit `d` is the centred integer polynomial that equals `self`
@@ -20,11 +20,11 @@ impl Poly<Ntt> {
     #[must_use]
     pub fn decompose(&self, alpha: usize) -> Vec<Self> {
         let digits = self.half_digits(alpha).into_iter();
-        digits.map(|digit| digit.finish(self)).collect()
+        digits.map(|digit| digit.finish()).collect()
     }
 
     /// [`decompose`](Self::decompose) without the last half of the transforms.
-    pub(super) fn half_digits(&self, alpha: usize) -> Vec<HalfDigit> {
+    pub(super) fn half_digits(&self, alpha: usize) -> Vec<HalfDigit<'_>> {
         assert!(
             !self.basis().is_extended(),
             "a digit decomposition acts on the chain's primes alone"
@@ -54,43 +54,100 @@ impl Poly<Ntt> {
             let sources = tiles[own.start * n..own.end * n].chunks_exact(n);
             let residues = converter.all_residues(ring, &sources.collect::<Vec<_>>());
             HalfDigit {
+                whole: self,
                 own,
-                converter,
+                lift: Lift::Converted(converter),
                 residues,
             }
         };
         ranges.into_iter().zip(converters).map(digit).collect()
     }
+
+    /// [`half_digits`](Self::half_digits) of one limb each, and the first in two: the multiples of `2^bits` next to it, over that, and the rest, of at most `2^(bits - 1)`.
+    pub(super) fn halved_digits(&self, bits: u32) -> Vec<HalfDigit<'_>> {
+        let mut digits = self.half_digits(1);
+        let first = &mut digits[0];
+        let (factor, half) = (f64::from(bits).exp2(), self.modulus(0).p() / 2.0);
+        let mut high = Buffer::scratch(first.residues.len());
+        // Balanced residues below 2^47: all of this is exact.
+        for (high, low) in high.iter_mut().zip(first.residues.iter_mut()) {
+            *high = (*low / factor).round();
+            *low -= *high * factor;
+        }
+        (first.own, first.lift) = (0..0, Lift::Small(factor / 2.0));
+        let high = HalfDigit {
+            whole: self,
+            own: 0..0,
+            lift: Lift::Small((half / factor).round()),
+            residues: high,
+        };
+        digits.insert(0, high);
+        digits
+    }
+}
+
+/// How residues of a digit become those modulo other primes.
+enum Lift {
+    Converted(Arc<Converter>),
+    /// They are integers of at most so much.
+    Small(f64),
 }
 
 /// A digit whose forward transforms are still to be done: a limb at a time, where it is needed, since all limbs together are more than caches hold. Its own limbs
 /// are those of the polynomial that was cut.
-pub(super) struct HalfDigit {
-    pub(super) own: Range<usize>,
-    converter: Arc<Converter>,
+pub(super) struct HalfDigit<'a> {
+    whole: &'a Poly<Ntt>,
+    own: Range<usize>,
+    lift: Lift,
     residues: Buffer,
 }
 
-impl HalfDigit {
-    /// The tiles of limb `i`, which is none of its own, with the first half of the transform.
-    pub(super) fn tiles(&self, ring: &Ring, i: usize) -> Buffer {
-        let target = match i < self.own.start {
-            true => i,
-            false => i - self.own.len(),
-        };
-        self.converter.combined(ring, target, &self.residues)
+impl HalfDigit<'_> {
+    /// Limb `i`, if it is one of its own.
+    pub(super) fn own_limb(&self, i: usize) -> Option<&[f64]> {
+        self.own.contains(&i).then(|| self.whole.limb(i))
     }
 
-    /// Transforms the rows; `whole` is the polynomial that was cut.
-    fn finish(self, whole: &Poly<Ntt>) -> Poly<Ntt> {
-        let ring = whole.ring();
-        let basis = ring.extended_basis(whole.level());
+    /// The tiles of limb `i`, which is none of its own, with the first half of the transform.
+    pub(super) fn tiles(&self, i: usize) -> Buffer {
+        let ring = self.whole.ring();
+        match &self.lift {
+            Lift::Converted(converter) => {
+                let target = match i < self.own.start {
+                    true => i,
+                    false => i - self.own.len(),
+                };
+                converter.combined(ring, target, &self.residues)
+            }
+            Lift::Small(bound) => {
+                let basis = ring.extended_basis(self.whole.level());
+                let table = ring.table(basis.prime(i));
+                let mut tiles = Buffer::scratch(ring.degree());
+                let pairs = tiles.chunks_exact_mut(table.tile_len());
+                for (to, from) in pairs.zip(self.residues.chunks_exact(table.tile_len())) {
+                    if *bound <= table.input_limit() {
+                        table.forward_columns_from(from, to);
+                    } else {
+                        to.copy_from_slice(from);
+                        slices::reduce(table.modulus(), to);
+                        table.forward_columns(to);
+                    }
+                }
+                tiles
+            }
+        }
+    }
+
+    /// Transforms the rows.
+    fn finish(self) -> Poly<Ntt> {
+        let ring = self.whole.ring();
+        let basis = ring.extended_basis(self.whole.level());
         let mut out = Poly::scratch(ring, basis);
         for_each_limb(out.data_mut(), ring.degree(), TRANSFORM, |i, limb| {
-            if self.own.contains(&i) {
-                limb.copy_from_slice(whole.limb(i));
+            if let Some(own) = self.own_limb(i) {
+                limb.copy_from_slice(own);
             } else {
-                let (table, tiles) = (ring.table(basis.prime(i)), self.tiles(ring, i));
+                let (table, tiles) = (ring.table(basis.prime(i)), self.tiles(i));
                 for (row, to) in limb.chunks_exact_mut(table.row_len()).enumerate() {
                     table.forward_row(row, &tiles, to);
                 }

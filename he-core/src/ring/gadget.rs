@@ -29,36 +29,39 @@ pub(crate) enum Digits<'a> {
     Of(&'a Poly<Ntt>, usize),
     /// At least one.
     Made(&'a [Poly<Ntt>]),
-    /// One that was made before, and those of a polynomial behind it.
-    Behind(&'a Poly<Ntt>, &'a Poly<Ntt>, usize),
+    /// Of this polynomial, with one limb each, and the first in two: multiples of `2^bits`, and the rest.
+    Halved(&'a Poly<Ntt>, u32),
 }
-
-/// A polynomial that is cut into digits, and how many limbs each has.
-type Cut<'a> = (&'a Poly<Ntt>, usize);
 
 impl Digits<'_> {
     fn ring(&self) -> &Arc<Ring> {
         match self {
-            Self::Of(poly, _) | Self::Behind(_, poly, _) => poly.ring(),
+            Self::Of(poly, _) | Self::Halved(poly, _) => poly.ring(),
             Self::Made(digits) => digits[0].ring(),
         }
     }
 
     fn basis(&self) -> Basis {
         self.ring().extended_basis(match self {
-            Self::Of(poly, _) | Self::Behind(_, poly, _) => poly.level(),
+            Self::Of(poly, _) | Self::Halved(poly, _) => poly.level(),
             Self::Made(digits) => digits[0].level(),
         })
     }
 
-    /// Those that are whole, and the polynomial that the others are cut of.
-    fn parts(&self) -> (&[Poly<Ntt>], Option<Cut<'_>>) {
+    /// Those that are whole.
+    fn made(&self) -> &[Poly<Ntt>] {
         match self {
-            Self::Of(poly, alpha) => (&[], Some((poly, *alpha))),
-            Self::Made(digits) => (digits, None),
-            Self::Behind(first, poly, alpha) => {
-                (std::slice::from_ref(*first), Some((poly, *alpha)))
-            }
+            Self::Of(..) | Self::Halved(..) => &[],
+            Self::Made(digits) => digits,
+        }
+    }
+
+    /// The others.
+    fn cut(&self) -> Vec<HalfDigit<'_>> {
+        match self {
+            Self::Of(poly, alpha) => poly.half_digits(*alpha),
+            Self::Made(_) => Vec::new(),
+            Self::Halved(poly, bits) => poly.halved_digits(*bits),
         }
     }
 }
@@ -132,8 +135,7 @@ fn with_products<T>(
     f: impl FnOnce(&Products<'_>) -> T,
 ) -> T {
     let (ring, basis) = (digits.ring(), digits.basis());
-    let (made, cut) = digits.parts();
-    let halves = cut.map_or_else(Vec::new, |(poly, alpha)| poly.half_digits(alpha));
+    let (made, halves) = (digits.made(), digits.cut());
     let count = made.len() + halves.len();
     assert!(!keys.is_empty(), "no keys");
     for key in keys {
@@ -148,12 +150,10 @@ fn with_products<T>(
     }
     let limbs = (0..basis.limbs()).map(|i| {
         let made = made.iter().map(|digit| Limb::Finished(digit.limb(i)));
-        let halves = halves
-            .iter()
-            .map(|half| match (cut, half.own.contains(&i)) {
-                (Some((poly, _)), true) => Limb::Finished(poly.limb(i)),
-                _ => Limb::Half(half, i),
-            });
+        let halves = halves.iter().map(|half| match half.own_limb(i) {
+            Some(limb) => Limb::Finished(limb),
+            None => Limb::Half(half, i),
+        });
         made.chain(halves).collect()
     });
     let permutations = keys.iter().map(|k| k.g.map(|g| ring.permutation(g)));
@@ -220,9 +220,7 @@ impl Dividend<2> for Products<'_> {
         let still = self.permutations.iter().all(Option::is_none);
         let kept = if still { row_len } else { n };
         let len = if still { row_len } else { BLOCK.min(row_len) };
-        let digits = self.limbs[i]
-            .iter()
-            .map(|limb| Rows::new(self.ring, *limb, kept));
+        let digits = self.limbs[i].iter().map(|limb| Rows::new(*limb, kept));
         let mut digits: Vec<Rows<'_>> = digits.collect();
         let mut product = Buffer::scratch(len);
         for row in 0..n / row_len {
@@ -249,7 +247,7 @@ impl Dividend<2> for Products<'_> {
 enum Limb<'a> {
     Finished(&'a [f64]),
     /// Limb so and so of a digit, still to be transformed.
-    Half(&'a HalfDigit, usize),
+    Half(&'a HalfDigit<'a>, usize),
 }
 
 /// A limb of a digit, as far as its rows are finished.
@@ -260,10 +258,10 @@ enum Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn new(ring: &Ring, limb: Limb<'a>, kept: usize) -> Self {
+    fn new(limb: Limb<'a>, kept: usize) -> Self {
         match limb {
             Limb::Finished(values) => Self::All(values),
-            Limb::Half(digit, i) => Self::Made(digit.tiles(ring, i), Buffer::scratch(kept)),
+            Limb::Half(digit, i) => Self::Made(digit.tiles(i), Buffer::scratch(kept)),
         }
     }
 

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::automorphism::map_coefficients;
 use super::{Basis, GaloisElement, Ring, RingError};
 use crate::arith::slices::{self, Groups};
-use crate::arith::{Buffer, GROUP, Modulus, transpose, transposed};
+use crate::arith::{Buffer, Modulus, transpose, transposed};
 
 mod products;
 
@@ -119,7 +119,7 @@ impl<R: Representation> Poly<R> {
         }
     }
 
-    /// Fills limb `i` from canonical residues, in the standard order where they are values.
+    /// Fills limb `i` from canonical residues, in the standard order where they are values. After an error it holds anything.
     ///
     /// # Errors
     /// [`RingError::Length`] and [`RingError::NotCanonical`].
@@ -137,8 +137,7 @@ impl<R: Representation> Poly<R> {
             });
         }
         let prime = m.value();
-        // The largest first: without an early exit, this is a vector loop.
-        if residues.iter().fold(0, |a, r| a.max(*r)) >= prime
+        if !slices::balance(&m, limb, residues)
             && let Some(found) = residues.iter().find(|r| **r >= prime)
         {
             return Err(RingError::NotCanonical {
@@ -147,7 +146,6 @@ impl<R: Representation> Poly<R> {
                 found: *found,
             });
         }
-        m.balance(limb, residues);
         self.order_limb(i);
         Ok(())
     }
@@ -166,13 +164,9 @@ impl<R: Representation> Poly<R> {
     pub(crate) fn write_limb_canonical(&self, i: usize, to: &mut [u64]) {
         let (m, limb) = (*self.modulus(i), self.limb(i));
         assert_eq!(limb.len(), to.len(), "a limb");
-        for (to, group) in to.chunks_exact_mut(GROUP).zip(limb.chunks_exact(GROUP)) {
-            for (to, x) in to.iter_mut().zip(group) {
-                *to = m.to_canonical(*x);
-            }
-            if R::TRANSPOSED {
-                transpose(to);
-            }
+        slices::canonical(&m, to, limb);
+        if R::TRANSPOSED {
+            transpose(to);
         }
     }
 

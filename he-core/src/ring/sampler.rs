@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rand_core::Rng;
 
 use super::{Basis, Poly, Representation, Ring};
-use crate::arith::Modulus;
+use crate::arith::{Modulus, slices};
 
 impl<R: Representation> Poly<R> {
     /// Uniform residues: limb by limb, value by value in the order of the canonical residues, each from as many `next_u64` calls as rejection needs. A
@@ -40,7 +40,7 @@ fn skip_uniform(m: &Modulus, n: usize, rng: &mut impl Rng) {
 /// Fills a limb.
 fn fill_uniform(m: &Modulus, limb: &mut [f64], rng: &mut impl Rng) {
     draw_uniform(m, limb.len(), rng, |done, kept| {
-        m.balance(&mut limb[done..done + kept.len()], kept);
+        slices::balance(m, &mut limb[done..done + kept.len()], kept);
     });
 }
 

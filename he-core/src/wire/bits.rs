@@ -3,6 +3,9 @@
 /// Widest integer: eight bytes at any bit offset below 8 hold it.
 pub(super) const MAX_WIDTH: u32 = 57;
 
+/// Bytes beyond the last integer that [`pack`] writes for a moment, and [`unpack`] reads.
+pub(super) const SPARE: usize = size_of::<u64>();
+
 /// Bytes that `count` integers of `width` bits take; `count` is a multiple of 8.
 pub(super) fn packed_len(count: usize, width: u32) -> usize {
     count / 8 * width as usize
@@ -17,7 +20,7 @@ pub(super) fn width(p: u64) -> u32 {
 pub(super) fn pack(values: &[u64], width: u32, out: &mut Vec<u8>) {
     let (begin, len) = (out.len(), packed_len(values.len(), width));
     // Each is written with the eight bytes around it.
-    out.resize(begin + len + size_of::<u64>(), 0);
+    out.resize(begin + len + SPARE, 0);
     let to = &mut out[begin..];
     let (mut word, mut bit) = (0u64, 0);
     for x in values {

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use super::bits::{pack, packed_len, unpack, width};
+use super::bits::{SPARE, pack, packed_len, unpack, width};
 use super::{Reader, WireError, Writer};
 use crate::ring::{Basis, Ntt, Poly, Ring, RingError};
 
@@ -26,14 +26,15 @@ pub(super) fn write_poly<W: Write>(
     writer: &mut Writer<W>,
     poly: &Poly<Ntt>,
 ) -> Result<(), WireError> {
-    let (mut bytes, mut residues) = (vec![], vec![0; poly.ring().degree()]);
+    let mut residues = vec![0; poly.ring().degree()];
+    let bytes = poly_bytes(poly.ring(), poly.basis()) as usize;
+    // All at once: hashes take many bytes faster than a few.
+    let mut bytes = Vec::with_capacity(bytes + SPARE);
     for i in 0..poly.basis().limbs() {
-        bytes.clear();
         poly.write_limb_canonical(i, &mut residues);
         pack(&residues, width(poly.modulus(i).value()), &mut bytes);
-        writer.write(&bytes)?;
     }
-    Ok(())
+    writer.write(&bytes)
 }
 
 /// Reads a polynomial over `basis`, after checking that the payload still has that many bytes.
@@ -54,13 +55,13 @@ pub(super) fn read_poly<R: Read>(
     }
     let n = ring.degree();
     let mut poly = Poly::scratch(ring, basis);
-    let (mut bytes, mut residues) = (vec![], vec![0; n]);
+    let (mut bytes, mut residues) = (vec![0; expected as usize + SPARE], vec![0; n]);
+    reader.read(what, &mut bytes[..expected as usize])?;
+    let mut at = 0;
     for i in 0..basis.limbs() {
         let width = width(poly.modulus(i).value());
-        let len = packed_len(n, width);
-        bytes.resize(len + 8, 0);
-        reader.read(what, &mut bytes[..len])?;
-        unpack(&bytes, width, &mut residues);
+        unpack(&bytes[at..], width, &mut residues);
+        at += packed_len(n, width);
         poly.set_limb_canonical(i, &residues).map_err(|e| match e {
             RingError::NotCanonical { prime, found, .. } => WireError::Residue {
                 file: reader.file().to_owned(),

@@ -8,6 +8,7 @@
 )]
 
 mod butterfly;
+mod canonical;
 mod chacha;
 mod dot;
 mod limits;
@@ -18,6 +19,7 @@ mod residue;
 mod tail;
 mod tensor;
 
+pub(super) use canonical::{Balance, Canonical};
 pub(super) use chacha::{ChaCha20, NUMBERS};
 pub use dot::MAX_TERMS;
 pub(super) use dot::{Convert, Dot, Overflow};

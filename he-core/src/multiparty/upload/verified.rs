@@ -1,14 +1,12 @@
 //! The side of whoever computes with rows, or wants to know that they are honest.
 
-use std::sync::Arc;
-
 use super::key::UploadKey;
 use super::seeds::RowSeeds;
 use super::terms::UploadTerms;
 use crate::multiparty::MultipartyError;
 use crate::multiparty::proof::{Check, Proof};
 use crate::params::{low_bits, row_digits};
-use crate::ring::{Coeff, Digits, Division, GadgetTerm, Ntt, Poly, gadget_quotient};
+use crate::ring::{Digits, Division, GadgetTerm, Ntt, Poly, gadget_quotient};
 use crate::rlwe::Ciphertext;
 
 impl UploadTerms {
@@ -87,7 +85,7 @@ impl VerifiedUploadKey {
     pub(super) fn switched(&self, rows: Ciphertext) -> Ciphertext {
         let context = self.terms.session().context();
         let (mut c0, c1) = rows.into_parts();
-        let [high, low] = cut(c1, context.params().q()[0]);
+        let bits = low_bits(context.params().q()[0]);
         let key = GadgetTerm {
             b: self.b.iter().collect(),
             a: self.a.iter().collect(),
@@ -98,31 +96,7 @@ impl VerifiedUploadKey {
             after: [Some(&c0), None],
             ..Division::by(0)
         };
-        let [c0, c1] = gadget_quotient(Digits::Behind(&high, &low, 1), &[key], &division);
+        let [c0, c1] = gadget_quotient(Digits::Halved(&c1, bits), &[key], &division);
         Ciphertext::new(c0, c1)
     }
-}
-
-/// The upper half of the residues modulo q_0 over all primes, and the polynomial with the lower half in their place.
-fn cut(mut c1: Poly<Ntt>, q0: u64) -> [Poly<Ntt>; 2] {
-    let ring = Arc::clone(c1.ring());
-    let half = (f64::from(low_bits(q0))).exp2();
-    let mut low = Poly::<Ntt>::zero(&ring, ring.basis(0));
-    low.limb_mut(0).copy_from_slice(c1.limb(0));
-    let mut low = low.into_coeff();
-    low.balance();
-    // Balanced residues of a prime below 2^48: all of this is exact.
-    let cut = |x: &mut f64| {
-        let high = (*x / half).round();
-        *x -= high * half;
-        high
-    };
-    let halves: Vec<f64> = low.limb_mut(0).iter_mut().map(cut).collect();
-    let mut high = Poly::<Coeff>::scratch(&ring, ring.extended_basis(c1.level()));
-    high.limbs_mut()
-        .for_each(|limb| limb.copy_from_slice(&halves));
-    // Small integers, but primes may be shorter.
-    high.balance();
-    c1.limb_mut(0).copy_from_slice(low.into_ntt().limb(0));
-    [high.into_ntt(), c1]
 }
