@@ -129,3 +129,42 @@ fn quotients_are_products_that_are_divided() {
         }
     }
 }
+
+/// Both halves are small integers whose sum is the digit that was cut: also modulo primes that are shorter than them, and in several tiles.
+#[test]
+fn the_first_digit_in_two_halves_is_the_digit() {
+    for (log_n, bits) in [(6, 36), (6, 20), (13, 36)] {
+        let q0 = ntt_primes(48, log_n, 1, &[]).unwrap();
+        let mut chain = q0.clone();
+        chain.extend(ntt_primes(bits, log_n, 2, &[]).unwrap());
+        let special = ntt_primes(47, log_n, 1, &[]).unwrap();
+        let ring = Ring::new(log_n, &chain, &special).unwrap();
+        let poly = random(&ring, ring.basis(2), 12);
+        let digits = poly.decompose(1);
+        let basis = ring.extended_basis(2);
+        let constant = |c: i64| {
+            let mut numbers = vec![0; ring.degree()];
+            numbers[0] = c;
+            Poly::from_signed(&ring, basis, &numbers)
+                .unwrap()
+                .into_ntt()
+        };
+        // Factors of the high half, the low one, and of the other two digits.
+        let product = |factors: [[i64; 4]; 2]| {
+            let [b, a] = factors.map(|factors| factors.map(constant));
+            let (b, a) = (b.iter().collect(), a.iter().collect());
+            gadget_product(
+                Digits::Halved(&poly, 24),
+                &[GadgetTerm { b, a, g: None }],
+                None,
+            )
+        };
+        let [whole, other] = product([[1 << 24, 1, 0, 0], [0, 0, 0, 1]]);
+        assert_eq!(whole.to_canonical(), digits[0].to_canonical());
+        assert_eq!(other.to_canonical(), digits[2].to_canonical());
+        for half in product([[1, 0, 0, 0], [0, 1, 0, 0]]) {
+            let half = lift(&half.into_coeff());
+            assert!(half.iter().all(|x| x.magnitude() <= &(1u32 << 23).into()));
+        }
+    }
+}
