@@ -203,8 +203,8 @@ impl Bootstrapping {
         }
     }
 
-    /// Seconds of one refresh on `threads` cores: reading the keys, into memory that is given for them each time, is spread over them, what follows is not.
-    pub(super) fn seconds(&self, job: &Job, rates: &Rates) -> f64 {
+    /// Seconds of one refresh, on one core, once the keys are read.
+    pub(super) fn work_seconds(&self, job: &Job, rates: &Rates) -> f64 {
         let bridge = self.plan.bridge();
         let large = bridge.large().params();
         let work = |params: &Params, rows: &[(CountedOp, Level, u64)]| -> f64 {
@@ -229,12 +229,17 @@ impl Bootstrapping {
             switch(bridge.entering().params()) + switch(large) + switch(bridge.leaving().params());
         let passes = f64::from(self.plan.shape().passes());
         let one = work(large, self.plan.large_work()) + passes * way;
+        packed_ciphertexts(job.layout()) as f64 * one
+    }
+
+    /// Seconds of reading the keys on all cores, into memory that is given for them.
+    pub(super) fn reading_seconds(&self, rates: &Rates) -> f64 {
+        let large = self.plan.bridge().large().params();
         let own = self.plan.large_keys().levels();
         let way = KeyId::WAY.map(|_| large.max_level()).into_iter();
         let keys = own.chain(way).map(|level| rates.key_seconds(large, level));
         let pages = rates.page_seconds(large, self.plan.memory_bytes());
-        let reading = (keys.sum::<f64>() + pages) / rates.threads.max(1) as f64;
-        packed_ciphertexts(job.layout()) as f64 * one + reading
+        (keys.sum::<f64>() + pages) / rates.threads.max(1) as f64
     }
 
     /// What a plan writes of it.

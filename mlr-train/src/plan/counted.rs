@@ -5,6 +5,7 @@ use he_core::params::KeyLevels;
 
 use super::bootstrapping::Under;
 use super::cost::{self, Rates};
+use super::memory;
 use crate::job::{Job, Labels};
 use crate::packing::Upload;
 
@@ -45,8 +46,14 @@ impl Counted {
         let keys = keys.map(|level| rates.key_seconds(params, level));
         let keys = processes * keys.sum::<f64>();
         let counted = rates.total(params, &self.operations) + reading + keys;
-        let refreshes = under.bootstrapping.map_or(0.0, |b| b.seconds(job, rates));
-        let refreshes = refreshes * job.refreshes() as f64;
+        let refreshes = under.bootstrapping.map_or(0.0, |b| {
+            let count = job.refreshes() as f64;
+            let readings = match memory::keeps_bootstrapping(job, under) {
+                true => count.min(1.0),
+                false => count,
+            };
+            count * b.work_seconds(job, rates) + readings * b.reading_seconds(rates)
+        });
         let pages = processes * rates.page_seconds(params, self.memory);
         let threads = rates.threads as f64;
         cost::UNCOUNTED * (counted / threads + refreshes) + pages / threads

@@ -17,7 +17,7 @@ use super::cost::{self, Rates};
 use super::counted::{Counted, loads};
 use super::drift::Stretches;
 use super::joint::{self, JointEstimate};
-use super::memory::{Peak, bootstrap_bytes, server_bytes};
+use super::memory;
 use super::threads::on_one_thread;
 use crate::job::Job;
 use crate::server::{
@@ -295,7 +295,7 @@ fn estimate_here(
         .iter()
         .map(|m| cost::ciphertext_bytes(params, m.level))
         .sum();
-    let server_memory_bytes = memory(job, under) + cost::key_memory(params, &keys);
+    let server_memory_bytes = memory::most(job, under) + cost::key_memory(params, &keys);
     let counted = Counted::of(&simulator, keys.clone(), server_memory_bytes);
     let estimate = Estimate {
         levels: job.levels().top(),
@@ -388,16 +388,6 @@ pub(super) fn error_at_refreshes(
     Ok(all.values().map(error).reduce(f64::max))
 }
 
-fn memory(job: &Job, under: Under<'_>) -> u64 {
-    let peak = Peak::of(job.levels(), job.program().classes_per_pass);
-    let training = server_bytes(job.layout(), under.params, peak);
-    match under.bootstrap() {
-        // The keys of a bootstrapping are in memory for its time, when no data are.
-        Some(plan) => training.max(bootstrap_bytes(job.layout(), plan)),
-        None => training,
-    }
-}
-
 /// Level of what iteration `iteration` begins with: of the weights that it multiplies data with, after a refresh if there is one, or of the
 /// uploaded first gradient.
 fn level_before(job: &Job, iteration: usize) -> usize {
@@ -464,7 +454,12 @@ pub(crate) fn iteration_costs(
         job,
         simulator: &simulator,
         rates,
-        refresh: under.bootstrapping.map_or(0.0, |b| b.seconds(job, rates)),
+        refresh: under.bootstrapping.map_or(0.0, |b| {
+            match memory::keeps_bootstrapping(job, under) {
+                true => b.work_seconds(job, rates),
+                false => b.work_seconds(job, rates) + b.reading_seconds(rates),
+            }
+        }),
         shapes: ShapeSource::new(&simulator, job).with_bootstrap(under.bootstrap()),
         rows: Mutex::default(),
     };

@@ -286,6 +286,11 @@ impl Plan {
         self.bootstrapping.as_ref()
     }
 
+    /// Whether the keys of its bootstrapping stay in memory from one refresh to the next, because they and the training fit together into what the plan says.
+    pub fn keeps_bootstrapping(&self) -> bool {
+        memory::keeps_bootstrapping(&self.job, self.under())
+    }
+
     /// What the job runs under.
     pub(crate) fn under(&self) -> Under<'_> {
         Under::new(&self.params, self.bootstrapping.as_ref())

@@ -3,7 +3,8 @@
 use he_core::circuits::bootstrap::BootstrapPlan;
 use he_core::params::Params;
 
-use crate::job::LevelSchedule;
+use super::bootstrapping::Under;
+use crate::job::{Job, LevelSchedule};
 use crate::packing::Layout;
 use crate::server::BLOCKS_AT_ONCE;
 
@@ -87,8 +88,35 @@ pub(super) fn server_bytes(layout: &Layout, params: &Params, peak: Peak) -> u64 
     )
 }
 
+/// Bytes that the training takes without its keys, and those of a bootstrapping.
+fn both(job: &Job, under: Under<'_>) -> (u64, Option<u64>) {
+    let peak = Peak::of(job.levels(), job.program().classes_per_pass);
+    let bootstrap = under.bootstrap();
+    (
+        server_bytes(job.layout(), under.params, peak),
+        bootstrap.map(|plan| bootstrap_bytes(job.layout(), plan)),
+    )
+}
+
+/// Bytes that a process of the training takes without its keys.
+pub(super) fn most(job: &Job, under: Under<'_>) -> u64 {
+    let (training, bootstrapping) = both(job, under);
+    // The keys of a bootstrapping are in memory for its time, when no data are; where they stay, the training is within the margin.
+    training.max(bootstrapping.unwrap_or(0))
+}
+
+/// Whether what a bootstrapping needs stays in memory from one refresh to the next: where the smaller of it and the training is within the margin of the larger.
+pub(super) fn keeps_bootstrapping(job: &Job, under: Under<'_>) -> bool {
+    let (training, bootstrapping) = both(job, under);
+    bootstrapping.is_some_and(|bootstrapping| fit_together(training, bootstrapping))
+}
+
+fn fit_together(a: u64, b: u64) -> bool {
+    a.min(b) <= a.max(b) / MARGIN
+}
+
 /// Bytes while weights are bootstrapped: what only that needs, its ciphertexts at work, and the iterates and first gradient before and after.
-pub(super) fn bootstrap_bytes(layout: &Layout, plan: &BootstrapPlan) -> u64 {
+fn bootstrap_bytes(layout: &Layout, plan: &BootstrapPlan) -> u64 {
     let bytes = |params: &Params, count: usize| {
         (2 * count * (params.max_level() + 1) * params.n() * 8) as u64
     };
@@ -98,4 +126,24 @@ pub(super) fn bootstrap_bytes(layout: &Layout, plan: &BootstrapPlan) -> u64 {
         + bytes(bridge.large().params(), AT_WORK)
         + bytes(bridge.small().params(), state + AT_WORK);
     all + all / ALLOCATOR
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_in_memory_is_within_the_bound_of_the_larger_part() {
+        for (a, b, together) in [
+            (1_000, 7_000, true),
+            (7_000, 1_000, true),
+            (1_001, 7_000, false),
+            (3_000_000_000, 4_900_000_000, false),
+            (600_000_000, 4_300_000_000, true),
+        ] {
+            assert_eq!(fit_together(a, b), together, "{a} {b}");
+            let bound = a.max(b) + a.max(b) / MARGIN;
+            assert_eq!(a + b <= bound, together, "{a} {b}");
+        }
+    }
 }

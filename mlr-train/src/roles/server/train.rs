@@ -5,6 +5,7 @@ mod together;
 mod watch;
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use he_core::evaluator::{Ckks, CkksCt, CountedOp, Evaluator as _};
@@ -123,6 +124,7 @@ impl Begun {
             plan,
             eval: &eval,
             eval_keys: &input.eval_keys,
+            kept: Mutex::default(),
         };
         begin(left, predicted_seconds, reporter);
         let trained = match begun {

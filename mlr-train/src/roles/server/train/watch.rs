@@ -1,7 +1,7 @@
 //! What a training tells while it runs, keeps, and is given for a refresh by itself.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use he_core::arith::release_unused;
 use he_core::circuits::Refresh;
@@ -23,6 +23,8 @@ pub(super) struct Watch<'a> {
     pub(super) plan: &'a PlanFile,
     pub(super) eval: &'a Ckks,
     pub(super) eval_keys: &'a Path,
+    /// Keys and circuit of the bootstrapping, where they stay.
+    pub(super) kept: Mutex<Option<Arc<Bootstrap<Ckks, CkksCrossing>>>>,
 }
 
 impl Watch<'_> {
@@ -31,7 +33,8 @@ impl Watch<'_> {
         &self,
         bootstrapping: &Bootstrapping,
     ) -> Result<Bootstrap<Ckks, CkksCrossing>, RunError> {
-        // These keys are the larger part of all memory: what the training has left behind must not stay beside them.
+        // These keys are the larger part of all memory: what the training has left behind must not stay beside them. Where they are read for each refresh, giving
+        // memory back costs a second of it; without that a peak was once beyond the plan's bound.
         release_unused();
         let keys = evaluation_keys::read_bootstrap(self.eval_keys, self.plan, bootstrapping)?;
         let plan = bootstrapping.plan();
@@ -45,10 +48,17 @@ impl Observer<Ckks> for Watch<'_> {
         let Some(bootstrapping) = self.plan.plan.bootstrapping() else {
             return Ok(None);
         };
-        let way = self
-            .bootstrapping(bootstrapping)
-            .map_err(SourceError::new)?;
-        Ok(Some(Arc::new(way)))
+        let made = || self.bootstrapping(bootstrapping).map(Arc::new);
+        if !self.plan.plan.keeps_bootstrapping() {
+            return Ok(Some(made().map_err(SourceError::new)?));
+        }
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let way = match kept.take() {
+            Some(way) => way,
+            None => made().map_err(SourceError::new)?,
+        };
+        *kept = Some(Arc::clone(&way));
+        Ok(Some(way))
     }
 
     fn iteration_done(&self, state: &State<CkksCt>) -> Result<(), SourceError> {
