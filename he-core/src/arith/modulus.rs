@@ -5,6 +5,9 @@ use super::error::ArithError;
 use super::prime::{is_prime, mul_mod, pow_mod};
 use super::simd::ROUND;
 
+/// With an integer below 2^52 in the mantissa of this number, it is their sum.
+const SHIFT: f64 = (1u64 << 52) as f64;
+
 /// A prime `p` with `2^16 < p < 2^48`.
 ///
 /// Integer methods take and give canonical residues; they are for constants and tables, not for
@@ -138,8 +141,6 @@ impl Modulus {
     /// [`Modulus::to_balanced`] in doubles: a loop of these is a vector loop.
     #[inline(always)]
     pub(super) fn balanced(&self, a: u64) -> f64 {
-        // The bits of 2^52: with an integer below 2^52 in the mantissa, the number is their sum.
-        const SHIFT: f64 = (1u64 << 52) as f64;
         let a = f64::from_bits(SHIFT.to_bits() | a) - SHIFT;
         a - if a > (self.value >> 1) as f64 {
             self.p
@@ -148,19 +149,17 @@ impl Modulus {
         }
     }
 
-    /// The canonical residue of any integer `|x| <= 2^52`; constant time.
+    /// The canonical residue of any integer `|x| <= 2^52`. No branch: compilers make the choice at its end a mask.
     #[must_use]
     #[inline(always)]
     pub fn to_canonical(&self, x: f64) -> u64 {
-        // The bits of 2^52: with an integer below 2^52 in the mantissa, the number is their sum.
-        const SHIFT: f64 = (1u64 << 52) as f64;
         debug_assert!(x.abs() <= SHIFT && x.fract() == 0.0);
         // The quotient is within 1/2 + 2^-3 of x/p: the product is an integer below 2^53, and so exact, and the remainder lies in (-p, p).
         let q = x * self.inverse + ROUND - ROUND;
         let r = x - q * self.p;
         // In doubles to the end: a loop of these is a vector loop.
         let r = r + if r < 0.0 { self.p } else { 0.0 };
-        (r + SHIFT).to_bits() & ((1 << 52) - 1)
+        (r + SHIFT).to_bits() ^ SHIFT.to_bits()
     }
 
     /// The balanced residue of a machine integer.

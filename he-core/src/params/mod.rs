@@ -354,6 +354,15 @@ impl Params {
         self.log_q[level]
     }
 
+    /// Residues of one half of an evaluation key of a level: a polynomial a digit, over the level's primes and the special ones.
+    ///
+    /// # Panics
+    /// If there is no such level.
+    pub fn half_key_residues(&self, level: usize) -> u64 {
+        let limbs = level + 1 + self.p.len();
+        (self.digits(level).count() * limbs * self.n()) as u64
+    }
+
     /// log2 of P, the product of the special primes.
     pub fn log_p(&self) -> f64 {
         log2(&self.p)

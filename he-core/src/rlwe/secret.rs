@@ -8,7 +8,7 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::derive::{Binding, Kind, PublicSeed, os_rng, secret_seed};
 use super::wipe::{SecretSeed, on_clean_stack};
-use super::{Ciphertext, Context, RlweError};
+use super::{Ciphertext, Context, RlweError, at_level};
 use crate::params::sparse::Weight;
 use crate::ring::{Basis, Coeff, Ntt, Poly, Ring, binomial, sparse_ternary, ternary};
 
@@ -31,11 +31,7 @@ impl SecretPoly {
 
     /// The limbs of a lower level, and of the special primes.
     pub(crate) fn at_level(&self, level: usize) -> Self {
-        let mut poly = self.clone();
-        if poly.level() > level {
-            poly.drop_to_level(level);
-        }
-        poly
+        Self(at_level(self.0.clone(), level))
     }
 
     /// Takes a polynomial over.

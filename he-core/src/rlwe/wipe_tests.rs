@@ -36,7 +36,7 @@ pub(crate) fn of_values<const N: usize>(values: impl IntoIterator<Item = [u8; N]
 }
 
 /// How often each needle stands in writable memory, at multiples of four bytes.
-pub(crate) fn occurrences(needles: &[Needle]) -> Vec<usize> {
+fn occurrences(needles: &[Needle]) -> Vec<usize> {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     let mut memory = File::open("/proc/self/mem").unwrap();
     // So large that the allocator maps it anew, after the list was made: the search does not find itself.
@@ -138,14 +138,15 @@ fn use_a_key(context: &Arc<Context>, meet: &dyn Fn(Vec<Needle>)) {
     std::hint::black_box((&public, &switching));
 }
 
-#[test]
-fn nothing_secret_is_left_in_memory() {
-    let context = context();
+/// Work that says what to look for while all of it is there, and ends when it may: how often that was in memory then, and once the work has ended.
+pub(crate) fn before_and_after(
+    work: impl FnOnce(&dyn Fn(Vec<Needle>)) + Send + 'static,
+) -> [Vec<usize>; 2] {
     let (tell, told) = mpsc::channel();
     let (go, gone) = mpsc::channel::<()>();
     // The thread lives on, so that its stack stays and is looked through.
     let thread = std::thread::spawn(move || {
-        use_a_key(&context, &|needles| {
+        work(&|needles| {
             tell.send(needles).unwrap();
             gone.recv().unwrap();
         });
@@ -154,15 +155,22 @@ fn nothing_secret_is_left_in_memory() {
     });
     let needles = told.recv().unwrap();
     let before = occurrences(&needles);
-    // What is alive is found: the search works.
-    for alive in [0, 2, 3, 5, 6] {
-        assert!(before[alive] > 0, "{}: {before:?}", NAMES[alive]);
-    }
     go.send(()).unwrap();
     told.recv().unwrap();
     let after = occurrences(&needles);
     go.send(()).unwrap();
     thread.join().unwrap();
+    [before, after]
+}
+
+#[test]
+fn nothing_secret_is_left_in_memory() {
+    let context = context();
+    let [before, after] = before_and_after(move |meet| use_a_key(&context, meet));
+    // What is alive is found: the search works.
+    for alive in [0, 2, 3, 5, 6] {
+        assert!(before[alive] > 0, "{}: {before:?}", NAMES[alive]);
+    }
     for (name, count) in NAMES.iter().zip(after) {
         assert_eq!(count, 0, "{name}; alive: {before:?}");
     }

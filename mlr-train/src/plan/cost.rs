@@ -215,10 +215,7 @@ pub fn key_bytes(params: &Params, keys: &KeyLevels) -> u64 {
 
 /// Bytes that the evaluation keys take in memory, each at its level: 8 a residue, both halves.
 pub fn key_memory(params: &Params, keys: &KeyLevels) -> u64 {
-    let one = |level: usize| {
-        let limbs = level + 1 + params.p().len();
-        (params.digits(level).count() * 2 * limbs * params.n() * 8) as u64
-    };
+    let one = |level| 2 * 8 * params.half_key_residues(level);
     keys.levels().map(one).sum()
 }
 

@@ -190,11 +190,8 @@ impl BootstrapPlan {
     /// Bytes of memory of all that only a bootstrapping needs: the keys of the way and of the large ring, both halves at 8 bytes a residue, and
     /// the encoded plaintexts of the maps.
     pub fn memory_bytes(&self) -> u64 {
-        let at = |context: &Context, level: usize| {
-            let params = context.params();
-            let limbs = level + 1 + params.p().len();
-            (2 * params.digits(level).count() * limbs * params.n() * 8) as u64
-        };
+        let at =
+            |context: &Context, level: usize| 2 * 8 * context.params().half_key_residues(level);
         let one = |context: &Context| at(context, context.params().max_level());
         let plains = |context: &Context, work: &Work| {
             let products = work.iter().filter(|r| r.0 == CountedOp::PlainProduct);

@@ -1,8 +1,6 @@
 //! Looks through the memory of the process for what a prover must not leave there: a mask and its response give the witnesses.
 #![cfg(target_os = "linux")]
 
-use std::sync::mpsc;
-
 use zeroize::Zeroizing;
 
 use super::super::Session;
@@ -10,7 +8,7 @@ use super::prove::shifts;
 use super::{Factor, Relation, Shape, binding, prove};
 use crate::params::{Params, ParamsLiteral};
 use crate::ring::{Ntt, Poly};
-use crate::rlwe::wipe_tests::{Needle, occurrences, of_values};
+use crate::rlwe::wipe_tests::{Needle, before_and_after, of_values};
 use crate::rlwe::{Context, PublicSeed};
 
 const NAMES: [&str; 4] = [
@@ -73,28 +71,11 @@ fn prove_something(meet: &dyn Fn(Vec<Needle>)) {
 
 #[test]
 fn no_mask_is_left_in_memory() {
-    let (tell, told) = mpsc::channel();
-    let (go, gone) = mpsc::channel::<()>();
-    // The thread lives on, so that its stack stays and is looked through.
-    let thread = std::thread::spawn(move || {
-        prove_something(&|needles| {
-            tell.send(needles).unwrap();
-            gone.recv().unwrap();
-        });
-        tell.send(Vec::new()).unwrap();
-        gone.recv().unwrap();
-    });
-    let needles = told.recv().unwrap();
-    let before = occurrences(&needles);
+    let [before, after] = before_and_after(prove_something);
     // What is alive is found: the search works.
     for (name, count) in NAMES.iter().zip(&before) {
         assert!(*count > 0, "{name}: {before:?}");
     }
-    go.send(()).unwrap();
-    told.recv().unwrap();
-    let after = occurrences(&needles);
-    go.send(()).unwrap();
-    thread.join().unwrap();
     for (name, count) in NAMES.iter().zip(after) {
         assert_eq!(count, 0, "{name}; alive: {before:?}");
     }

@@ -125,13 +125,7 @@ fn shares_of_another_level_are_refused_by_their_party_and_level() {
 
 #[test]
 fn a_server_s_key_of_another_level_is_refused_before_training() {
-    let group = Group::begin(7);
-    group.first();
-    group.keys().unwrap();
-    for party in 0..3 {
-        group.upload(party);
-        group.verify(party).unwrap();
-    }
+    let group = Group::verified(7);
     let context = group.setting.context();
     let (id, level) = group.setting.plan().keys_with_levels()[1];
     let KeyId::Galois(g) = id else {

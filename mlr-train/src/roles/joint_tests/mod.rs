@@ -174,6 +174,18 @@ impl Group {
         }
     }
 
+    /// A session of this name up to the verified uploads.
+    fn verified(name: u8) -> Self {
+        let group = Self::begin(name);
+        group.first();
+        group.keys().unwrap();
+        for party in 0..3 {
+            group.upload(party);
+            group.verify(party).unwrap();
+        }
+        group
+    }
+
     fn upload(&self, party: u32) -> Uploaded {
         let input = UploadInput {
             party,

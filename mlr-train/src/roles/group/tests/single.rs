@@ -1,6 +1,7 @@
 //! One owner and a server: what comes of it, who dies in between, and what a stranger on the board can do.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use he_core::error::{Class, Explain};
 
@@ -97,6 +98,56 @@ fn one_owner_and_a_server_as_processes_train_the_owner_s_model() {
             assert!(once(&group, member).unwrap().steps.is_empty());
         }
     }
+}
+
+/// Takes the keys of the bootstrapping away from a member once weights have been through it.
+struct Taking {
+    folder: PathBuf,
+    taken: AtomicUsize,
+}
+
+impl Reporter for Taking {
+    fn advance(&self, _: u64, what: &str) {
+        if !what.contains("unpacking of the weights") {
+            return;
+        }
+        for path in super::processes::below(&self.folder) {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if name.starts_with("bootstrap-") && fs::remove_file(&path).is_ok() {
+                self.taken.fetch_add(1, Relaxed);
+            }
+        }
+    }
+}
+
+#[test]
+fn keys_of_a_bootstrapping_that_stay_in_memory_are_read_once() {
+    let group = group(Some(Refresher::Bootstrap));
+    let taking = Taking {
+        folder: group.folder(SERVER),
+        taken: AtomicUsize::new(0),
+    };
+    let waits = |ended: Result<_, RunError>| match ended {
+        Ok(_) => false,
+        Err(error) => {
+            assert_eq!(error.class(), Class::Waiting, "{error}");
+            true
+        }
+    };
+    for _ in 0..10 {
+        let owner = waits(once(&group, OWNER));
+        let server = waits(super::attacks::once_with(
+            &group, SERVER, &Insecure, &taking,
+        ));
+        if !owner && !server {
+            break;
+        }
+    }
+    let plan = Insecure.read(&job(&group).plan()).unwrap().plan;
+    assert!(plan.keeps_bootstrapping());
+    assert_eq!(plan.job().refreshes(), 2);
+    assert!(taking.taken.load(Relaxed) > 3);
+    require_twin(&group);
 }
 
 #[test]
