@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use ndarray::{Array2, ArrayView1, ShapeBuilder as _};
-use ndarray_npy::WriteNpyExt as _;
+use ndarray::{Array2, ShapeBuilder as _};
 
 use super::LARGEST_FILE;
 use crate::files::{Access, At, FileError, Location, Problem, read_limited, write_atomic};
 
+const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// A header names a type, an order and a shape: 118 bytes when NumPy writes it.
 const LARGEST_HEADER: usize = 1024;
 
@@ -147,7 +147,7 @@ fn read_raw(path: &Path) -> Result<Raw, FileError> {
             "the file is cut off or was written over: copy it again",
         )
     };
-    if !bytes.starts_with(b"\x93NUMPY") {
+    if !bytes.starts_with(MAGIC) {
         return Err(kind("another kind of file".to_owned()));
     }
     let header_bytes = match bytes.get(6) {
@@ -282,15 +282,21 @@ pub(super) fn checked_label(at: At<'_>, row: usize, value: i128) -> Result<u32, 
     })
 }
 
-fn encode(write: impl FnOnce(&mut Vec<u8>) -> bool, path: &Path) -> Result<Vec<u8>, FileError> {
-    let mut bytes = Vec::new();
-    if write(&mut bytes) {
-        Ok(bytes)
-    } else {
-        Err(FileError::io("encode", path)(std::io::Error::other(
-            "the array does not fit the .npy format",
-        )))
-    }
+/// A file of version 1, as NumPy lays it out: what comes after the header starts at a multiple of 64 bytes.
+fn encode<const WIDTH: usize>(
+    descriptor: &str,
+    shape: &str,
+    values: impl Iterator<Item = [u8; WIDTH]>,
+) -> Vec<u8> {
+    let header = format!("{{'descr': '{descriptor}', 'fortran_order': False, 'shape': {shape}}}");
+    // Magic, version and length before it; a blank at least and the line's end after it.
+    let width = (10 + header.len() + 2).next_multiple_of(64) - 11;
+    let mut out = MAGIC.to_vec();
+    out.extend([1, 0]);
+    out.extend((width as u16 + 1).to_le_bytes());
+    out.extend(format!("{header:<width$}\n").into_bytes());
+    out.extend(values.flatten());
+    out
 }
 
 /// Writes features as little-endian f32, atomically.
@@ -298,8 +304,9 @@ fn encode(write: impl FnOnce(&mut Vec<u8>) -> bool, path: &Path) -> Result<Vec<u
 /// # Errors
 /// The system's error.
 pub fn write_features(path: &Path, features: &Array2<f64>) -> Result<(), FileError> {
-    let narrow = features.mapv(|value| value as f32);
-    let bytes = encode(|out| narrow.write_npy(out).is_ok(), path)?;
+    let (rows, columns) = features.dim();
+    let values = features.iter().map(|value| (*value as f32).to_le_bytes());
+    let bytes = encode("<f4", &format!("({rows}, {columns})"), values);
     write_atomic(path, &bytes, Access::Shared)
 }
 
@@ -308,8 +315,8 @@ pub fn write_features(path: &Path, features: &Array2<f64>) -> Result<(), FileErr
 /// # Errors
 /// The system's error.
 pub fn write_labels(path: &Path, labels: &[u32]) -> Result<(), FileError> {
-    let wide = ArrayView1::from(labels).mapv(i64::from);
-    let bytes = encode(|out| wide.write_npy(out).is_ok(), path)?;
+    let values = labels.iter().map(|label| i64::from(*label).to_le_bytes());
+    let bytes = encode("<i8", &format!("({},)", labels.len()), values);
     write_atomic(path, &bytes, Access::Shared)
 }
 
@@ -437,5 +444,31 @@ mod tests {
         write_labels(&dir.path().join("y.npy"), &y).unwrap();
         assert_eq!(read_features(&dir.path().join("x.npy")).unwrap(), x);
         assert_eq!(read_labels(&dir.path().join("y.npy")).unwrap(), y);
+    }
+
+    #[test]
+    fn a_library_writes_the_same_bytes() {
+        use ndarray_npy::WriteNpyExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.npy");
+        for rows in [0, 1, 9, 1_000, 123_456] {
+            let x =
+                Array2::from_shape_fn((rows, 3), |(row, column)| row as f64 / 7.0 - column as f64);
+            let mut expected = Vec::new();
+            x.mapv(|value| value as f32)
+                .write_npy(&mut expected)
+                .unwrap();
+            write_features(&path, &x).unwrap();
+            assert!(
+                fs::read(&path).unwrap() == expected,
+                "{rows} rows of features"
+            );
+            let y: Vec<u32> = (0..rows as u32).collect();
+            let mut expected = Vec::new();
+            let wide: ndarray::Array1<i64> = y.iter().map(|label| i64::from(*label)).collect();
+            wide.write_npy(&mut expected).unwrap();
+            write_labels(&path, &y).unwrap();
+            assert!(fs::read(&path).unwrap() == expected, "{rows} labels");
+        }
     }
 }
