@@ -17,6 +17,7 @@ use crate::face::failure::{Exit, Failure};
 /// Exit code 2 where the system gives fewer than were asked for.
 pub(crate) fn start(wanted: Option<NonZeroUsize>, console: &Console) -> Result<(), Failure> {
     let most = wanted.unwrap_or_else(usual).get();
+    he_core::arith::share_heaps(most);
     let (waiting, error) = spawn(most, |task| thread::Builder::new().spawn(task).map(drop));
     if let Some(error) = error {
         let count = waiting.len();

@@ -37,5 +37,5 @@ pub use ntt::{NttTable, Scale};
 pub(crate) use order::{GROUP, transpose, transposed};
 pub use permutation::Permutation;
 pub use prime::{is_prime, ntt_primes};
-pub use simd::{Buffer, release_unused};
+pub use simd::{Buffer, release_unused, share_heaps};
 pub(crate) use stream::PublicStream;

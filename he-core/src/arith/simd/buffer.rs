@@ -6,6 +6,8 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroize;
 
+use super::allocator::trim;
+
 /// Values in a cache line, which is also the widest vector.
 const LINE: usize = 8;
 
@@ -74,17 +76,6 @@ pub fn release_unused() {
     drop(waiting);
     trim();
 }
-
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn trim() {
-    // SAFETY: it takes no pointer, locks the allocator itself, and gives back pages of free blocks alone.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}
-
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn trim() {}
 
 /// A `[f64]` that starts at a cache line, so that no vector load crosses two. Memory is reused.
 pub struct Buffer {

@@ -9,6 +9,7 @@
     reason = "vector intrinsics and their loads and stores; each block has its argument"
 )]
 
+mod allocator;
 mod buffer;
 mod dispatch;
 mod gather;
@@ -29,6 +30,7 @@ mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub use allocator::share_heaps;
 pub use buffer::{Buffer, release_unused};
 pub(super) use dispatch::dispatch;
 #[cfg(test)]
