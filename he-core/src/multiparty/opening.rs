@@ -250,7 +250,7 @@ impl OpeningKey {
             let stream = |part| use_of(part).stream(&self.seed, &self.session, self.party);
             let (ring, basis) = (ct.c1().ring(), ct.c1().basis());
             let n = ring.degree();
-            let noise = zeroize::Zeroizing::new(opening.smudging.draw(n, &mut stream(0)));
+            let noise = zeroize::Zeroizing::new(opening.smudging.draw(n, &mut *stream(0)));
             let noise = SecretPoly::new(Poly::from_wide(ring, basis, &noise)?.into_ntt());
             let mut h0 = Poly::zero(ring, basis);
             h0.inner_product_acc(&[(ct.c1(), &*share)]);
@@ -260,11 +260,11 @@ impl OpeningKey {
                 continue;
             };
             let small = |numbers| SecretPoly::from_small(ring, basis, numbers);
-            let v = small(ternary(n, &mut stream(1)))?;
+            let v = small(ternary(n, &mut *stream(1)))?;
             h0.inner_product_acc(&[(key.b(), &*v)]);
             let mut h1 = Poly::zero(ring, basis);
             h1.inner_product_acc(&[(key.a(), &*v)]);
-            h1.add_assign(&*small(binomial(n, &mut stream(2)))?);
+            h1.add_assign(&*small(binomial(n, &mut *stream(2)))?);
             parts.extend([h0, h1]);
         }
         Ok(OpeningShare {

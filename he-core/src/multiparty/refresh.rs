@@ -247,14 +247,14 @@ impl OpeningKey {
         let mut rng = stream(Kind::RefreshMask, 0);
         let half = 1i128 << asked.mask_bits;
         let mask: Vec<i128> = (0..n)
-            .map(|_| super::gaussian::bits(asked.mask_bits + 1, &mut rng) as i128 - half)
+            .map(|_| super::gaussian::bits(asked.mask_bits + 1, &mut *rng) as i128 - half)
             .collect();
         let mask = zeroize::Zeroizing::new(mask);
         let part = |a: &Poly<Ntt>, level: usize, number: u32| {
             let basis = ring.basis(level);
             let mut out = Poly::zero(ring, basis);
             out.inner_product_acc(&[(a, &*share)]);
-            let e = binomial(n, &mut stream(Kind::Refresh, number));
+            let e = binomial(n, &mut *stream(Kind::Refresh, number));
             let e = SecretPoly::from_small(ring, basis, e)?;
             let mask = SecretPoly::new(Poly::from_wide(ring, basis, &mask)?.into_ntt());
             Ok::<_, MultipartyError>((out, e, mask))

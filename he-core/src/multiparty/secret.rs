@@ -110,7 +110,7 @@ impl PartySecret {
     /// An error's coefficients: centred binomial.
     pub(super) fn error(&self, of: Use) -> Small {
         let mut rng = of.stream(&self.seed, &self.session, self.party);
-        Zeroizing::new(binomial(self.session.context().params().n(), &mut rng))
+        Zeroizing::new(binomial(self.session.context().params().n(), &mut *rng))
     }
 
     /// Small numbers as a polynomial over the primes of a level and the special ones.
@@ -261,5 +261,5 @@ fn secret_numbers(
     kind: Kind,
 ) -> Small {
     let mut rng = Use::of(kind).stream(seed, session, party);
-    Zeroizing::new(ternary(session.context().params().n(), &mut rng))
+    Zeroizing::new(ternary(session.context().params().n(), &mut *rng))
 }

@@ -5,11 +5,10 @@
 //! put (the sum of the first round of relinearisation, a ciphertext to open), the question's hash is part of the use: two questions never share an error, which
 //! would cancel out.
 
-use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{PartyId, Session};
+use crate::rlwe::SecretStream;
 
 const STREAM_CONTEXT: &str = "velum he-core 2026 v1 stream of a party";
 
@@ -55,13 +54,13 @@ impl Use {
         }
     }
 
-    /// The stream of this use: all fields have fixed lengths, so no two uses give the same bytes.
+    /// The stream of this use, wiped when it is dropped: all fields have fixed lengths, so no two uses give the same bytes.
     pub(super) fn stream(
         &self,
         seed: &Zeroizing<[u8; 32]>,
         session: &Session,
         party: PartyId,
-    ) -> ChaCha20Rng {
+    ) -> SecretStream {
         let mut hash = session.hasher(STREAM_CONTEXT);
         hash.update(seed.as_slice());
         hash.update(&party.index().to_le_bytes());
@@ -74,6 +73,6 @@ impl Use {
         let key = Zeroizing::new(*out.as_bytes());
         out.zeroize();
         hash.zeroize();
-        ChaCha20Rng::from_seed(*key)
+        SecretStream::new(&key)
     }
 }

@@ -82,7 +82,7 @@ impl PartySecret {
                     ..Use::of(Kind::Dealing)
                 };
                 let mut rng = of.stream(self.seed(), session, self.party());
-                SecretPoly::new(Poly::uniform(ring, basis, &mut rng))
+                SecretPoly::new(Poly::uniform(ring, basis, &mut *rng))
             })
             .collect();
         let deal = |to: PartyId| {
