@@ -286,7 +286,7 @@ pub(super) fn checked_label(at: At<'_>, row: usize, value: i128) -> Result<u32, 
 fn encode<const WIDTH: usize>(
     descriptor: &str,
     shape: &str,
-    values: impl Iterator<Item = [u8; WIDTH]>,
+    values: impl ExactSizeIterator<Item = [u8; WIDTH]>,
 ) -> Vec<u8> {
     let header = format!("{{'descr': '{descriptor}', 'fortran_order': False, 'shape': {shape}}}");
     // Magic, version and length before it; a blank at least and the line's end after it.
@@ -295,7 +295,8 @@ fn encode<const WIDTH: usize>(
     out.extend([1, 0]);
     out.extend((width as u16 + 1).to_le_bytes());
     out.extend(format!("{header:<width$}\n").into_bytes());
-    out.extend(values.flatten());
+    out.reserve(values.len() * WIDTH);
+    values.for_each(|value| out.extend_from_slice(&value));
     out
 }
 
