@@ -230,6 +230,9 @@ impl View<'_> {
                 return Ok(next);
             }
         }
+        if let Some(lost) = self.lost_question() {
+            return Ok(self.wait(lost, self.charter.senders(lost)));
+        }
         let expected = self.answers(Step::Model);
         for (member, message) in self.inbox.all(Step::Model) {
             self.require(member, message, &expected)?;
@@ -244,6 +247,14 @@ impl View<'_> {
             true => self.returning(),
             false => self.opening(),
         }
+    }
+
+    /// A question that was answered and is not there: somebody has deleted it, and the server posts it again. Without it a model seems to answer something else.
+    fn lost_question(&self) -> Option<Step> {
+        let asked = self.refreshes();
+        let lost = |step| matches!(step, Step::RefreshShare(number) if number >= asked);
+        (!self.is(Duty::Server) && self.inbox.steps().any(lost))
+            .then_some(Step::RefreshQuestion(asked))
     }
 
     /// Refreshes that the server has asked for, one after the other.
