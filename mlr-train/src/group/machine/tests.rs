@@ -1,5 +1,7 @@
 //! Whole sessions without computing: whose turn it is, who is waited for, what stops the group.
 
+mod deleted;
+
 use super::*;
 use crate::group::Identity;
 use crate::group::charter::tests::group;
@@ -112,36 +114,6 @@ fn refreshes_are_asked_one_after_the_other_of_as_many_owners_as_open() {
         assert_eq!(session.view(0).refreshes(), 3);
         let model = session.inbox.all(Step::Model).next().unwrap().1;
         assert_eq!(model.answers(), &session.inbox.hash(Step::RefreshShare(2)));
-    }
-}
-
-#[test]
-fn a_question_that_somebody_deletes_is_waited_for_and_the_model_is_not_blamed() {
-    for (owners, threshold) in [(1, 1), (3, 2)] {
-        let mut session = Session::new(owners, threshold);
-        session.refreshes = 2;
-        session.run(&[]);
-        for number in 0..2 {
-            let deleted = Step::RefreshQuestion(number);
-            let mut inbox = Inbox::default();
-            for step in session.inbox.steps().filter(|step| *step != deleted) {
-                for (_, message) in session.inbox.all(step) {
-                    inbox.take(&session.charter, message.clone()).unwrap();
-                }
-            }
-            let charter = &session.charter;
-            for me in 0..owners {
-                let inbox = &inbox;
-                let view = View { charter, me, inbox };
-                let waits = Next::Wait {
-                    step: deleted,
-                    of: charter.senders(deleted),
-                    needed: 1,
-                    all: 1,
-                };
-                assert_eq!(view.next().unwrap(), waits, "{number} {me}");
-            }
-        }
     }
 }
 
