@@ -250,11 +250,21 @@ impl View<'_> {
     }
 
     /// A question that was answered and is not there: somebody has deleted it, and the server posts it again. Without it a model seems to answer something else.
+    /// This member's own share tells, and the server's word on a later question or on the shares; another owner's share does not, since it could say one that nobody asked for and hold everybody up.
     fn lost_question(&self) -> Option<Step> {
         let asked = self.refreshes();
-        let lost = |step| matches!(step, Step::RefreshShare(number) if number >= asked);
-        (!self.is(Duty::Server) && self.inbox.steps().any(lost))
-            .then_some(Step::RefreshQuestion(asked))
+        let answered = |step| {
+            let answers = self.inbox.hash(step);
+            let mut models = self.inbox.all(Step::Model);
+            models.any(|(_, model)| *model.answers() == answers)
+        };
+        let tells = |step| match step {
+            Step::RefreshQuestion(number) => number > asked,
+            Step::RefreshShare(number) => number >= asked && (self.has(step) || answered(step)),
+            _ => false,
+        };
+        let lost = !self.is(Duty::Server) && self.inbox.steps().any(tells);
+        lost.then_some(Step::RefreshQuestion(asked))
     }
 
     /// Refreshes that the server has asked for, one after the other.

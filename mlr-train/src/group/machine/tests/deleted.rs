@@ -31,3 +31,20 @@ fn a_question_that_somebody_deletes_is_waited_for_and_the_model_is_not_blamed() 
         }
     }
 }
+
+#[test]
+fn a_share_that_nobody_asked_for_holds_nobody_up() {
+    for refreshes in [0, 2] {
+        let mut session = Session::new(3, 2);
+        session.refreshes = refreshes;
+        let share = Step::RefreshShare(7);
+        let unasked = session.message(2, share, [3; 32], &[]);
+        session.inbox.take(&session.charter, unasked).unwrap();
+        session.run(&[]);
+        // Owner 2 may well wait for what it made up.
+        for me in [0, 1, 3] {
+            assert_eq!(session.next(me), Next::Done, "{me}");
+        }
+        assert_eq!(session.view(0).refreshes(), refreshes);
+    }
+}
