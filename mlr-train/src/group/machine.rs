@@ -32,7 +32,7 @@
 
 mod opening;
 
-use super::charter::{Charter, Duty, Goal};
+use super::charter::{Charter, Duty, Goal, Refresher};
 use super::{GroupError, Message, Refusal, Step};
 use crate::group::inbox::Inbox;
 
@@ -250,7 +250,7 @@ impl View<'_> {
     }
 
     /// A question that was answered and is not there: somebody has deleted it, and the server posts it again. Without it a model seems to answer something else.
-    /// This member's own share tells, and the server's word on a later question or on the shares; another owner's share does not, since it could say one that nobody asked for and hold everybody up.
+    /// This member's own share tells, the server's word on a later question or on the shares, and a model that answers nothing that is there, in a group whose charter has members refresh; another owner's share does not, since it could say one that nobody asked for and hold everybody up.
     fn lost_question(&self) -> Option<Step> {
         let asked = self.refreshes();
         let answered = |step| {
@@ -263,7 +263,16 @@ impl View<'_> {
             Step::RefreshShare(number) => number >= asked && (self.has(step) || answered(step)),
             _ => false,
         };
-        let lost = !self.is(Duty::Server) && self.inbox.steps().any(tells);
+        // Question and shares may both be gone. A word on an earlier refresh, or where nobody is to be asked for one, is the server's own fault.
+        let wishes = &self.charter.task().wishes;
+        let refreshed =
+            wishes.refresh_every.is_some() && wishes.refresher != Some(Refresher::Bootstrap);
+        let answers_nothing = || {
+            let has_model = self.inbox.all(Step::Model).next().is_some();
+            has_model && !(0..=asked).any(|number| answered(after_refreshes(number)))
+        };
+        let lost = !self.is(Duty::Server)
+            && (self.inbox.steps().any(tells) || (refreshed && answers_nothing()));
         lost.then_some(Step::RefreshQuestion(asked))
     }
 

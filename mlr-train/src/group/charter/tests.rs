@@ -17,6 +17,15 @@ pub(in crate::group) fn task() -> Task {
 
 /// A group of `owners` owners who all receive the model, and a server that has no rows.
 pub(in crate::group) fn group(owners: usize, threshold: usize) -> (Charter, Vec<Identity>) {
+    group_for(owners, threshold, task())
+}
+
+/// The same with a task of its own.
+pub(in crate::group) fn group_for(
+    owners: usize,
+    threshold: usize,
+    task: Task,
+) -> (Charter, Vec<Identity>) {
     let identities: Vec<_> = (0..=owners)
         .map(|number| Identity::generate(&format!("member {number}")).unwrap())
         .collect();
@@ -31,7 +40,7 @@ pub(in crate::group) fn group(owners: usize, threshold: usize) -> (Charter, Vec<
             card: identity.card().clone(),
             duties: duties(number),
         });
-    let charter = Charter::new(members.collect(), threshold, task()).unwrap();
+    let charter = Charter::new(members.collect(), threshold, task).unwrap();
     (charter, identities)
 }
 

@@ -17,7 +17,10 @@ struct Session {
 
 impl Session {
     fn new(owners: usize, threshold: usize) -> Self {
-        let (charter, identities) = group(owners, threshold);
+        Self::of(group(owners, threshold))
+    }
+
+    fn of((charter, identities): (Charter, Vec<Identity>)) -> Self {
         Self {
             charter,
             identities,

@@ -1,6 +1,72 @@
 //! Messages that somebody takes off the board.
 
 use super::*;
+use crate::group::charter::tests::{group_for, task};
+use crate::group::charter::{Task, Wishes};
+
+/// What is left of a board when somebody has taken these steps off.
+fn without(session: &Session, deleted: &[Step]) -> Inbox {
+    let mut inbox = Inbox::default();
+    for step in session.inbox.steps().filter(|step| !deleted.contains(step)) {
+        for (_, message) in session.inbox.all(step) {
+            inbox.take(&session.charter, message.clone()).unwrap();
+        }
+    }
+    inbox
+}
+
+/// Of owners whose charter has them refresh the weights twice, or one of whom does.
+fn refreshed(owners: usize, threshold: usize) -> Session {
+    let wishes = Wishes {
+        refresh_every: Some(1),
+        refresher: (owners == 1).then_some(Refresher::Client),
+        ..Wishes::default()
+    };
+    let task = Task { wishes, ..task() };
+    let mut session = Session::of(group_for(owners, threshold, task));
+    session.refreshes = 2;
+    session.run(&[]);
+    session
+}
+
+#[test]
+fn a_refresh_of_which_nothing_is_left_is_waited_for() {
+    for (owners, threshold) in [(1, 1), (3, 2)] {
+        let session = refreshed(owners, threshold);
+        for first in 0..2 {
+            let gone = (first..2).flat_map(|n| [Step::RefreshQuestion(n), Step::RefreshShare(n)]);
+            let inbox = without(&session, &gone.collect::<Vec<_>>());
+            for me in 0..owners {
+                let view = View {
+                    charter: &session.charter,
+                    me,
+                    inbox: &inbox,
+                };
+                let Next::Wait { step, of, .. } = view.next().unwrap() else {
+                    panic!("{first} {me}: waits for nobody");
+                };
+                assert_eq!((step, of), (Step::RefreshQuestion(first), vec![owners]));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_model_that_answers_an_earlier_refresh_is_the_servers_fault() {
+    let session = refreshed(3, 2);
+    for earlier in [Step::Verdict, Step::RefreshShare(0)] {
+        let mut inbox = without(&session, &[Step::Model, Step::Ready]);
+        let model = session.message(3, Step::Model, session.inbox.hash(earlier), &[]);
+        inbox.take(&session.charter, model).unwrap();
+        let view = View {
+            charter: &session.charter,
+            me: 0,
+            inbox: &inbox,
+        };
+        let error = view.next().unwrap_err();
+        assert!(matches!(error, GroupError::Answers { .. }), "{error}");
+    }
+}
 
 #[test]
 fn a_question_that_somebody_deletes_is_waited_for_and_the_model_is_not_blamed() {
@@ -10,12 +76,7 @@ fn a_question_that_somebody_deletes_is_waited_for_and_the_model_is_not_blamed() 
         session.run(&[]);
         for number in 0..2 {
             let deleted = Step::RefreshQuestion(number);
-            let mut inbox = Inbox::default();
-            for step in session.inbox.steps().filter(|step| *step != deleted) {
-                for (_, message) in session.inbox.all(step) {
-                    inbox.take(&session.charter, message.clone()).unwrap();
-                }
-            }
+            let inbox = without(&session, &[deleted]);
             let charter = &session.charter;
             for me in 0..owners {
                 let inbox = &inbox;
