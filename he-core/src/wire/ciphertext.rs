@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use super::container::{Hash, Kind, Label, Reader, Writer};
-use super::poly::{poly_bytes, read_poly, write_poly};
+use super::poly::{poly_bytes, read_lower_poly, write_poly};
 use super::{WireError, packed_bytes};
 use crate::ckks::noise;
 use crate::evaluator::{Level, Meta, Placement, scales_match};
@@ -295,6 +295,19 @@ impl<R: Read> CiphertextReader<R> {
         &mut self,
         expected: Option<Placement>,
     ) -> Result<Option<(Ciphertext, Meta)>, WireError> {
+        self.next_lower(expected, None)
+    }
+
+    /// The same, brought down to a lower level if one is named: what is above it is hashed and neither unpacked nor expanded. The same bits as
+    /// [`next`](Self::next) and [`Evaluator::drop_level`](crate::evaluator::Evaluator::drop_level).
+    ///
+    /// # Errors
+    /// As [`next`](Self::next), without the residues above that level.
+    pub fn next_lower(
+        &mut self,
+        expected: Option<Placement>,
+        level: Option<Level>,
+    ) -> Result<Option<(Ciphertext, Meta)>, WireError> {
         let Some(&(shape, count)) = self.runs.get(self.at.0) else {
             return Ok(None);
         };
@@ -326,16 +339,22 @@ impl<R: Read> CiphertextReader<R> {
                 found: format!("level {} and scale 2^{:.6}", meta.level, meta.scale.log2()),
             });
         }
-        let basis = ring.basis(shape.level.0);
+        let kept = level.map_or(shape.level, |level| level.min(shape.level));
+        let meta = Meta {
+            level: kept,
+            ..meta
+        };
+        let (basis, kept) = (ring.basis(shape.level.0), ring.basis(kept.0));
+        let half = |reader: &mut Reader<R>, what| read_lower_poly(reader, what, ring, basis, kept);
         let ct = match shape.form {
             Form::Seeded => {
                 let seed = PublicSeed(self.reader.array("seed of a ciphertext")?);
-                let c0 = read_poly(&mut self.reader, "c_0 of a ciphertext", ring, basis)?;
+                let c0 = half(&mut self.reader, "c_0 of a ciphertext")?;
                 Ciphertext::from_seeded(&self.context, c0, seed)
             }
             Form::Full => {
-                let c1 = read_poly(&mut self.reader, "c_1 of a ciphertext", ring, basis)?;
-                let c0 = read_poly(&mut self.reader, "c_0 of a ciphertext", ring, basis)?;
+                let c1 = half(&mut self.reader, "c_1 of a ciphertext")?;
+                let c0 = half(&mut self.reader, "c_0 of a ciphertext")?;
                 Ciphertext::from_parts(&self.context, c0, c1)
             }
         };

@@ -44,6 +44,17 @@ pub(super) fn read_poly<R: Read>(
     ring: &Arc<Ring>,
     basis: Basis,
 ) -> Result<Poly<Ntt>, WireError> {
+    read_lower_poly(reader, what, ring, basis, basis)
+}
+
+/// The same of which only the limbs of `kept`, the first ones, are unpacked and checked.
+pub(super) fn read_lower_poly<R: Read>(
+    reader: &mut Reader<R>,
+    what: &'static str,
+    ring: &Arc<Ring>,
+    basis: Basis,
+    kept: Basis,
+) -> Result<Poly<Ntt>, WireError> {
     let expected = poly_bytes(ring, basis);
     if reader.remaining() < expected {
         return Err(WireError::Length {
@@ -54,11 +65,11 @@ pub(super) fn read_poly<R: Read>(
         });
     }
     let n = ring.degree();
-    let mut poly = Poly::scratch(ring, basis);
+    let mut poly = Poly::scratch(ring, kept);
     let (mut bytes, mut residues) = (vec![0; expected as usize + SPARE], vec![0; n]);
     reader.read(what, &mut bytes[..expected as usize])?;
     let mut at = 0;
-    for i in 0..basis.limbs() {
+    for i in 0..kept.limbs() {
         let width = width(poly.modulus(i).value());
         unpack(&bytes[at..], width, &mut residues);
         at += packed_len(n, width);

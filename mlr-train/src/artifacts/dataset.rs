@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::client::encrypt::Uploads;
 use crate::packing::Upload;
 use crate::server::{BlockSource, SourceError, upload_noise};
-use he_core::evaluator::{Ckks, CkksCt, Meta, Placement};
+use he_core::evaluator::{Ckks, CkksCt, Level, Meta, Placement};
 use he_core::key_holder::Encryptor;
 use he_core::rlwe::{Ciphertext, Context};
 use he_core::wire::{self, CiphertextReader, CiphertextWriter};
@@ -130,7 +130,7 @@ impl CiphertextFiles<'_> {
     }
 }
 
-/// Reads one ciphertext of this placement, and the hash of its whole file.
+/// Reads one ciphertext of this placement, or what is left of it at a lower level, and the hash of its whole file.
 ///
 /// # Errors
 /// Those of a damaged file, or of another one.
@@ -139,11 +139,12 @@ pub(crate) fn read_ciphertext(
     bytes: &[u8],
     label: wire::Label<'_>,
     at: Placement,
+    lower: Option<Level>,
     context: &Arc<Context>,
 ) -> Result<((Ciphertext, Meta), [u8; 32]), RunError> {
     let (file, length) = (path.display().to_string(), bytes.len() as u64);
     let mut reader = CiphertextReader::open(bytes, &file, Some(length), length, label, context)?;
-    let read = reader.next(Some(at))?;
+    let read = reader.next_lower(Some(at), lower)?;
     let (_, hash) = reader.finish_hashed()?;
     let read = read.ok_or_else(|| RunError::input("expected a ciphertext, found none").at(file))?;
     Ok((read, hash))
@@ -245,7 +246,7 @@ impl<'a> Shards<'a> {
         Ok(())
     }
 
-    fn read(&self, upload: Upload) -> Result<CkksCt, RunError> {
+    fn read(&self, upload: Upload, lower: Option<Level>) -> Result<CkksCt, RunError> {
         let found = self.places.get(&upload).and_then(|&(owner, entry)| {
             let (directory, manifest) = self.datasets.get(owner)?;
             Some((directory, manifest, manifest.files().get(entry)?))
@@ -263,7 +264,7 @@ impl<'a> Shards<'a> {
         let file = directory.join(manifest.kind().file(&entry.name));
         let label = SHARD.bound_to(&self.plan.hash);
         let parse = |path: &Path, bytes: &[u8]| {
-            read_ciphertext(path, bytes, label, placement, &self.context)
+            read_ciphertext(path, bytes, label, placement, lower, &self.context)
         };
         let (ciphertext, stated) = manifest.load_parsed(directory, entry, limit, parse)?;
         // Bound and noise are the plan's: an owner's word could stop the training iterations later.
@@ -282,6 +283,10 @@ impl<'a> Shards<'a> {
 
 impl BlockSource<Ckks> for Shards<'_> {
     fn load(&self, upload: Upload) -> Result<CkksCt, SourceError> {
-        self.read(upload).map_err(SourceError::new)
+        self.read(upload, None).map_err(SourceError::new)
+    }
+
+    fn load_lower(&self, upload: Upload, level: Level) -> Result<CkksCt, SourceError> {
+        self.read(upload, Some(level)).map_err(SourceError::new)
     }
 }

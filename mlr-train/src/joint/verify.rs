@@ -195,7 +195,8 @@ impl<'a> Given<'a> {
         };
         let limit = seeded.bytes(context.params()) + wire::MAX_ENVELOPE;
         let label = ROWS.bound_to(&binding);
-        let parse = |path: &Path, bytes: &[u8]| read_ciphertext(path, bytes, label, at, context);
+        let parse =
+            |path: &Path, bytes: &[u8]| read_ciphertext(path, bytes, label, at, None, context);
         let (rows, _) = self
             .manifest
             .load_parsed(self.directory, entry, limit, parse)?;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use he_core::circuits::{fold, folds};
-use he_core::evaluator::{EvalError, Evaluator, Op, Refusal};
+use he_core::evaluator::{EvalError, Evaluator, Level, Op, Refusal};
 use rayon::prelude::*;
 
 use super::{At, ErrorSize, Run, TrainError};
@@ -15,11 +15,12 @@ pub(crate) const BLOCKS_AT_ONCE: usize = 4;
 
 impl<E: Evaluator> Run<'_, E> {
     /// sum_b conj(E_bk) X_bj for some classes and every column group, as open sums of products, blocks in order.
-    /// `errors` gives the spread conjugate errors of these classes in some blocks, block by block, from their data.
+    /// `errors` gives the spread conjugate errors of these classes in some blocks, block by block, from their data, of which it needs no more than `level`.
     pub(super) fn accumulate<F>(
         &self,
         at: At,
         classes: usize,
+        level: Level,
         errors: F,
     ) -> Result<Vec<E::ProductSum>, TrainError>
     where
@@ -32,7 +33,7 @@ impl<E: Evaluator> Run<'_, E> {
             .collect();
         for first in (0..blocks).step_by(BLOCKS_AT_ONCE) {
             let some = first..blocks.min(first + BLOCKS_AT_ONCE);
-            let data = some.clone().map(|block| self.load_data(at, block));
+            let data = some.clone().map(|block| self.load_data(at, block, level));
             let data = data.collect::<Result<Vec<_>, _>>()?;
             let errors = errors(some, &data)?;
             // Rows of the matrix product: a class of errors, a group of data, blocks in order.

@@ -31,7 +31,7 @@ mod state;
 use std::sync::{Arc, Mutex};
 
 use he_core::circuits::OddPolynomial;
-use he_core::evaluator::{CountedOp, EvalError, Evaluator, scales_match};
+use he_core::evaluator::{CountedOp, EvalError, Evaluator, Level, scales_match};
 use rayon::prelude::*;
 
 pub(crate) use bootstrap::{packed_bound, packed_ciphertexts};
@@ -238,10 +238,26 @@ impl<'a, E: Evaluator> Run<'a, E> {
 
     /// Reads an upload and checks that it stands where the plan says.
     fn load(&self, at: At, upload: Upload) -> Result<E::Ct, TrainError> {
-        let read = self.source.load(upload);
+        self.placed(
+            at,
+            upload,
+            self.job.placement(upload).level,
+            self.source.load(upload),
+        )
+    }
+
+    /// An upload as it was read, at the level that the plan says or between that and `least`.
+    fn placed(
+        &self,
+        at: At,
+        upload: Upload,
+        least: Level,
+        read: Result<E::Ct, SourceError>,
+    ) -> Result<E::Ct, TrainError> {
         let mut ct = read.map_err(|source| TrainError::Source { upload, source })?;
         let (expected, found) = (self.job.placement(upload), self.eval.meta(&ct).placement());
-        if found.level != expected.level || !scales_match(found.scale, expected.scale) {
+        let levels = least.min(expected.level)..=expected.level;
+        if !levels.contains(&found.level) || !scales_match(found.scale, expected.scale) {
             return Err(TrainError::Placement {
                 upload,
                 expected,
@@ -255,11 +271,15 @@ impl<'a, E: Evaluator> Run<'a, E> {
         Ok(ct)
     }
 
-    fn load_data(&self, at: At, block: usize) -> Result<Vec<E::Ct>, TrainError> {
+    /// The column groups of a block, for products at `level` and below.
+    fn load_data(&self, at: At, block: usize, level: Level) -> Result<Vec<E::Ct>, TrainError> {
         let groups = 0..self.job.layout().column_groups();
         groups
             .into_par_iter()
-            .map(|group| self.load(at, Upload::Data { block, group }))
+            .map(|group| {
+                let upload = Upload::Data { block, group };
+                self.placed(at, upload, level, self.source.load_lower(upload, level))
+            })
             .collect()
     }
 

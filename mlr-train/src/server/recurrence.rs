@@ -17,6 +17,7 @@ impl<E: Evaluator> Run<'_, E> {
         // Labels are masked to the level of the errors, which the polynomial leaves.
         let levels = self.job.levels().iteration(at.iteration);
         let label_level = Level(levels.map_or(0, |levels| levels.errors.0 + 1));
+        let data_level = levels.map_or(self.job.upload_level(), |levels| levels.weights);
         let labelled = method.labels() == Labels::Every;
         let (error, curvature) = if labelled {
             (ErrorSize::Whole(at.iteration), self.load_curvature(at)?)
@@ -26,7 +27,7 @@ impl<E: Evaluator> Run<'_, E> {
         let mut directions = Vec::new();
         for classes in self.passes() {
             let ahead = self.spread_weights(at, classes.clone(), &state.look_ahead)?;
-            let sums = self.accumulate(at, classes.len(), |blocks, data| {
+            let sums = self.accumulate(at, classes.len(), data_level, |blocks, data| {
                 let labels = |block| self.labels(at, block, label_level);
                 let labels = labelled.then(|| blocks.map(labels).collect::<Result<Vec<_>, _>>());
                 let labels = labels.transpose()?;

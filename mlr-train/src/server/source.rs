@@ -6,7 +6,7 @@ use std::sync::Arc;
 use he_core::circuits::Refresh;
 use he_core::circuits::bootstrap::BootstrapPlan;
 use he_core::ckks::noise;
-use he_core::evaluator::{Evaluator, SimulatedCt, Simulator};
+use he_core::evaluator::{Evaluator, Level, SimulatedCt, Simulator};
 use he_core::multiparty::slack_noise;
 use he_core::params::Params;
 
@@ -24,6 +24,15 @@ pub trait BlockSource<E: Evaluator>: Sync {
     /// # Errors
     /// A ciphertext that is missing or broken.
     fn load(&self, upload: Upload) -> Result<E::Ct, SourceError>;
+
+    /// The same for whoever needs no more than `level` of it: what is above that may be left out.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    fn load_lower(&self, upload: Upload, level: Level) -> Result<E::Ct, SourceError> {
+        let _ = level;
+        self.load(upload)
+    }
 }
 
 /// Uploads held in memory.

@@ -198,7 +198,7 @@ impl<E: Evaluator> Run<'_, E> {
         let scale = 0.5 * self.first_scale() * self.eval.params().q()[level.0 - 1] as f64 / data;
         let mut directions = Vec::new();
         for classes in self.passes() {
-            let sums = self.accumulate(at, classes.len(), |blocks, _| {
+            let sums = self.accumulate(at, classes.len(), level, |blocks, _| {
                 let errors = blocks.map(|block| {
                     let labels = self.labels(at, block, level)?;
                     self.spread_labels(at, classes.clone(), &labels, scale)

@@ -20,6 +20,44 @@ fn ciphertexts_come_back_residue_by_residue() {
     }
 }
 
+/// The limbs up to a level.
+fn first_limbs(poly: &Poly<Ntt>, level: usize) -> Vec<Vec<u64>> {
+    let limb = |i: usize| poly.limb(i).iter().map(|x| x.to_bits()).collect();
+    (0..=level).map(limb).collect()
+}
+
+#[test]
+fn a_lower_level_is_what_is_left_of_the_whole_and_the_file_is_hashed_as_ever() {
+    let context = context();
+    let bytes = ciphertext_file(&context);
+    let open = || {
+        let label = CIPHERTEXTS.bound_to(&[9; 32]);
+        CiphertextReader::open(&bytes[..], "test", None, LIMIT, label, &context).unwrap()
+    };
+    for level in 0..3 {
+        let (mut whole, mut lower) = (open(), open());
+        while let Some((all, all_meta)) = whole.next(None).unwrap() {
+            let (ct, meta) = lower.next_lower(None, Some(Level(level))).unwrap().unwrap();
+            let left = level.min(all.level());
+            assert_eq!(ct.level(), left);
+            assert_eq!(
+                meta,
+                Meta {
+                    level: Level(left),
+                    ..all_meta
+                }
+            );
+            for (part, all) in [(ct.c0(), all.c0()), (ct.c1(), all.c1())] {
+                assert_eq!(first_limbs(part, left), first_limbs(all, left));
+            }
+        }
+        assert_eq!(
+            lower.finish_hashed().unwrap(),
+            whole.finish_hashed().unwrap()
+        );
+    }
+}
+
 #[test]
 fn sizes_are_those_announced_and_no_residue_costs_more_bits_than_its_prime() {
     let context = context();
