@@ -401,11 +401,9 @@ pub(crate) const FUNCTIONS: &[Exception] = &[
     exception("he-core/src/conformance/programs.rs", "masked_cubic", SUITE),
     exception("he-core/src/conformance/refusals.rs", "levels", SUITE),
     exception("he-core/src/conformance/refusals.rs", "overflow", SUITE),
-    exception("mlr-train/src/client/statistics.rs", "read", OLDER),
 ];
 
 const SUITE: &str = "cases of the conformance suite, one after the other";
-const OLDER: &str = "older than the rule: whoever changes it splits it or gives it a struct";
 
 const fn exception(file: &'static str, item: &'static str, reason: &'static str) -> Exception {
     Exception { file, item, reason }
