@@ -175,6 +175,7 @@ impl Place {
     /// Of some parties, one after the other in this process, as a server does: the longest of them, and all bytes.
     fn verify(&self, parties: &[String]) -> Outcome {
         let (mut seconds, mut bytes) = (0.0f64, 0);
+        parties.first().ok_or("expected numbers of parties")?;
         for party in parties {
             let party: u32 = party.parse()?;
             let input = VerifyInput {

@@ -27,12 +27,12 @@
 //!
 //! A member that does not do a step says why: refusal-K, its own number K. It stands until it has done the step after all. Who waits for it ends with its reason, unless enough others are left; nobody is kept from acting.
 //!
-//! Since a message answers the hash of all that it builds on, two members that were shown different messages find out at the next step. An owner that stays away after its upload is waited for by
+//! Since a message answers the hash of all that it builds on, two members that were shown different messages find out at the next step; only a model that answers nothing that is there is waited with, while a refresh before it may have been deleted whole. An owner that stays away after its upload is waited for by
 //! nobody, as long as enough others open; one that stays away before keeps the session from going on: the others begin a new one without it, and nothing of this one is of use there.
 
 mod opening;
 
-use super::charter::{Charter, Duty, Goal, Refresher};
+use super::charter::{Charter, Duty, Goal};
 use super::{GroupError, Message, Refusal, Step};
 use crate::group::inbox::Inbox;
 
@@ -250,7 +250,7 @@ impl View<'_> {
     }
 
     /// A question that was answered and is not there: somebody has deleted it, and the server posts it again. Without it a model seems to answer something else.
-    /// This member's own share tells, the server's word on a later question or on the shares, and a model that answers nothing that is there, in a group whose charter has members refresh; another owner's share does not, since it could say one that nobody asked for and hold everybody up.
+    /// This member's own share tells, the server's word on a later question or on the shares, and a model that answers nothing that is there while the charter has room for another refresh; another owner's share does not, since it could say one that nobody asked for and hold everybody up.
     fn lost_question(&self) -> Option<Step> {
         let asked = self.refreshes();
         let answered = |step| {
@@ -263,10 +263,8 @@ impl View<'_> {
             Step::RefreshShare(number) => number >= asked && (self.has(step) || answered(step)),
             _ => false,
         };
-        // Question and shares may both be gone. A word on an earlier refresh, or where nobody is to be asked for one, is the server's own fault.
-        let wishes = &self.charter.task().wishes;
-        let refreshed =
-            wishes.refresh_every.is_some() && wishes.refresher != Some(Refresher::Bootstrap);
+        // Question and shares may both be gone. Where no refresh is left to be asked for, or an earlier one is answered, it is the server's own fault.
+        let refreshed = asked < self.charter.task().wishes.most_refreshes();
         let answers_nothing = || {
             let has_model = self.inbox.all(Step::Model).next().is_some();
             has_model && !(0..=asked).any(|number| answered(after_refreshes(number)))

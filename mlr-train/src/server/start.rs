@@ -1,7 +1,7 @@
 //! The first iteration: unpacking the client's gradient, or computing it from labels, or the paper's start weights.
 
 use he_core::circuits::{fold, folds};
-use he_core::evaluator::{EvalError, Evaluator};
+use he_core::evaluator::{EvalError, Evaluator, Level};
 use rayon::prelude::*;
 
 use super::{At, ErrorSize, Run, State, TrainError};
@@ -196,9 +196,11 @@ impl<E: Evaluator> Run<'_, E> {
         // Labels at this scale, times data, rescaled and halved by the real part, land at the planned scale.
         let data = f64::from(self.job.program().scales.data).exp2();
         let scale = 0.5 * self.first_scale() * self.eval.params().q()[level.0 - 1] as f64 / data;
+        // Masked, labels are one level lower.
+        let below = Level(level.0 - 1);
         let mut directions = Vec::new();
         for classes in self.passes() {
-            let sums = self.accumulate(at, classes.len(), level, |blocks, _| {
+            let sums = self.accumulate(at, classes.len(), below, |blocks, _| {
                 let errors = blocks.map(|block| {
                     let labels = self.labels(at, block, level)?;
                     self.spread_labels(at, classes.clone(), &labels, scale)

@@ -90,6 +90,14 @@ impl Refresher {
 }
 
 impl Wishes {
+    /// How often members can be asked to refresh weights: never where nobody does, or the server alone. The first iteration multiplies no data with weights, so the first refresh comes before the third.
+    pub(crate) fn most_refreshes(&self) -> u32 {
+        match (self.refresh_every, self.refresher) {
+            (None, _) | (_, Some(Refresher::Bootstrap)) => 0,
+            (Some(every), _) => (self.steps.len().saturating_sub(2) / every.max(1)) as u32,
+        }
+    }
+
     /// Whether nothing is asked for.
     #[must_use]
     pub fn is_none(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::group::charter::tests::{group_for, task};
-use crate::group::charter::{Task, Wishes};
+use crate::group::charter::{Refresher, Task, Wishes};
 
 /// What is left of a board when somebody has taken these steps off.
 fn without(session: &Session, deleted: &[Step]) -> Inbox {
@@ -15,18 +15,29 @@ fn without(session: &Session, deleted: &[Step]) -> Inbox {
     inbox
 }
 
-/// Of owners whose charter has them refresh the weights twice, or one of whom does.
+/// Of owners whose charter has them refresh the weights twice, or one of whom does; at its end.
 fn refreshed(owners: usize, threshold: usize) -> Session {
-    let wishes = Wishes {
-        refresh_every: Some(1),
-        refresher: (owners == 1).then_some(Refresher::Client),
-        ..Wishes::default()
-    };
-    let task = Task { wishes, ..task() };
-    let mut session = Session::of(group_for(owners, threshold, task));
+    let refresher = (owners == 1).then_some(Refresher::Client);
+    let mut session = wishing(owners, threshold, Some(1), refresher);
     session.refreshes = 2;
     session.run(&[]);
     session
+}
+
+/// Of a charter with four iterations.
+fn wishing(
+    owners: usize,
+    threshold: usize,
+    refresh_every: Option<usize>,
+    refresher: Option<Refresher>,
+) -> Session {
+    let wishes = Wishes {
+        steps: vec![4.0; 4],
+        refresh_every,
+        refresher,
+        ..Wishes::default()
+    };
+    Session::of(group_for(owners, threshold, Task { wishes, ..task() }))
 }
 
 #[test]
@@ -51,19 +62,40 @@ fn a_refresh_of_which_nothing_is_left_is_waited_for() {
     }
 }
 
+/// What a member makes of a model of the server that answers this.
+fn model_of(session: &Session, answers: [u8; 32]) -> Result<Next, GroupError> {
+    let mut inbox = without(session, &[Step::Model, Step::Ready, Step::Received]);
+    let server = session.charter.with(Duty::Server).next().unwrap();
+    let model = session.message(server, Step::Model, answers, &[]);
+    inbox.take(&session.charter, model).unwrap();
+    let charter = &session.charter;
+    View {
+        charter,
+        me: 0,
+        inbox: &inbox,
+    }
+    .next()
+}
+
 #[test]
-fn a_model_that_answers_an_earlier_refresh_is_the_servers_fault() {
+fn a_model_that_answers_another_refresh_is_the_servers_fault() {
     let session = refreshed(3, 2);
-    for earlier in [Step::Verdict, Step::RefreshShare(0)] {
-        let mut inbox = without(&session, &[Step::Model, Step::Ready]);
-        let model = session.message(3, Step::Model, session.inbox.hash(earlier), &[]);
-        inbox.take(&session.charter, model).unwrap();
-        let view = View {
-            charter: &session.charter,
-            me: 0,
-            inbox: &inbox,
-        };
-        let error = view.next().unwrap_err();
+    let [verdict, first] =
+        [Step::Verdict, Step::RefreshShare(0)].map(|step| session.inbox.hash(step));
+    // Earlier ones; and nothing that was ever there, where all refreshes are.
+    for answers in [verdict, first, [5; 32]] {
+        let error = model_of(&session, answers).unwrap_err();
+        assert!(matches!(error, GroupError::Answers { .. }), "{error}");
+    }
+    // Where members refresh nothing, nothing of theirs can be lost.
+    for (owners, every, refresher) in [
+        (3, None, None),
+        (1, Some(1), Some(Refresher::Bootstrap)),
+        (3, Some(3), None),
+    ] {
+        let mut session = wishing(owners, owners.min(2), every, refresher);
+        session.run(&[]);
+        let error = model_of(&session, [5; 32]).unwrap_err();
         assert!(matches!(error, GroupError::Answers { .. }), "{error}");
     }
 }
