@@ -60,11 +60,8 @@ impl<const REQUIRED: bool> FeatureArgs<REQUIRED> {
 }
 
 /// Reads a choice of rows for clap, which has its own place for the hint.
-pub(crate) fn parse_rows(text: &str) -> Result<RowSelection, String> {
-    text.parse().map_err(|error: RowSelectionError| {
-        let text = error.to_string();
-        text.lines().next().unwrap_or_default().to_owned()
-    })
+pub(crate) fn parse_rows(text: &str) -> Result<RowSelection, RowSelectionError> {
+    text.parse()
 }
 
 /// The chosen rows of a file of features.

@@ -5,27 +5,31 @@ use std::io::{self, Read};
 /// A file's first line must end within so many bytes.
 pub(super) const LONGEST_LINE: usize = 1 << 20;
 
+/// What a file is instead of a table, and what helps.
+pub(super) type NoTable = [&'static str; 2];
+
 /// Kinds of files that people give by mistake, by their first bytes.
-const OTHERS: [(&[u8], &str); 9] = [
+const OTHERS: [(&[u8], NoTable); 9] = [
     (
         b"PK\x03\x04",
-        "a zip archive or a spreadsheet (.xlsx, .ods): save it as CSV",
+        ["a zip archive or a spreadsheet (.xlsx, .ods)", SAVE],
     ),
-    (b"\xd0\xcf\x11\xe0", "a spreadsheet (.xls): save it as CSV"),
-    (b"BZh", "bzip2: unpack it, or compress it with gzip"),
-    (b"\xfd7zXZ\x00", "xz: unpack it, or compress it with gzip"),
-    (
-        b"\x28\xb5\x2f\xfd",
-        "zstd: unpack it, or compress it with gzip",
-    ),
-    (b"PAR1", "a Parquet table: save it as CSV"),
+    (b"\xd0\xcf\x11\xe0", ["a spreadsheet (.xls)", SAVE]),
+    (b"BZh", ["bzip2", UNPACK]),
+    (b"\xfd7zXZ\x00", ["xz", UNPACK]),
+    (b"\x28\xb5\x2f\xfd", ["zstd", UNPACK]),
+    (b"PAR1", ["a Parquet table", SAVE]),
     (
         b"\x93NUMPY",
-        "a NumPy array: give it a name that ends in .npy",
+        ["a NumPy array", "give it a name that ends in .npy"],
     ),
-    (b"\xff\xfe", "UTF-16 text: save it as UTF-8"),
-    (b"\xfe\xff", "UTF-16 text: save it as UTF-8"),
+    (b"\xff\xfe", UTF_16),
+    (b"\xfe\xff", UTF_16),
 ];
+
+const SAVE: &str = "save it as CSV";
+const UNPACK: &str = "unpack it, or compress it with gzip";
+const UTF_16: NoTable = ["UTF-16 text", "save it as UTF-8"];
 
 /// What was found before the first row.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,13 +44,16 @@ impl Dialect {
     /// Looks at the first bytes of a table.
     ///
     /// # Errors
-    /// What else the file is, in words.
-    pub(super) fn of(head: &[u8]) -> Result<Self, String> {
+    /// What else the file is, and a hint.
+    pub(super) fn of(head: &[u8]) -> Result<Self, NoTable> {
         if let Some((_, what)) = OTHERS.iter().find(|(magic, _)| head.starts_with(magic)) {
-            return Err((*what).to_owned());
+            return Err(*what);
         }
         if head.contains(&0) {
-            return Err("bytes that are no text (UTF-16 without a mark, or another kind of file): save it as UTF-8 text".to_owned());
+            return Err([
+                "bytes that are no text (UTF-16 without a mark, or another kind of file)",
+                "save it as UTF-8 text",
+            ]);
         }
         let mut skip = if head.starts_with(b"\xef\xbb\xbf") {
             3
@@ -71,9 +78,10 @@ impl Dialect {
                 separator: separator as u8,
                 skip,
             }),
-            None if line.trim().contains(' ') => {
-                Err("columns parted by spaces: part them by commas, such as numpy.savetxt with delimiter=','".to_owned())
-            }
+            None if line.trim().contains(' ') => Err([
+                "columns parted by spaces",
+                "part them by commas, such as numpy.savetxt with delimiter=','",
+            ]),
             None => Ok(Self {
                 separator: b',',
                 skip,
@@ -171,12 +179,12 @@ mod tests {
         assert_eq!(of("sep=;\n0;1\n"), Ok((';', 6)));
         assert_eq!(of("\"a;b\",c\n0,1\n"), Ok((',', 0)));
         assert_eq!(of("\n\n0|1\n"), Ok(('|', 0)));
-        assert!(of("0 1.5 2\n").unwrap_err().contains("spaces"));
+        assert!(of("0 1.5 2\n").unwrap_err()[0].contains("spaces"));
         let wide: Vec<u8> = "0,1\n".bytes().flat_map(|byte| [byte, 0]).collect();
         for bytes in [&wide[..], &[&b"\xff\xfe"[..], &wide].concat()] {
-            assert!(Dialect::of(bytes).unwrap_err().contains("UTF-16"));
+            assert!(Dialect::of(bytes).unwrap_err()[0].contains("UTF-16"));
         }
-        assert!(Dialect::of(b"PK\x03\x04..").unwrap_err().contains("xlsx"));
+        assert!(Dialect::of(b"PK\x03\x04..").unwrap_err()[0].contains("xlsx"));
     }
 
     #[test]

@@ -65,10 +65,8 @@ pub(super) fn read_table(
     let broken = |error: io::Error| broken(at, Location::Whole, &error.to_string());
     let mut text = Unpacked::new(file).map_err(broken)?;
     let head = head(&mut text).map_err(broken)?;
-    let dialect = Dialect::of(&head).map_err(|found| {
-        let (found, hint) = found.split_once(": ").unwrap_or((&found, "save it as CSV"));
-        at.fault(Problem::Kind, Location::Whole, EXPECTED, found, hint)
-    })?;
+    let dialect = Dialect::of(&head)
+        .map_err(|[found, hint]| at.fault(Problem::Kind, Location::Whole, EXPECTED, found, hint))?;
     let budget = Rc::new(Cell::new(0));
     let bounded = Bounded {
         inner: head[dialect.skip..].chain(text).take(LARGEST_FILE),
