@@ -6,12 +6,12 @@ use clap::Args;
 
 use super::TableArgs;
 
-/// Arguments of `predict-decrypt`.
+/// Arguments of `predict decrypt`.
 #[derive(Debug, Args)]
 #[command(after_help = "Runs at: the client.\n\
                   Leaves the machine: nothing. Scores are rounded to the bits that the noise leaves certain. Do not show them, or labels that follow from them, to the server.")]
 pub struct PredictDecryptArgs {
-    /// The plan of predict-plan.
+    /// The plan of `predict plan`.
     #[arg(long, value_name = "FILE")]
     pub plan: PathBuf,
     /// The secret key that keygen made for it.

@@ -7,11 +7,11 @@ use clap::Args;
 
 use crate::args::features::FeatureArgs;
 
-/// Arguments of `predict-plan`.
+/// Arguments of `predict plan`.
 #[derive(Debug, Args)]
 #[command(after_help = "Runs at: the client.\n\
                   Leaves the machine: the plan, which is public: sizes (rows, features, classes), largest and usual sizes of features, weights and scores as powers of two, encryption parameters. For a model in clear also a hash of its weights.\n\
-                  Then: keygen with this plan, predict-encrypt (client) -> predict-server (server) -> predict-decrypt (client).")]
+                  Then: keygen with this plan, predict encrypt (client) -> predict score (server) -> predict decrypt (client).")]
 pub struct PredictPlanArgs {
     /// The model.
     #[arg(long, value_name = "DIR")]

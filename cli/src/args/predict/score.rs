@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 
-/// Arguments of `predict-server`.
+/// Arguments of `predict score`.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("head").required(true).args(["model", "encrypted_model"])))]
 #[command(after_help = "Runs at: the server.\n\
                   Leaves the machine: the encrypted scores, for the client. Needs no secret key, and refuses to run where one lies.")]
 pub struct PredictScoreArgs {
-    /// The plan of predict-plan.
+    /// The plan of `predict plan`.
     #[arg(long, value_name = "FILE")]
     pub plan: PathBuf,
     /// The evaluation keys that keygen made for it.
