@@ -1,5 +1,5 @@
 //! The file formats, from outside: bytes against their documentation in [`he_core::wire`], and files
-//! of every version that was ever written, which must open for ever.
+//! that were written before, of every version that is read: they must open for ever.
 //!
 //! The keys in `tests/data` are of insecure parameters and public to everybody.
 

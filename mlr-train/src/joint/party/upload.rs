@@ -49,8 +49,6 @@ pub struct Uploaded {
     pub proof_bytes: u64,
     /// Bytes of the switching key.
     pub switching_key_bytes: u64,
-    /// Why the plan would be refused for these rows alone, if it would.
-    pub own_check: Option<String>,
 }
 
 /// Encrypts and proves one owner's rows.
@@ -75,8 +73,7 @@ pub fn write(
     let directory = NewDirectory::begin(&input.out, Access::Shared, "uploads with proofs")?;
     let key = read_joint_key(setting, &input.joint_key)?;
     let own = OwnRows::new(plan, owner, set, input.map, reporter)?;
-    let own_check = own.own_check(plan)?;
-    if let Some(refusal) = &own_check {
+    if let Some(refusal) = own.own_check(plan)? {
         reporter.warn(&format!(
             "trained on this owner's rows alone, the plan would be refused ({refusal}); the rows of all owners together may still be fine, which nobody can check in clear"
         ));
@@ -104,7 +101,6 @@ pub fn write(
         prove_seconds,
         proof_bytes,
         switching_key_bytes,
-        own_check,
     })
 }
 
