@@ -6,8 +6,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
+use velum_record::client::Evaluated;
+use velum_record::plan::Planned;
+use velum_record::server;
 
-use super::paper::{call, run_until_refresh};
+use super::paper::{call, run_until_refresh, said};
 use crate::cargo;
 
 /// Builds the program of single steps and asks cargo where it is.
@@ -52,7 +55,7 @@ pub(super) struct Group<'a> {
 #[derive(Default)]
 struct Trained {
     /// What the last process printed.
-    last: Value,
+    last: Option<server::Trained>,
     /// Of the server, from start to exit.
     seconds: f64,
     refreshes: u64,
@@ -130,7 +133,7 @@ impl Group<'_> {
     }
 
     /// Statistics of every owner, pooled, and the plan.
-    fn plan(&self) -> Result<(f64, Value)> {
+    fn plan(&self) -> Result<(f64, Planned)> {
         let (features, labels) = (
             self.path("train_features.npy")?,
             self.path("train_labels.npy")?,
@@ -175,7 +178,7 @@ impl Group<'_> {
             "--out",
             "plan.json",
         ];
-        let plan = call(
+        let plan = said(
             self.velum,
             self.place,
             "plan",
@@ -199,7 +202,10 @@ impl Group<'_> {
             let said = run_until_refresh(self.velum, self.place, "train", &arguments)?;
             done.seconds += start.elapsed().as_secs_f64();
             match said {
-                Some(last) => return Ok(Trained { last, ..done }),
+                Some(last) => {
+                    done.last = Some(serde_json::from_value(last)?);
+                    return Ok(done);
+                }
                 None => self.refresh(&mut done)?,
             }
             if done.refreshes == 1 {
@@ -261,7 +267,7 @@ impl Group<'_> {
             self.path("test_labels.npy")?,
         );
         let evaluate = ["--model", "model", "--features", &test, "--labels", &truth];
-        let evaluate = call(self.velum, self.place, "evaluate", &evaluate)?;
+        let evaluate: Evaluated = said(self.velum, self.place, "evaluate", &evaluate)?;
         let own = [&first, &second, &dealt, &uploads, &answered];
         let owner_seconds =
             statistics + trained.owner_seconds + own.iter().map(|each| each.seconds()).sum::<f64>();
@@ -275,10 +281,10 @@ impl Group<'_> {
             "owners": owners,
             "threshold": threshold,
             "samples": self.wanted.samples,
-            "accuracy": evaluate["accuracy"],
+            "accuracy": evaluate.accuracy,
             "train_seconds": train_seconds,
             "train_only_seconds": trained.seconds,
-            "peak_rss_mb": trained.last["peak_rss_mb"],
+            "peak_rss_mb": trained.last.as_ref().map(|last| last.peak_rss_mb),
             "owner_seconds": owner_seconds,
             "owner_upload_bytes": uploads.most("bytes"),
             "owner_upload_extra_bytes": extra,
@@ -289,15 +295,15 @@ impl Group<'_> {
             "prove_seconds": uploads.most("prove_seconds"),
             "verify_seconds": verified.1["verify_seconds"],
             "keys_seconds": keys.0,
-            "security_bits": plan["security_bits"],
-            "log_n": plan["log_n"],
-            "log_qp": plan["log_qp"],
-            "predicted_train_seconds": plan["predicted_train_seconds"],
-            "joint": plan["joint"],
-            "iterations": plan["iterations"],
-            "levels": plan["levels"],
-            "refresh_every": plan["refresh_every"],
-            "predicted_peak_rss_bytes": plan["server_memory_bytes"],
+            "security_bits": plan.security_bits,
+            "log_n": plan.log_n,
+            "log_qp": plan.log_qp,
+            "predicted_train_seconds": plan.predicted_train_seconds,
+            "joint": plan.joint,
+            "iterations": plan.iterations,
+            "levels": plan.levels,
+            "refresh_every": plan.refresh_every,
+            "predicted_peak_rss_bytes": plan.server_memory_bytes,
             "expected_error": opened.1["expected_error"],
             "certified_bits": opened.1["certified_bits"],
             "steps": {
@@ -308,7 +314,7 @@ impl Group<'_> {
                 "evaluation keys (server)": step(keys.0, &keys.1),
                 "upload": uploads.said(),
                 "verification (server, all owners)": step(verified.0, &verified.1),
-                "training (server)": step(trained.seconds, &trained.last),
+                "training (server)": step(trained.seconds, &Value::Null),
                 "question (server)": step(asked.0, &asked.1),
                 "opening": answered.said(),
                 "model": step(opened.0, &opened.1),

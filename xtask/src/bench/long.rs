@@ -6,10 +6,13 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Map, Value, json};
+use velum_record::client::{Encrypted, Evaluated, Keygen, Opened, RefreshedWeights};
+use velum_record::plan::Planned;
+use velum_record::server;
 
 use super::group::{self, Group, Wanted};
 use super::long_paper;
-use super::paper::{build, call, run_until_refresh};
+use super::paper::{build, run_until_refresh, said};
 
 /// Options of `bench long`.
 #[derive(Clone, Debug, Args)]
@@ -116,7 +119,7 @@ struct Bench<'a> {
 #[derive(Default)]
 struct Trained {
     /// What the last process printed.
-    last: Value,
+    last: Option<server::Trained>,
     seconds: f64,
     refreshes: u64,
     refresh_seconds: f64,
@@ -171,20 +174,12 @@ impl Bench<'_> {
             &self.given.max_memory
         };
         let limit = ["--max-memory", memory, "--out", "plan.json"];
-        let call = |folder: &Path, verb, arguments: &[&[&str]]| {
-            call(self.velum, folder, verb, &arguments.concat())
-        };
-        let plan = call(&client, "plan", &[&rows, &COMMON, wishes, &limit])?;
-        let keygen = call(
-            &client,
-            "keygen",
-            &[&PLAN, &KEY, &["--eval-keys", "eval-keys"]],
-        )?;
-        let encrypt = call(
-            &client,
-            "encrypt",
-            &[&PLAN, &KEY, &PRIVATE, &["--out", "dataset"], &rows],
-        )?;
+        let all = [&rows[..], &COMMON, wishes, &limit].concat();
+        let plan: Planned = said(self.velum, &client, "plan", &all)?;
+        let all = [&PLAN[..], &KEY, &["--eval-keys", "eval-keys"]].concat();
+        let keygen: Keygen = said(self.velum, &client, "keygen", &all)?;
+        let all = [&PLAN[..], &KEY, &PRIVATE, &["--out", "dataset"], &rows].concat();
+        let encrypt: Encrypted = said(self.velum, &client, "encrypt", &all)?;
         std::fs::copy(client.join("plan.json"), server.join("plan.json"))?;
         for name in ["eval-keys", "dataset"] {
             std::fs::rename(client.join(name), server.join(name))?;
@@ -192,7 +187,8 @@ impl Bench<'_> {
         let trained = self.train(&client, &server)?;
         std::fs::rename(server.join("model.enc"), client.join("model.enc"))?;
         let model = ["--model", "model.enc", "--out", "model"];
-        let decrypt = call(&client, "decrypt", &[&PLAN, &KEY, &PRIVATE, &model])?;
+        let all = [&PLAN[..], &KEY, &PRIVATE, &model].concat();
+        let decrypt: Opened = said(self.velum, &client, "decrypt", &all)?;
         let (test, truth) = (
             self.path("test_features.npy")?,
             self.path("test_labels.npy")?,
@@ -213,31 +209,32 @@ impl Bench<'_> {
             "--train-rows",
             rows[5],
         ];
-        let evaluate = call(&client, "evaluate", &[&evaluate])?;
+        let evaluate: Evaluated = said(self.velum, &client, "evaluate", &evaluate)?;
+        let failure = plan.bootstrap.as_ref().map(|way| way.failure_log2);
         Ok(json!({
-            "accuracy_encrypted": evaluate["accuracy"],
-            "accuracy_clear": evaluate["accuracy_clear"],
-            "accuracy_client_only": evaluate["accuracy_client_only"],
-            "accuracy_best_clear": evaluate["accuracy_best_clear"],
-            "max_weight_error": decrypt["max_weight_error"],
-            "iterations": plan["iterations"],
-            "log_n": plan["log_n"],
-            "log_qp": plan["log_qp"],
-            "security_bits": plan["security_bits"],
-            "levels": plan["levels"],
-            "refresh_every": plan["refresh_every"],
-            "failure_log2": plan["bootstrap"]["failure_log2"],
-            "predicted_weight_error": plan["predicted_weight_error"],
-            "predicted_train_seconds": plan["predicted_train_seconds"],
-            "predicted_peak_rss_bytes": plan["server_memory_bytes"],
-            "upload_bytes": encrypt["upload_bytes"],
-            "eval_key_bytes": keygen["eval_key_bytes"],
-            "encrypt_seconds": encrypt["seconds"],
-            "clear_train_seconds": encrypt["clear_train_seconds"],
+            "accuracy_encrypted": evaluate.accuracy,
+            "accuracy_clear": evaluate.accuracy_clear,
+            "accuracy_client_only": evaluate.accuracy_client_only,
+            "accuracy_best_clear": evaluate.accuracy_best_clear,
+            "max_weight_error": decrypt.max_weight_error,
+            "iterations": plan.iterations,
+            "log_n": plan.log_n,
+            "log_qp": plan.log_qp,
+            "security_bits": plan.security_bits,
+            "levels": plan.levels,
+            "refresh_every": plan.refresh_every,
+            "failure_log2": failure,
+            "predicted_weight_error": plan.predicted_weight_error,
+            "predicted_train_seconds": plan.predicted_train_seconds,
+            "predicted_peak_rss_bytes": plan.server_memory_bytes,
+            "upload_bytes": encrypt.upload_bytes,
+            "eval_key_bytes": keygen.eval_key_bytes,
+            "encrypt_seconds": encrypt.seconds,
+            "clear_train_seconds": encrypt.clear_train_seconds,
             "train_seconds": trained.seconds,
-            "peak_rss_mb": trained.last["peak_rss_mb"],
+            "peak_rss_mb": trained.last.map(|last| last.peak_rss_mb),
             // The server does those of a bootstrapping by itself, within its time.
-            "refreshes": plan["refreshes"],
+            "refreshes": plan.refreshes,
             "answered": trained.refreshes,
             "refresh_seconds": trained.refresh_seconds,
             "refresh_bytes": trained.refresh_bytes,
@@ -254,21 +251,21 @@ impl Bench<'_> {
         arguments.extend(["--out", "model.enc"]);
         loop {
             let start = Instant::now();
-            let said = run_until_refresh(self.velum, server, "train", &arguments)?;
+            let trained = run_until_refresh(self.velum, server, "train", &arguments)?;
             done.seconds += start.elapsed().as_secs_f64();
-            if let Some(last) = said {
-                return Ok(Trained { last, ..done });
+            if let Some(last) = trained {
+                done.last = Some(serde_json::from_value(last)?);
+                return Ok(done);
             }
             std::fs::copy(server.join("model.enc.refresh"), client.join("request"))?;
             let files = ["--request", "request", "--out", "answer"];
             let start = Instant::now();
             let refresh = [&PLAN[..], &KEY, &PRIVATE, &files].concat();
-            let refreshed = call(self.velum, client, "refresh", &refresh)?;
+            let refreshed: RefreshedWeights = said(self.velum, client, "refresh", &refresh)?;
             done.refresh_seconds += start.elapsed().as_secs_f64();
             done.refreshes += 1;
-            let bytes = |name: &str| refreshed[name].as_u64().unwrap_or(0);
-            done.refresh_bytes += bytes("request_bytes") + bytes("answer_bytes");
-            eprintln!("refreshed before iteration {}", refreshed["before"]);
+            done.refresh_bytes += refreshed.request_bytes + refreshed.answer_bytes;
+            eprintln!("refreshed before iteration {}", refreshed.before);
             if done.refreshes == 1 {
                 arguments.extend(["--resume", "--refreshed", answer]);
             }

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use velum_record::client::Evaluated;
 
-use super::paper::{Work, call, once};
+use super::paper::{Work, once, said};
 use super::summary::summarise;
 
 /// From there on the clear curve is flat.
@@ -26,12 +27,12 @@ pub(super) fn run(velum: &Path, features: &Path, max_memory: &str) -> Result<Val
     let done = once(velum, &work, &place)?;
     let model = ["--model", "model", "--private", "private"];
     let arguments = [&model[..], &work.train].concat();
-    let fit = call(velum, &place.join("client"), "evaluate", &arguments)?;
+    let fit: Evaluated = said(velum, &place.join("client"), "evaluate", &arguments)?;
     let refreshes = done.plan.refreshes;
     let mut record = summarise(&[done]);
     record["refreshes"] = refreshes.into();
-    record["training_accuracy_encrypted"] = fit["accuracy"].clone();
-    record["training_accuracy_clear"] = fit["accuracy_clear"].clone();
+    record["training_accuracy_encrypted"] = fit.accuracy.into();
+    record["training_accuracy_clear"] = fit.accuracy_clear.into();
     Ok(record)
 }
 

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use velum_record::client::Evaluated;
 
 use super::{Job, extract};
-use crate::bench::paper::call;
+use crate::bench::paper::{call, said};
 use crate::cargo;
 
 /// The first images of MNIST's training and test set.
@@ -51,14 +52,14 @@ pub(super) fn run(
         "test_images": TEST.1,
         "columns": clear["columns"],
         "clear_accuracy_after_10": last,
-        "encrypted_accuracy_after_2": encrypted["accuracy"],
-        "twin_accuracy_after_2": encrypted["accuracy_clear"],
-        "client_only_accuracy": encrypted["accuracy_client_only"],
+        "encrypted_accuracy_after_2": encrypted.accuracy,
+        "twin_accuracy_after_2": encrypted.accuracy_clear,
+        "client_only_accuracy": encrypted.accuracy_client_only,
     }))
 }
 
 /// The whole job through the verbs; what `evaluate` prints.
-fn encrypted(velum: &Path, place: &Path) -> Result<Value> {
+fn encrypted(velum: &Path, place: &Path) -> Result<Evaluated> {
     let run = |verb: &str, arguments: &str| {
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
         call(velum, place, verb, &arguments)
@@ -107,8 +108,13 @@ fn encrypted(velum: &Path, place: &Path) -> Result<Value> {
         "decrypt",
         "--plan plan.json --key keys/secret.key --private private --model server/model.enc --out model",
     )?;
-    run(
-        "evaluate",
-        "--model model --features test --private private",
-    )
+    let evaluate = [
+        "--model",
+        "model",
+        "--features",
+        "test",
+        "--private",
+        "private",
+    ];
+    said(velum, place, "evaluate", &evaluate)
 }
