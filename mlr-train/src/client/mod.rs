@@ -22,6 +22,7 @@ pub mod columns;
 pub mod decrypt;
 pub mod encrypt;
 pub mod goal;
+mod headed;
 pub mod norm;
 pub mod prepare;
 pub mod private;

@@ -5,25 +5,15 @@
 //! fields.
 //! Written with mode 0600.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array1, Array2};
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
+use super::headed::{self, Head, Tensor, bytes};
 use super::whiten::Whitening;
 use crate::data::Description;
-use crate::files::{
-    Access, At, FileError, Location, Problem, describe_json, read_limited, write_atomic,
-};
-
-/// Word in the metadata that tells this kind from others.
-const KIND: &str = "velum client private";
-/// Version that is written and read.
-const VERSION: u32 = 1;
-/// 16,384 features with all axes are 2 GiB.
-const LARGEST: u64 = 2 << 30;
+use crate::files::{At, FileError};
 
 /// What is private to the client besides its secret key.
 #[derive(Clone, PartialEq)]
@@ -48,7 +38,7 @@ impl std::fmt::Debug for PrivateFile {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Head {
+struct Known {
     kind: String,
     version: u32,
     /// Shortest decimal form, which is read back to the last bit; a JSON number need not be.
@@ -61,34 +51,35 @@ struct Head {
     content_blake3: String,
 }
 
-impl Head {
-    /// Hash of the tensors' bytes and of every field but the hash itself.
-    fn content_hash(&self, tensors: [&[u8]; 3]) -> Option<String> {
+impl Head for Known {
+    const KIND: &'static str = "velum client private";
+    const VERSION: u32 = 1;
+    const EXPECTED: &'static str = "a client's private file";
+    const HINT: &'static str =
+        "name the private file that was written beside the encrypted data's key";
+    const DAMAGED: &'static str = "the file was changed or damaged: restore it from a copy";
+    /// 16,384 features with all axes are 2 GiB.
+    const LARGEST: u64 = 2 << 30;
+
+    fn named(&self) -> (&str, u32, &str) {
+        (&self.kind, self.version, &self.content_blake3)
+    }
+
+    fn content_hash(&self, tensors: &[&[u8]]) -> Option<String> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"velum client private v1\0");
-        let mut fields = serde_json::to_vec(&(
+        let fields = (
             &self.lambda,
             &self.class_names,
             &self.features_blake3,
             &self.source,
-        ))
-        .ok()?;
-        if !self.description.is_unknown() {
-            fields.extend(serde_json::to_vec(&self.description).ok()?);
-        }
-        for part in [&fields[..]].into_iter().chain(tensors) {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        }
-        Some(hasher.finalize().to_hex().to_string())
+        );
+        headed::hash(hasher, &fields, &self.description, tensors)
     }
-}
 
-fn bytes<'a>(values: impl IntoIterator<Item = &'a f64>) -> Vec<u8> {
-    values
-        .into_iter()
-        .flat_map(|value| value.to_le_bytes())
-        .collect()
+    fn set_hash(&mut self, hash: String) {
+        self.content_blake3 = hash;
+    }
 }
 
 impl PrivateFile {
@@ -121,17 +112,15 @@ impl PrivateFile {
     /// # Errors
     /// The system's error.
     pub fn write(&self, path: &Path) -> Result<(), FileError> {
-        let failed =
-            |message: String| FileError::io("encode", path)(std::io::Error::other(message));
         let map = &self.whitening;
-        let parts = [
+        let tensors = [
             ("mean", vec![map.features()], bytes(map.mean())),
             ("axes", vec![map.features(), map.kept()], bytes(map.axes())),
             ("eigenvalues", vec![map.kept()], bytes(map.eigenvalues())),
         ];
-        let mut head = Head {
-            kind: KIND.to_owned(),
-            version: VERSION,
+        let known = Known {
+            kind: Known::KIND.to_owned(),
+            version: Known::VERSION,
             lambda: format!("{:e}", map.lambda()),
             class_names: self.class_names.clone(),
             description: self.description.clone(),
@@ -139,153 +128,53 @@ impl PrivateFile {
             source: self.source.to_string_lossy().into_owned(),
             content_blake3: String::new(),
         };
-        head.content_blake3 = head
-            .content_hash([&parts[0].2, &parts[1].2, &parts[2].2])
-            .ok_or_else(|| failed("the description cannot be written as JSON".to_owned()))?;
-        let text = serde_json::to_string(&head).map_err(|error| failed(error.to_string()))?;
-        let views = parts
-            .iter()
-            .map(|(name, shape, data)| {
-                TensorView::new(Dtype::F64, shape.clone(), data).map(|view| (*name, view))
-            })
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| failed(error.to_string()))?;
-        let metadata = HashMap::from([("velum".to_owned(), text)]);
-        let out = safetensors::serialize(views, Some(metadata))
-            .map_err(|error| failed(error.to_string()))?;
-        write_atomic(path, &out, Access::Private)
+        headed::write(path, known, &tensors)
     }
 
     /// Reads and checks a private file.
     ///
     /// # Errors
-    /// [`Problem::Kind`] for another kind or version, [`Problem::Hash`] for changed content, [`Problem::Shape`], [`Problem::NotFinite`].
+    /// [`Problem::Kind`](crate::files::Problem::Kind) for another kind or version, `Hash` for changed content, `Shape`, `NotFinite`.
     pub fn read(path: &Path) -> Result<Self, FileError> {
         let at = At(path);
-        let content = read_limited(path, LARGEST)?;
-        let (file, head) = opened(&at, &content)?;
-        let kind = |found: String| wrong_kind(&at, found);
-        let parts = Parts::of(&at, &file, &head)?;
-        let features = parts.mean.len();
-        let lambda = head
-            .lambda
-            .parse()
-            .map_err(|_| kind(format!("lambda {:?}", head.lambda)))?;
-        let whitening =
-            Whitening::from_parts(parts.mean, parts.axes, parts.eigenvalues, lambda, features)
-                .map_err(|error| kind(error.to_string()))?;
-        let features_hash = blake3::Hash::from_hex(&head.features_blake3)
-            .map_err(|_| kind("a features hash that is not 64 hex digits".to_owned()))?;
-        Ok(Self {
-            whitening,
-            class_names: head.class_names,
-            description: head.description,
-            features_hash,
-            source: PathBuf::from(head.source),
-        })
-    }
-}
-
-fn wrong_kind(at: &At<'_>, found: String) -> FileError {
-    at.fault(
-        Problem::Kind,
-        Location::Whole,
-        format!("a client's private file, version {VERSION}"),
-        found,
-        "name the private file that was written beside the encrypted data's key",
-    )
-}
-
-/// The tensors of a private file, and what it says of them.
-fn opened<'a>(at: &At<'_>, content: &'a [u8]) -> Result<(SafeTensors<'a>, Head), FileError> {
-    let kind = |found: String| wrong_kind(at, found);
-    let file = SafeTensors::deserialize(content).map_err(|error| kind(error.to_string()))?;
-    let (_, metadata) =
-        SafeTensors::read_metadata(content).map_err(|error| kind(error.to_string()))?;
-    let text = metadata
-        .metadata()
-        .as_ref()
-        .and_then(|entries| entries.get("velum"))
-        .ok_or_else(|| kind("another safetensors file".to_owned()))?;
-    let head: Head =
-        serde_json::from_str(text).map_err(|error| kind(describe_json(text.as_bytes(), &error)))?;
-    if head.kind != KIND || head.version != VERSION {
-        return Err(kind(format!("{:?}, version {}", head.kind, head.version)));
-    }
-    Ok((file, head))
-}
-
-/// A whitening map's arrays.
-struct Parts {
-    mean: Array1<f64>,
-    axes: Array2<f64>,
-    eigenvalues: Array1<f64>,
-}
-
-impl Parts {
-    /// The arrays of a file, if they are those that `head` was written for.
-    fn of(at: &At<'_>, file: &SafeTensors<'_>, head: &Head) -> Result<Self, FileError> {
-        let tensor = |name: &str| {
-            file.tensor(name)
-                .ok()
-                .filter(|view| view.dtype() == Dtype::F64)
-                .ok_or_else(|| wrong_kind(at, format!("no F64 tensor `{name}`")))
-        };
-        let (mean, axes, eigenvalues) = (tensor("mean")?, tensor("axes")?, tensor("eigenvalues")?);
-        let found = head.content_hash([mean.data(), axes.data(), eigenvalues.data()]);
-        if found.as_deref() != Some(head.content_blake3.as_str()) {
-            return Err(at.fault(
-                Problem::Hash,
-                Location::Whole,
-                format!("content with blake3 {}", head.content_blake3),
-                found.unwrap_or_default(),
-                "the file was changed or damaged: restore it from a copy",
-            ));
-        }
-        let shapes = [mean.shape(), axes.shape(), eigenvalues.shape()];
+        let kind = |found: String| headed::wrong_kind::<Known>(at, found);
+        let (known, tensors) = headed::read::<Known, 3>(path, ["mean", "axes", "eigenvalues"])?;
+        let shapes = tensors.each_ref().map(|tensor| &tensor.shape[..]);
         let [p, d] = match shapes {
             [[p], [rows, columns], [d]] if p == rows && columns == d => [*p, *d],
             [mean, axes, eigenvalues] => {
-                return Err(at.fault(
-                    Problem::Shape,
-                    Location::Field("mean, axes, eigenvalues".to_owned()),
-                    "shapes (p), (p, d) and (d)",
-                    format!("{mean:?}, {axes:?}, {eigenvalues:?}"),
-                    "the file was not written by this program",
-                ));
+                let found = format!("{mean:?}, {axes:?}, {eigenvalues:?}");
+                let (fields, expected) = ("mean, axes, eigenvalues", "shapes (p), (p, d) and (d)");
+                return Err(headed::wrong_shape(at, fields, expected, found));
             }
         };
-        let all = [values(&mean), values(&axes), values(&eigenvalues)];
-        if !all.iter().flatten().all(|value| value.is_finite()) {
-            return Err(at.fault(
-                Problem::NotFinite,
-                Location::Whole,
-                "finite numbers",
-                "an infinite or undefined one",
-                "the file was not written by this program",
-            ));
-        }
-        let [mean, axes, eigenvalues] = all;
-        let axes = Array2::from_shape_vec((p, d), axes)
-            .map_err(|error| wrong_kind(at, error.to_string()))?;
+        headed::require_finite(at, &tensors)?;
+        let [mean, axes, eigenvalues] = tensors.map(|Tensor { values, .. }| values);
+        let axes = Array2::from_shape_vec((p, d), axes).map_err(|error| kind(error.to_string()))?;
+        let (mean, eigenvalues) = (Array1::from(mean), Array1::from(eigenvalues));
+        let lambda = known
+            .lambda
+            .parse()
+            .map_err(|_| kind(format!("lambda {:?}", known.lambda)))?;
+        let whitening = Whitening::from_parts(mean, axes, eigenvalues, lambda, p)
+            .map_err(|error| kind(error.to_string()))?;
+        let features_hash = blake3::Hash::from_hex(&known.features_blake3)
+            .map_err(|_| kind("a features hash that is not 64 hex digits".to_owned()))?;
         Ok(Self {
-            mean: Array1::from(mean),
-            axes,
-            eigenvalues: Array1::from(eigenvalues),
+            whitening,
+            class_names: known.class_names,
+            description: known.description,
+            features_hash,
+            source: PathBuf::from(known.source),
         })
     }
-}
-
-fn values(view: &TensorView<'_>) -> Vec<f64> {
-    let (chunks, _) = view.data().as_chunks::<8>();
-    let numbers = chunks.iter().map(|chunk| f64::from_le_bytes(*chunk));
-    numbers.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::FeatureSet;
+    use crate::files::Problem;
     use std::fs;
 
     fn sample() -> PrivateFile {

@@ -14,6 +14,7 @@ mod sums;
 use he_core::error::Explain;
 use ndarray::{Array1, Array2, Axis};
 
+use super::headed::bytes;
 use super::whiten::{WhitenError, Whitening};
 use crate::data::{Description, FeatureSet, OriginError, listed, places};
 use crate::linalg::{column_means, covariance};
@@ -101,11 +102,6 @@ impl Explain for MergeError {
         };
         Some(hint.to_owned())
     }
-}
-
-fn bytes<'a>(values: impl IntoIterator<Item = &'a f64>) -> Vec<u8> {
-    let values = values.into_iter();
-    values.flat_map(|value| value.to_le_bytes()).collect()
 }
 
 impl Statistics {

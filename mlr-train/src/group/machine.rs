@@ -264,7 +264,7 @@ impl View<'_> {
             _ => false,
         };
         // Question and shares may both be gone. Where no refresh is left to be asked for, or an earlier one is answered, it is the server's own fault.
-        let refreshed = asked < self.charter.task().wishes.most_refreshes();
+        let refreshed = (asked as usize) < self.charter.task().wishes.most_refreshes();
         let answers_nothing = || {
             let has_model = self.inbox.all(Step::Model).next().is_some();
             has_model && !(0..=asked).any(|number| answered(after_refreshes(number)))

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::GroupError;
+use crate::job::{MASK_BITS, Refreshes, Way};
 use crate::sigmoid::Degree;
 
 const MOST_CLASSES: usize = 1 << 12;
@@ -90,12 +91,33 @@ impl Refresher {
 }
 
 impl Wishes {
-    /// How often members can be asked to refresh weights: never where nobody does, or the server alone. The first iteration multiplies no data with weights, so the first refresh comes before the third.
-    pub(crate) fn most_refreshes(&self) -> u32 {
-        match (self.refresh_every, self.refresher) {
-            (None, _) | (_, Some(Refresher::Bootstrap)) => 0,
-            (Some(every), _) => (self.steps.len().saturating_sub(2) / every.max(1)) as u32,
-        }
+    /// Refreshes of a group; how fine values are, and where the modulus has room for masks, is found.
+    #[must_use]
+    pub fn refreshes(&self) -> Option<Refreshes> {
+        let way = match self.refresher {
+            Some(Refresher::Client) => Way::Client,
+            Some(Refresher::Bootstrap) => Way::Bootstrap,
+            None => Way::Owners,
+        };
+        let every = self.refresh_every?;
+        Some(Refreshes {
+            way,
+            every,
+            bits: if way == Way::Owners { MASK_BITS } else { 0 },
+            level: 0,
+        })
+    }
+
+    /// How often members can be asked to refresh weights: never where nobody does, or the server alone. The first iteration multiplies no data with weights.
+    pub(crate) fn most_refreshes(&self) -> usize {
+        let by_members = self
+            .refreshes()
+            .filter(|refresh| refresh.way != Way::Bootstrap);
+        let iterations = self.steps.len();
+        by_members.map_or(0, |refresh| {
+            let before = refresh.before(iterations, iterations.saturating_sub(1));
+            before.len()
+        })
     }
 
     /// Whether nothing is asked for.

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use super::payloads::{binding, put};
-use super::wished::{recipe, refreshes, require_wished, summary};
+use super::wished::{recipe, require_wished, summary};
 use super::{names, pooled};
 use crate::artifacts::folder::JobFolder;
 use crate::artifacts::private::shared_whitening;
@@ -104,7 +104,7 @@ impl Plans for Searched {
         };
         let input = PlanInput {
             recipe: recipe(wishes)?,
-            refresh: refreshes(wishes),
+            refresh: wishes.refreshes(),
             keep: wishes.keep,
             lambda: wishes.lambda,
             ..usual

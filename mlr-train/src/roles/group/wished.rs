@@ -5,8 +5,8 @@
 use crate::artifacts::{PlanFile, RunError};
 use crate::clear::whitened::Schedule;
 use crate::client::prepare::Recipe;
-use crate::group::charter::{Charter, Refresher, Wishes};
-use crate::job::{FirstGradient, Job, MASK_BITS, Method, Polynomial, Refreshes, Way};
+use crate::group::charter::{Charter, Wishes};
+use crate::job::{FirstGradient, Job, Method, Polynomial, Way};
 use crate::roles::client::plan::{DEFAULT_KEEP, DEFAULT_RANGE, DEFAULT_STEP};
 use crate::sigmoid::{Degree, OddPolynomial};
 
@@ -35,23 +35,9 @@ pub(super) fn recipe(wishes: &Wishes) -> Result<Recipe, RunError> {
     })
 }
 
-fn way(wishes: &Wishes) -> Way {
-    match wishes.refresher {
-        Some(Refresher::Client) => Way::Client,
-        Some(Refresher::Bootstrap) => Way::Bootstrap,
-        None => Way::Owners,
-    }
-}
-
-/// Refreshes of a group; how fine values are, and where the modulus has room for masks, is found.
-pub(super) fn refreshes(wishes: &Wishes) -> Option<Refreshes> {
-    let (every, way) = (wishes.refresh_every?, way(wishes));
-    Some(Refreshes {
-        way,
-        every,
-        bits: if way == Way::Owners { MASK_BITS } else { 0 },
-        level: 0,
-    })
+/// Who refreshes, and after how many iterations.
+fn wished(wishes: &Wishes) -> Option<(Way, usize)> {
+    (wishes.refreshes()).map(|refresh| (refresh.way, refresh.every))
 }
 
 /// The training in words, for who agrees to a charter.
@@ -64,7 +50,7 @@ pub(super) fn training(charter: &Charter) -> String {
         listed(&steps),
         wishes.degree.unwrap_or(3),
         wishes.range.unwrap_or(DEFAULT_RANGE),
-        refreshed(wishes.refresh_every.map(|every| (way(wishes), every)))
+        refreshed(wished(wishes))
     )
 }
 
@@ -114,7 +100,7 @@ pub(super) fn require_wished(charter: &Charter, job: &Job) -> Result<(), (String
         return Err((expected.to_owned(), "of another method".to_owned()));
     }
     let found = program.refresh.map(|refresh| (refresh.way, refresh.every));
-    let wished = wishes.refresh_every.map(|every| (way(wishes), every));
+    let wished = wished(wishes);
     let agrees = match (wished, found) {
         (Some((wished, 0)), Some((way, _))) => wished == way,
         (wished, found) => wished == found,
@@ -154,11 +140,13 @@ pub(super) fn require_wished(charter: &Charter, job: &Job) -> Result<(), (String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::group::charter::Refresher;
+    use crate::job::MASK_BITS;
 
     #[test]
     fn wishes_are_what_a_plan_is_asked_for() {
         let usual = Wishes::default();
-        assert_eq!(refreshes(&usual), None);
+        assert_eq!(usual.refreshes(), None);
         let Recipe::Whitened { schedule, .. } = recipe(&usual).unwrap() else {
             panic!("another method");
         };
@@ -186,7 +174,7 @@ mod tests {
                 refresher,
                 ..wishes.clone()
             };
-            let asked = refreshes(&wishes).unwrap();
+            let asked = wishes.refreshes().unwrap();
             (asked.way, asked.every, asked.bits, asked.level)
         };
         assert_eq!(asked(None), (Way::Owners, 2, MASK_BITS, 0));

@@ -87,7 +87,7 @@ impl Insecure {
 
 impl Plans for Insecure {
     fn make(&self, charter: &Charter, of: Making<'_>, _: &dyn Reporter) -> Result<(), RunError> {
-        let wished = super::wished::refreshes(&charter.task().wishes);
+        let wished = charter.task().wishes.refreshes();
         Self::plan(charter, of, wished.map(|refresh| refresh.way))
     }
 
